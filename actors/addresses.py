@@ -1,0 +1,74 @@
+"""Who a message is for, and which shard and queue that actor lives in.
+
+Shards are computed here and nowhere else (`blake2b(kind/key) mod S`), so that every process, whatever
+broker it uses, agrees on them and no broker plug-in can remap them.
+"""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from typing import Literal, NamedTuple, cast, get_args
+
+ActorKind = Literal["scheduler", "agent", "dispatcher"]
+Kind = Literal["scheduler", "agent", "dispatcher", "gateway", "producer"]
+
+SCHEDULER_SHARD = "scheduler"
+
+
+class Address(NamedTuple):
+    """The actor (or, for answers, the gateway or the AMQP producer) that a message is for."""
+
+    kind: Kind
+    key: str
+
+
+class ReturnAddress(NamedTuple):
+    """Where an answer goes, and the correlation that the asker will know it by."""
+
+    to: Address
+    correlation: str
+
+
+SCHEDULER = Address("scheduler", "one")
+
+
+def agent(agent_id: str) -> Address:
+    """The agent actor that owns the life of this agent's tasks."""
+    return Address("agent", agent_id)
+
+
+def dispatcher(instance: str) -> Address:
+    """The dispatcher actor of one TaskInstance or attached worker, by its ti_uuid."""
+    return Address("dispatcher", instance)
+
+
+def shard_of(address: Address, shards: int) -> str:
+    """The shard that hosts this actor: `scheduler`, `agent-3`, `dispatcher-0`, with `shards` per kind."""
+    if address.kind == "scheduler":
+        return SCHEDULER_SHARD
+    digest = blake2b(f"{address.kind}/{address.key}".encode(), digest_size=8).digest()
+    return f"{address.kind}-{int.from_bytes(digest, 'big') % shards}"
+
+
+def all_shards(shards: int) -> list[str]:
+    """Every shard of a deployment with `shards` shards of agents and as many of dispatchers."""
+    kinds = ("agent", "dispatcher")
+    return [SCHEDULER_SHARD, *(f"{kind}-{n}" for kind in kinds for n in range(shards))]
+
+
+def kind_of_shard(shard: str) -> ActorKind:
+    """The kind of actor that a shard hosts."""
+    kind = shard.partition("-")[0]
+    for known in get_args(ActorKind):
+        if kind == known:
+            return cast(ActorKind, kind)
+    raise ValueError(f"{shard!r} is not a shard: expected scheduler, agent-N or dispatcher-N")
+
+
+def queue_of(address: Address, shards: int) -> str:
+    """The broker queue that messages for this address are published to."""
+    if address.kind == "gateway":
+        return f"swarm.gateway.{address.key}"
+    if address.kind == "producer":
+        return address.key
+    return f"swarm.{shard_of(address, shards)}"

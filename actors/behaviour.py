@@ -1,0 +1,101 @@
+"""An actor is a value: how its state begins, how it decides, how it changes, when it wants to be woken.
+
+`decide` reads the state and returns what to remember (events) and what to tell the world (effects); it
+never writes, never awaits, and takes time, ids and chance from the message. `evolve` is the only writer.
+The runtime makes the events durable before any effect leaves the process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, Literal, TypeAlias, TypeVar
+
+from actors.addresses import Address, ReturnAddress
+from actors.errands import Errand
+from actors.messages import Answer, Message
+
+State = TypeVar("State")
+Received_ = TypeVar("Received_")
+Event = TypeVar("Event")
+
+Now: TypeAlias = float
+"""Unix seconds."""
+
+PayloadPart: TypeAlias = Literal["input", "result"]
+
+
+@dataclass(slots=True)
+class Received(Generic[Received_]):
+    """A message as it reached an actor.
+
+    `chance` is a random number in [0, 1). `recalled` is the digest of the task that the store already
+    knows under the submitted id, None where it knows none (or was not asked: see `Behaviour.recall`).
+    """
+
+    message: Received_
+    id: str
+    reply_to: ReturnAddress | None = None
+    chance: float = 0.0
+    recalled: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Send a message to another actor."""
+
+    to: Address
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """Answer whoever asked; nobody is told where nobody asked."""
+
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """Store a payload once, in the same transaction as the events. For an input, `metadata` goes with it."""
+
+    task_id: str
+    part: PayloadPart
+    body: bytes
+    content_type: str = "application/json"
+    metadata: bytes = b"{}"
+
+
+Effect: TypeAlias = Send | Reply | Keep | Errand
+
+
+@dataclass(frozen=True, slots=True)
+class Decision(Generic[Event]):
+    """What to remember, and what to tell the world once it is remembered."""
+
+    events: Sequence[Event] = ()
+    effects: Sequence[Effect] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Behaviour(Generic[State, Received_, Event]):
+    """One kind of actor.
+
+    `next_due` gives the Unix time at which the actor wants a `TimePassed`, None for never: deadlines are
+    part of the state, so that they survive with it. `dump` and `load` turn the state into a tree of plain
+    dataclasses of type `snapshot_type` and back. `recall` names the task whose stored digest the message
+    has to be decided with.
+    """
+
+    initial: Callable[[str], State]
+    decide: Callable[[State, Received[Received_], Now], Decision[Event]]
+    evolve: Callable[[State, Event], None]
+    next_due: Callable[[State], float | None]
+    dump: Callable[[State], Any]
+    load: Callable[[str, Any], State]
+    snapshot_type: type
+    event_types: tuple[type, ...]
+    recall: Callable[[Received_], str | None] = lambda _: None
+
+
+AnyBehaviour: TypeAlias = Behaviour[Any, Any, Any]

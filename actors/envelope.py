@@ -1,0 +1,34 @@
+"""A message on its way: the only thing that brokers and the outbox carry."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from actors.addresses import Address, ReturnAddress
+from actors.messages import Message
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """A message with its id, its receiver, and where an answer goes.
+
+    `id` derives from the cause (shard, sequence number, position), so that a repeat is recognised by the
+    receiver's inbox. For an answer, `id` is the asker's correlation.
+    """
+
+    id: str
+    to: Address
+    message: Message
+    reply_to: ReturnAddress | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """Facts for whoever listens on the topic exchange `swarm.events`: one routing key, one JSON list.
+
+    `body` is the JSON text of a list of facts, each {task_id, state, at, ...}.
+    """
+
+    id: str
+    topic: str
+    body: bytes

@@ -1,0 +1,17 @@
+"""The closed vocabulary of the actors: one union per receiver, requests imperative, facts in the past tense.
+
+This package is all that the gateway and the users' library import of the service.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from actors.messages.agent import AgentMessage
+from actors.messages.answers import Answer
+from actors.messages.dispatcher import DispatcherMessage
+from actors.messages.scheduler import SchedulerMessage
+
+Message: TypeAlias = SchedulerMessage | AgentMessage | DispatcherMessage | Answer
+
+__all__ = ["AgentMessage", "Answer", "DispatcherMessage", "Message", "SchedulerMessage"]

@@ -1,0 +1,144 @@
+"""Answers to those who asked: the gateway, or an AMQP producer with `reply_to`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from actors.messages.tasks import Activity
+
+
+@dataclass(frozen=True, slots=True)
+class TaskAccepted:
+    """The task is recorded. `scheduled_ti` is its instance, tentative while it waits, "" where none serves it yet.
+
+    `reason` says what it waits for, "" where it waits for nothing in particular.
+    """
+
+    task_id: str
+    scheduled_ti: str
+    reason: str = ""
+
+
+RefusalCode: TypeAlias = Literal["no_instances", "conflict", "shutting_down", "not_found", "invalid"]
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The request was understood and is not done; nothing changed."""
+
+    code: RefusalCode
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceAccepted:
+    """The instance is registered under this id."""
+
+    ti_uuid: str
+    model_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceRemoval:
+    """The instance that was taken out, or None where none is registered at that host and port."""
+
+    ti_uuid: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class StrategySet:
+    """The strategy now in force."""
+
+    name: str
+    model_name: str
+
+
+InstanceCondition: TypeAlias = Literal["up", "down", "draining"]
+
+
+@dataclass(frozen=True, slots=True)
+class QueueOfInstance:
+    """One instance and what a task submitted now would meet there. Times in milliseconds."""
+
+    model_name: str
+    ti_uuid: str
+    waiting_time_expect: float
+    waiting_time_error: float
+    host: str
+    port: int
+    condition: InstanceCondition
+    capacity: int
+    running: int
+    waiting: int
+
+
+@dataclass(frozen=True, slots=True)
+class QueuesDescribed:
+    """All instances asked for, with the strategy in force and totals of the scheduler."""
+
+    queues: tuple[QueueOfInstance, ...]
+    strategy: str
+    waiting_total: int
+    running_total: int
+
+
+@dataclass(frozen=True, slots=True)
+class PreemptionAnswered:
+    """Whether the preemption request was queued (seed 004)."""
+
+    enqueued: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ShutdownAnswered:
+    """Whether the shutdown request was accepted (seed 004)."""
+
+    ok: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ActivityEntry:
+    """One line of an activity buffer; `timestamp` is Unix seconds of its last change."""
+
+    task_id: str
+    activity: Activity
+    timestamp: float
+    ended: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ActivityListed:
+    """The activity buffer of one agent, oldest first."""
+
+    entries: tuple[ActivityEntry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ActivityPurged:
+    """How many entries were forgotten."""
+
+    purged: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReportAnswered:
+    """The report was taken in. `counted` is False for a repeat or a late report of an earlier attempt."""
+
+    task_id: str
+    counted: bool
+
+
+Answer: TypeAlias = (
+    TaskAccepted
+    | Refused
+    | InstanceAccepted
+    | InstanceRemoval
+    | StrategySet
+    | QueuesDescribed
+    | PreemptionAnswered
+    | ShutdownAnswered
+    | ActivityListed
+    | ActivityPurged
+    | ReportAnswered
+)

@@ -1,0 +1,15 @@
+"""What the runtime itself tells an actor."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class TimePassed:
+    """A deadline that the actor's state holds (`Behaviour.next_due`) has come."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """The actor was rebuilt from the store: errands that were under way are unknown and must be run again."""

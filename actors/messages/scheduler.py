@@ -1,0 +1,146 @@
+"""What the scheduler is asked and told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from actors.messages.runtime import Resumed, TimePassed
+from actors.messages.tasks import TaskSpec
+from actors.task_lifecycle import TaskState
+
+Protocol: TypeAlias = Literal["submit", "enqueue"]
+"""Which generation of the TaskInstance's HTTP protocol: `/queue/submit`, or the older `/queue/enqueue`."""
+
+
+@dataclass(frozen=True, slots=True)
+class SubmitTask:
+    """Admit a task. Answered by TaskAccepted or TaskRefused.
+
+    `input` is the payload as given (for REST: the JSON text of `task_input`), `metadata` the JSON text of
+    the metadata object. `must_be_new` is False where the id was made by the gateway and cannot exist yet,
+    which spares the look-up. `waits_for_instances`: admit even when no instance serves the task (gRPC);
+    otherwise it is refused with `no_instances`.
+    """
+
+    spec: TaskSpec
+    input: bytes
+    content_type: str = "application/json"
+    metadata: bytes = b"{}"
+    id_is_fresh: bool = False
+    waits_for_instances: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterInstance:
+    """Add a TaskInstance that has been probed. Answered by InstanceAccepted.
+
+    `ti_uuid` is the id to give it unless one is registered at this host and port already.
+    """
+
+    ti_uuid: str
+    host: str
+    port: int
+    model_name: str
+    capacity: int = 1
+    protocol: Protocol = "submit"
+    capabilities: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveInstance:
+    """Take an instance out: what runs there finishes, what waits for it goes elsewhere. -> InstanceRemoval."""
+
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class SetStrategy:
+    """Choose the placement strategy, for one model or (model_name "") for all. -> StrategySet or Refused."""
+
+    name: str
+    model_name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DescribeQueues:
+    """Ask for the instances and their expected waiting times, of one model or of all (""). -> QueuesDescribed."""
+
+    model_name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestPreemption:
+    """Ask a task to give way. -> PreemptionAnswered(enqueued) (seed 004, RequestPreemption)."""
+
+    agent_id: str
+    task_id: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ShutdownAgent:
+    """No new task is accepted for or started on this agent. -> ShutdownAnswered. `grace_s` in seconds."""
+
+    agent_id: str
+    grace_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnTask:
+    """From an agent: this attempt did not work out; put the task back in the line as attempt `attempt`.
+
+    It keeps its arrival stamp. It is not given to instance `avoid` while another can take it, and to none
+    before `delay_s` seconds have passed.
+    """
+
+    task_id: str
+    attempt: int
+    avoid: str
+    delay_s: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSettled:
+    """From an agent: the task has reached its end; its slot and its credit are free.
+
+    `execution_ms` is what the instance reported, where it did.
+    """
+
+    task_id: str
+    state: TaskState
+    execution_ms: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceWentDown:
+    """From a dispatcher: the instance does not answer; give it nothing."""
+
+    ti_uuid: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceCameUp:
+    """From a dispatcher: the instance answers again."""
+
+    ti_uuid: str
+
+
+SchedulerMessage: TypeAlias = (
+    SubmitTask
+    | RegisterInstance
+    | RemoveInstance
+    | SetStrategy
+    | DescribeQueues
+    | RequestPreemption
+    | ShutdownAgent
+    | ReturnTask
+    | TaskSettled
+    | InstanceWentDown
+    | InstanceCameUp
+    | TimePassed
+    | Resumed
+)

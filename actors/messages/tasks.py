@@ -1,0 +1,48 @@
+"""What is known of a task from its admission on, shared by reference between actors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Origin = Literal["rest", "grpc", "amqp"]
+
+IMPLICIT_AGENT = "model:"
+"""Prefix of the agent that a task without an `agent_id` belongs to: `model:<model_name>`, unlimited slots."""
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """Where a task works and on what, as the activity buffer shows it (seed 004, ActivityEntry)."""
+
+    repo_id: str = ""
+    worktree_id: str = ""
+    branch: str = ""
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSpec:
+    """Everything about a task that the actors decide by. The payload is not here: it is stored once.
+
+    `priority` is -19..20, higher is more important. `submitted_at` is Unix seconds. `digest` identifies
+    the content, so that a retry of the same submit is told from another task under the same id.
+    `timeout_ms` bounds one attempt's run time; None means the server's setting.
+    """
+
+    task_id: str
+    agent_id: str
+    model_name: str
+    priority: int
+    submitted_at: float
+    digest: str
+    origin: Origin = "rest"
+    scope: str = ""
+    timeout_ms: int | None = None
+    callback_url: str | None = None
+    activity: Activity | None = None
+
+    @property
+    def has_own_agent(self) -> bool:
+        """Whether a client named the agent, rather than the model standing in for one."""
+        return not self.agent_id.startswith(IMPLICIT_AGENT)

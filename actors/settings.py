@@ -1,0 +1,61 @@
+"""Every setting of the service, with the default that a newcomer never needs to touch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import AliasChoices, Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Read from the environment: `SWARMPILOT_<NAME>`, and the guide's own names where it has some."""
+
+    model_config = SettingsConfigDict(env_prefix="SWARMPILOT_", extra="ignore", populate_by_name=True)
+
+    host: str = Field("127.0.0.1", description="Address to listen on, for REST and gRPC.")
+    port: int = Field(8102, ge=0, le=65535, description="REST port; 0 lets the system choose.")
+    grpc_port: int = Field(
+        50053, ge=-1, le=65535, description="gRPC port; 0 lets the system choose, -1 turns gRPC off."
+    )
+    store: str = Field(
+        "sqlite:///swarmpilot.db", description="Where truth lives: sqlite:///PATH, or sqlite:// for memory."
+    )
+    amqp: str | None = Field(None, description="amqp://user:password@host:port/vhost; without it, no broker is needed.")
+    config: Path | None = Field(
+        None,
+        validation_alias=AliasChoices("SWARMPILOT_CONFIG", "SCHEDULER_CONFIG_PATH", "config"),
+        description="YAML file with `instances:`, `strategy:`, `agents:`.",
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO",
+        validation_alias=AliasChoices("SWARMPILOT_LOG_LEVEL", "LOG_LEVEL", "log_level"),
+        description="How much is logged.",
+    )
+    priority_order: Literal["importance", "nice"] = Field(
+        "importance",
+        validation_alias=AliasChoices("SWARMPILOT_PRIORITY_ORDER", "PRIORITY_ORDER", "priority_order"),
+        description="importance: higher is more important (seed 004). nice: lower is.",
+    )
+    strategy: str | None = Field(None, description="Placement strategy to set at start; else the one in force stays.")
+    shards: int = Field(8, ge=1, le=1024, description="Shards per kind of actor; fixed once a store has been used.")
+    hand_over: bool = Field(True, description="Pass messages between actors of one process without the broker.")
+
+    agent_slots: int = Field(1, ge=1, le=10_000, description="Tasks an agent runs at once, unless configured for it.")
+    max_attempts: int = Field(3, ge=1, le=100, description="How often a task is tried before it ends as failed.")
+    retry_delay_s: float = Field(0.5, ge=0, le=3600, description="Delay before the second attempt; doubles from there.")
+    retry_delay_max_s: float = Field(30.0, ge=0, le=86400, description="Upper bound of that delay.")
+    run_timeout_s: float = Field(3600.0, gt=0, le=30 * 86400, description="Longest run of one attempt.")
+    push_timeout_s: float = Field(10.0, gt=0, le=3600, description="How long an instance may take to accept a task.")
+    push_retries: int = Field(3, ge=0, le=100, description="Same-instance repeats after a push of unknown outcome.")
+    probe_interval_s: float = Field(5.0, gt=0, le=3600, description="How often an instance is probed.")
+    probe_timeout_s: float = Field(2.0, gt=0, le=600, description="How long a probe may take.")
+    probe_failures: int = Field(2, ge=1, le=100, description="Failed probes in a row after which an instance is down.")
+    callback_attempts: int = Field(8, ge=1, le=100, description="How often a callback_url is tried.")
+    callback_timeout_s: float = Field(10.0, gt=0, le=600, description="How long a callback may take.")
+    ask_timeout_s: float = Field(10.0, gt=0, le=600, description="How long the gateway waits for an actor's answer.")
+    drain_timeout_s: float = Field(10.0, ge=0, le=3600, description="How long SIGTERM waits for requests under way.")
+    max_body_bytes: int = Field(10 * 1024 * 1024, ge=1024, description="Largest request body; beyond it 413.")
+    snapshot_every: int = Field(20_000, ge=100, description="Journal entries of a shard between snapshots, at least.")
+    turn_messages: int = Field(256, ge=1, le=100_000, description="Messages taken into one transaction at most.")

@@ -1,0 +1,182 @@
+"""The store port: the only truth. Implementations: `stores/sqlite`.
+
+The contract, held by `tests/contracts/test_store.py` for every implementation:
+
+- `commit` is one transaction: all of it or nothing, durable when it returns.
+- A commit under an epoch that is no longer the shard's raises Fenced and writes nothing.
+- A commit with an inbox id that is already there raises AlreadyReceived and writes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from actors.behaviour import Keep
+from actors.messages.tasks import Origin
+from actors.task_lifecycle import TaskState
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to write a shard: only the newest epoch counts. `seq` is that of its last journal entry."""
+
+    shard: str
+    epoch: int
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class JournalEntry:
+    """One event, as stored. `seq` counts up by one within a shard; `at` is Unix seconds.
+
+    `cause` is the id of the message that brought it about, `task_id` the task it is about ("" for none).
+    """
+
+    seq: int
+    key: str
+    at: float
+    cause: str
+    task_id: str
+    kind: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ShardAppend:
+    """New entries of one shard, under the epoch that the writer believes to hold."""
+
+    shard: str
+    epoch: int
+    entries: Sequence[JournalEntry]
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxRow:
+    """An effect that must leave the process: an encoded envelope or announcement, until marked sent."""
+
+    id: str
+    shard: str
+    body: bytes
+
+
+@dataclass(slots=True)
+class Transaction:
+    """All that one turn of the runtime changes.
+
+    `rows` maps task ids to the changed columns of their `task` row (names of TaskRow's fields). `inbox`
+    are ids of messages that have now had their effect, `sent` outbox ids that the broker has confirmed.
+    """
+
+    appends: list[ShardAppend] = field(default_factory=list)
+    inbox: list[str] = field(default_factory=list)
+    outbox: list[OutboxRow] = field(default_factory=list)
+    sent: list[str] = field(default_factory=list)
+    payloads: list[Keep] = field(default_factory=list)
+    new_rows: dict[str, dict[str, Any]] = field(default_factory=dict)
+    changed_rows: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRow:
+    """A task as queries see it. Times are Unix seconds, durations milliseconds.
+
+    `attempt` counts from 1 and is 0 before the first. `remote_id` is the instance's own id for the task,
+    "" where it uses ours.
+    """
+
+    task_id: str
+    agent_id: str
+    model_name: str
+    priority: int
+    scope: str
+    origin: Origin
+    digest: str
+    state: TaskState
+    submitted_at: float
+    scheduled_ti: str = ""
+    attempt: int = 0
+    remote_id: str = ""
+    dispatched_at: float | None = None
+    started_at: float | None = None
+    ended_at: float | None = None
+    execution_ms: float | None = None
+    error: str = ""
+    error_code: str = ""
+    updated_at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """A stored body with its content type; `metadata` is the JSON text that was submitted with an input."""
+
+    body: bytes
+    content_type: str
+    metadata: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The state of every actor of a shard after entry `seq`, by key, as JSON."""
+
+    seq: int
+    actors: Mapping[str, bytes]
+
+
+class TaskReader(Protocol):
+    """What queries need of the store."""
+
+    async def task(self, task_id: str) -> TaskRow | None:
+        """The task under our id, or under the id that its instance gave it."""
+
+    async def tasks(
+        self, *, agent_id: str | None = None, states: Collection[TaskState] | None = None, limit: int = 100
+    ) -> list[TaskRow]:
+        """The newest tasks, filtered."""
+
+    async def payload(self, task_id: str, part: str) -> Payload | None:
+        """A stored payload."""
+
+    async def story(self, task_id: str) -> list[JournalEntry]:
+        """Every event about a task, in the order in which they were written."""
+
+    async def count_by_state(self) -> dict[TaskState, int]:
+        """How many tasks are in each state."""
+
+
+class Store(TaskReader, Protocol):
+    """What the runtime needs of the store."""
+
+    async def open(self) -> None:
+        """Open, creating the schema where there is none. Raises StoreInUse, StoreUnavailable."""
+
+    async def close(self) -> None:
+        """Finish what is being written and close."""
+
+    async def take_over(self, shards: Sequence[str], owner: str) -> dict[str, Lease]:
+        """Become the owner of these shards: each epoch grows by one, and older owners are fenced."""
+
+    async def commit(self, transaction: Transaction) -> None:
+        """Write it all or nothing. Raises Fenced, AlreadyReceived, StoreUnavailable."""
+
+    async def snapshot(self, shard: str) -> Snapshot | None:
+        """The newest snapshot of the shard."""
+
+    async def save_snapshot(self, lease: Lease, snapshot: Snapshot) -> None:
+        """Keep this snapshot instead of older ones. Raises Fenced."""
+
+    def journal(self, shard: str, after: int) -> AsyncIterator[JournalEntry]:
+        """The shard's entries with seq > after, in order."""
+
+    async def outbox(self, shards: Collection[str]) -> list[OutboxRow]:
+        """What these shards have not been confirmed to have sent, in the order in which it was written."""
+
+    async def received(self, ids: Collection[str]) -> set[str]:
+        """Which of these message ids are in the inbox."""
+
+    async def digests(self, task_ids: Collection[str]) -> dict[str, str]:
+        """The digests of those of these tasks that are known."""
+
+    async def forget_received(self, before: float) -> int:
+        """Drop inbox ids older than this time; returns how many."""
