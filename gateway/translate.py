@@ -1,0 +1,161 @@
+"""Requests of every protocol to messages of the actors, by the same rules for all; pure, no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from hashlib import blake2b
+from typing import Any, Final, Literal, TypeAlias
+
+from actors.messages.scheduler import SubmitTask
+from actors.messages.tasks import IMPLICIT_AGENT, Activity, Origin, TaskSpec
+from gateway.bad_request import BadRequest, MalformedJson, line_of, name_of, object_of, shown, url_of, whole_number_of
+from gateway.json_body import canonical, decode_json
+
+__all__ = ["BadRequest", "MalformedJson", "build_submit", "digest_of", "parse_priority"]
+
+PriorityOrder: TypeAlias = Literal["importance", "nice"]
+
+LOWEST, HIGHEST = -19, 20
+PRIORITY_NAMES: Final = {"low": -10, "normal": 0, "high": 10, "critical": 19}
+MAX_TIMEOUT_MS: Final = 30 * 86_400_000
+ACTIVITY_FIELDS: Final = ("repo_id", "worktree_id", "branch", "description")
+
+
+def parse_priority(value: object, order: PriorityOrder, field: str = "priority") -> int:
+    """The priority as the actors count it: -19..20, higher is more important; None is 0.
+
+    Names mean the same in both orders. Integers are turned round under `nice`, where -20 is the most
+    important and 19 the least, so that exactly the same 40 levels can be said either way.
+    """
+    if value is None:
+        return 0
+    lowest, highest = (LOWEST, HIGHEST) if order == "importance" else (-HIGHEST, -LOWEST)
+    if isinstance(value, str) and value in PRIORITY_NAMES:
+        return PRIORITY_NAMES[value]
+    if isinstance(value, int) and not isinstance(value, bool) and lowest <= value <= highest:
+        return value if order == "importance" else -value
+    names = ", ".join(PRIORITY_NAMES)
+    raise BadRequest(field, f"must be an integer from {lowest} to {highest} or one of {names}", value)
+
+
+def digest_of(*parts: bytes | str) -> str:
+    """A digest of the parts, 32 hex digits; where one part ends and the next begins counts."""
+    digest = blake2b(digest_size=16)
+    for part in parts:
+        data = part.encode() if isinstance(part, str) else part
+        digest.update(len(data).to_bytes(8, "big"))
+        digest.update(data)
+    return digest.hexdigest()
+
+
+def build_submit(
+    *,
+    task_id: str,
+    now: float,
+    order: PriorityOrder,
+    origin: Origin,
+    task_input: bytes,
+    agent_id: object = None,
+    model_name: object = None,
+    metadata: bytes = b"{}",
+    priority: object = None,
+    scope: object = "",
+    content_type: str = "application/json",
+    id_is_fresh: bool = False,
+    waits_for_instances: bool = False,
+) -> SubmitTask:
+    """The message that admits a task, the same whatever protocol it came by.
+
+    `task_input` is kept as received. `agent_id` and `priority` (None: not given) come before the fields of
+    the same name in `metadata`. A task of an agent takes its model and its activity from its input, where
+    that is a JSON object and they are not given otherwise; a task of no agent belongs to its model's.
+    `now` in Unix seconds. Raises BadRequest, and MalformedJson where input or metadata are not JSON.
+    """
+    facts = _metadata(metadata)
+    content, canonical_input = _content("task_input", task_input, content_type)
+    params: Mapping[str, Any] = content if isinstance(content, dict) else {}
+    agent = facts.get("agent_id") if agent_id is None else agent_id
+    if agent is None:
+        model = name_of("model_name", model_name)
+        agent, params = IMPLICIT_AGENT + model, {}
+    else:
+        agent = agent_name(agent, "agent_id" if agent_id is not None else "metadata.agent_id")
+        model = _model_of(model_name, params)
+    level = _priority(priority, facts, order)
+    where = line_of("scope", scope)
+    spec = TaskSpec(
+        task_id=name_of("task_id", task_id),
+        agent_id=agent,
+        model_name=model,
+        priority=level,
+        submitted_at=now,
+        digest=digest_of(model, agent, canonical_input, canonical(facts), str(level), where, content_type),
+        origin=origin,
+        scope=where,
+        timeout_ms=_optional(facts, "timeout_ms", _timeout),
+        callback_url=_optional(facts, "callback_url", url_of),
+        activity=_activity(facts, params),
+    )
+    return SubmitTask(spec, task_input, content_type, metadata, id_is_fresh, waits_for_instances)
+
+
+def agent_name(value: object, field: str = "agent_id") -> str:
+    """The value, where a client may name an agent so."""
+    name = name_of(field, value)
+    if name.startswith(IMPLICIT_AGENT):
+        raise BadRequest(field, f"must not begin with {IMPLICIT_AGENT!r}, which is kept for tasks of no agent", name)
+    return name
+
+
+def is_json(content_type: str) -> bool:
+    """Whether the MIME type says JSON: application/json or something+json."""
+    media = content_type.partition(";")[0].strip().lower()
+    return media == "application/json" or media.endswith("+json")
+
+
+def _metadata(metadata: bytes) -> dict[str, Any]:
+    return {} if metadata == b"{}" else object_of("metadata", decode_json(metadata))
+
+
+def _content(field: str, body: bytes, content_type: str) -> tuple[Any, bytes]:
+    """The body as a value (None where it is not JSON) and as what the digest is made of."""
+    if not body or not is_json(content_type):
+        return None, body
+    try:
+        value = decode_json(body)
+    except ValueError as error:
+        rule = f"must be JSON, as the content type {shown(content_type)} says ({error})"
+        raise BadRequest(field, rule, body) from error
+    return value, canonical(value)
+
+
+def _model_of(model_name: object, params: Mapping[str, Any]) -> str:
+    if model_name is not None:
+        return name_of("model_name", model_name)
+    named = params.get("model_name")
+    return name_of("params.model_name", named) if named is not None else ""
+
+
+def _priority(given: object, facts: Mapping[str, Any], order: PriorityOrder) -> int:
+    if given is not None:
+        return parse_priority(given, order)
+    return parse_priority(facts.get("priority"), order, "metadata.priority")
+
+
+def _timeout(field: str, value: object) -> int:
+    return whole_number_of(field, value, 1, MAX_TIMEOUT_MS)
+
+
+def _optional(facts: Mapping[str, Any], name: str, check: Any) -> Any:
+    value = facts.get(name)
+    return None if value is None else check(f"metadata.{name}", value)
+
+
+def _activity(facts: Mapping[str, Any], params: Mapping[str, Any]) -> Activity | None:
+    """Free-form metadata may use these names for something else, so what is not a text is passed over."""
+    found = {}
+    for name in ACTIVITY_FIELDS:
+        value = facts.get(name, params.get(name))
+        if isinstance(value, str) and value:
+            found[name] = value
+    return Activity(**found) if found else None

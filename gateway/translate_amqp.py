@@ -1,0 +1,113 @@
+"""What a producer publishes straight to RabbitMQ, to the message it means: one JSON object, one command."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+from uuid import uuid4
+
+import msgspec
+
+from actors.messages import Message
+from actors.messages.scheduler import DescribeQueues, RemoveInstance, RequestPreemption, SetStrategy, ShutdownAgent
+from gateway.bad_request import Absent, BadRequest, line_of, name_of, object_of, text_of, whole_number_of
+from gateway.json_body import decode_json
+from gateway.translate import PriorityOrder, agent_name, build_submit
+
+DEFAULT_GRACE_S: Final = 30.0
+MAX_GRACE_S: Final = 30 * 86_400
+
+COMMANDS: Final = {
+    "SubmitTask": ("model_name", "task_input", "metadata", "task_id", "agent_id", "priority", "scope"),
+    "RequestPreemption": ("agent_id", "task_id", "reason"),
+    "ShutdownAgent": ("agent_id", "grace_period_s"),
+    "SetStrategy": ("name", "model_name"),
+    "RemoveInstance": ("host", "port"),
+    "DescribeQueues": ("model_name",),
+}
+"""The commands that a producer may send, with their fields."""
+
+
+def command_from_amqp(
+    body: bytes,
+    headers: Mapping[str, Any],
+    *,
+    order: PriorityOrder = "importance",
+    now: float | None = None,
+    new_id: str | None = None,
+) -> Message:
+    """The message for the scheduler that this body means.
+
+    A task without `task_id` is given `new_id`. A producer that may publish twice sends a `task_id` of its
+    own: that is what makes the repeat harmless. `now` in Unix seconds. Raises BadRequest or MalformedJson,
+    both ValueError.
+    """
+    command = object_of("body", decode_json(body))
+    kind = command.pop("type", Absent.FIELD)
+    if not isinstance(kind, str) or kind not in COMMANDS:
+        raise BadRequest("type", f"must be one of {', '.join(COMMANDS)}", kind)
+    for name, value in command.items():
+        if name not in COMMANDS[kind]:
+            raise BadRequest(name, f"is not a field of {kind}, which has {', '.join(COMMANDS[kind])}", value)
+    match kind:
+        case "SubmitTask":
+            return _submit(command, order, time.time() if now is None else now, new_id or f"task-{uuid4().hex}")
+        case "RequestPreemption":
+            return _preemption(command)
+        case "ShutdownAgent":
+            return ShutdownAgent(agent_name(_needed(command, "agent_id")), grace_of(command.get("grace_period_s")))
+        case "SetStrategy":
+            return SetStrategy(name_of("name", _needed(command, "name")), _model(command))
+        case "RemoveInstance":
+            port = whole_number_of("port", _needed(command, "port"), 1, 65535)
+            return RemoveInstance(name_of("host", _needed(command, "host")), port)
+        case _:
+            return DescribeQueues(_model(command))
+
+
+def grace_of(value: object, field: str = "grace_period_s") -> float:
+    """A grace in seconds; absent is 30 s, 0 is now."""
+    if value is None:
+        return DEFAULT_GRACE_S
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= MAX_GRACE_S:
+        raise BadRequest(field, f"must be a number of seconds from 0 to {MAX_GRACE_S}", value)
+    return float(value)
+
+
+def _submit(command: Mapping[str, Any], order: PriorityOrder, now: float, new_id: str) -> Message:
+    task_input = _needed(command, "task_input")
+    given_id = command.get("task_id")
+    return build_submit(
+        task_id=new_id if given_id is None else name_of("task_id", given_id),
+        now=now,
+        order=order,
+        origin="amqp",
+        task_input=msgspec.json.encode(object_of("task_input", task_input)),
+        agent_id=command.get("agent_id"),
+        model_name=command.get("model_name"),
+        metadata=msgspec.json.encode(object_of("metadata", command.get("metadata") or {})),
+        priority=command.get("priority"),
+        scope=command.get("scope") or "",
+        id_is_fresh=given_id is None,
+        waits_for_instances=True,
+    )
+
+
+def _preemption(command: Mapping[str, Any]) -> Message:
+    return RequestPreemption(
+        agent_name(_needed(command, "agent_id")),
+        name_of("task_id", _needed(command, "task_id")),
+        text_of("reason", command.get("reason") or ""),
+    )
+
+
+def _model(command: Mapping[str, Any]) -> str:
+    return line_of("model_name", command.get("model_name") or "")
+
+
+def _needed(command: Mapping[str, Any], name: str) -> object:
+    value: object = command.get(name, Absent.FIELD)
+    if value is Absent.FIELD:
+        raise BadRequest(name, "must be given")
+    return value
