@@ -1,0 +1,64 @@
+# Everything a developer types. Each target prepares what it needs; `make` alone lists them.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+ARGS ?=
+
+# $(call quietly,NAME,COMMAND): one line when it is fine, all of its output when it is not.
+quietly = @if output=$$($(2) 2>&1); then printf '%-10s ok\n' '$(1)'; \
+	else status=$$?; printf '%-10s FAILED: %s\n%s\n' '$(1)' '$(2)' "$$output"; exit $$status; fi
+
+.PHONY: help setup run check test proto bench format clean \
+	check-format check-lint check-types check-imports check-proto
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(READY)  ## install everything into .venv, and nothing outside it
+
+$(READY): pyproject.toml tools/setup
+	@tools/setup $(VENV)
+	@touch $@
+
+run: $(READY)  ## a scheduler, three simulated instances and a stream of tasks, live (ARGS="--seconds 10")
+	@$(BIN)/swarmpilot demo $(ARGS)
+
+test: $(READY)  ## the whole suite, a real RabbitMQ among it (ARGS="tests/unit -x")
+	@$(BIN)/pytest $(ARGS)
+
+check: check-format check-lint check-types check-imports check-proto  ## format, lint, types, architecture, generated code
+
+check-format: $(READY)
+	$(call quietly,format,$(BIN)/ruff format --check --quiet .)
+
+check-lint: $(READY)
+	$(call quietly,lint,$(BIN)/ruff check --quiet .)
+
+check-types: $(READY)
+	$(call quietly,types,$(BIN)/mypy)
+
+check-imports: $(READY)
+	$(call quietly,imports,$(BIN)/lint-imports --no-logo)
+
+check-proto: $(READY)
+	@$(BIN)/python tools/generate_protos.py --check
+
+format: $(READY)  ## format the code and sort its imports
+	@$(BIN)/ruff check --quiet --fix --select I .
+	@$(BIN)/ruff format --quiet .
+
+proto: $(READY)  ## regenerate the gRPC code after a change to protos/*.proto
+	@$(BIN)/python tools/generate_protos.py
+
+bench: $(READY)  ## measure on this machine: a table and bench-results/*.json (ARGS="--quick")
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+clean:  ## remove .venv, caches and build products, and nothing that holds tasks
+	@rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
