@@ -1,0 +1,164 @@
+"""What an agent remembers: the facts of its tasks' lives, from which its whole state can be rebuilt.
+
+Times (`at`, `due`) are Unix seconds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias, get_args
+
+from actors.messages.tasks import Activity
+from actors.task_lifecycle import TaskState
+
+
+@dataclass(frozen=True, slots=True)
+class TaskExpected:
+    """The task was admitted and waits in the scheduler's line."""
+
+    task_id: str
+    at: float
+    activity: Activity | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptPlaced:
+    """The task is bound to an instance and on its way there; it times out at `due` unless it starts.
+
+    `timeout_ms`, `callback_url` and `activity` are those of its spec.
+    """
+
+    task_id: str
+    attempt: int
+    ti_uuid: str
+    at: float
+    due: float
+    timeout_ms: int | None = None
+    callback_url: str | None = None
+    activity: Activity | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptBegan:
+    """The instance has taken the task at `at`; it times out at `due`."""
+
+    task_id: str
+    attempt: int
+    ti_uuid: str
+    at: float
+    due: float
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptAbandoned:
+    """The attempt did not work out; the task goes back into the line for another after `delay_s` seconds."""
+
+    task_id: str
+    attempt: int
+    ti_uuid: str
+    at: float
+    reason: str
+    delay_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class TaskFinished:
+    """The task has reached its one end. `execution_ms` is what the instance reported, None where none did.
+
+    `attempt` is the one that was current. `ti_uuid` is the instance that reported, or, where no report
+    came, the one of the last attempt. `error_code` is "" for a completed task.
+    """
+
+    task_id: str
+    state: TaskState
+    attempt: int
+    ti_uuid: str
+    at: float
+    execution_ms: float | None = None
+    error: str = ""
+    error_code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LateReportSeen:
+    """An earlier attempt reported an end after a later one had begun: it changes nothing."""
+
+    task_id: str
+    attempt: int
+    ti_uuid: str
+
+
+@dataclass(frozen=True, slots=True)
+class PreemptionRequested:
+    """Somebody asked the task to give way."""
+
+    task_id: str
+    at: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShutdownBegan:
+    """The agent is being shut down; what runs may finish until `due`."""
+
+    at: float
+    due: float
+
+
+@dataclass(frozen=True, slots=True)
+class ActivityForgotten:
+    """These entries of ended tasks were purged from the activity buffer."""
+
+    task_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackDelivered:
+    """The final record was accepted by the task's `callback_url`."""
+
+    task_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackPostponed:
+    """Posting the final record failed for the `tries`-th time; the next try is due at `due`."""
+
+    task_id: str
+    tries: int
+    due: float
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackRepeated:
+    """The final record is being posted again."""
+
+    task_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackAbandoned:
+    """Posting the final record failed `tries` times, the last as `detail` says; it is not tried again."""
+
+    task_id: str
+    tries: int
+    detail: str
+
+
+AgentEvent: TypeAlias = (
+    TaskExpected
+    | AttemptPlaced
+    | AttemptBegan
+    | AttemptAbandoned
+    | TaskFinished
+    | LateReportSeen
+    | PreemptionRequested
+    | ShutdownBegan
+    | ActivityForgotten
+    | CallbackDelivered
+    | CallbackPostponed
+    | CallbackRepeated
+    | CallbackAbandoned
+)
+
+AGENT_EVENTS: tuple[type, ...] = get_args(AgentEvent)
