@@ -1,0 +1,154 @@
+"""The gRPC server: `sw4rm.scheduler.SchedulerService` and the standard health service.
+
+A refusal is a response. A status other than OK means INVALID_ARGUMENT: mend the request; UNAVAILABLE:
+send the same request again later, which is safe, because a repeat runs once; INTERNAL: our fault.
+A draining server answers submits with UNAVAILABLE rather than `accepted: false`, because nothing is wrong
+with the task: the client may try again, or elsewhere.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any, Final, NoReturn, TypeAlias, TypeVar
+
+import grpc
+import structlog
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+
+from actors.addresses import SCHEDULER, Address, agent
+from actors.errors import AnswerTimeout, BrokerUnavailable, StoreUnavailable
+from actors.messages import Answer, Message
+from gateway import rpc_translate as translate
+from gateway.bad_request import BadRequest, MalformedJson
+from gateway.edge import Edge
+from protos import scheduler_pb2 as pb
+from protos import scheduler_pb2_grpc
+
+log = structlog.get_logger(__name__)
+
+Response = TypeVar("Response")
+Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
+
+SERVICE: Final = "sw4rm.scheduler.SchedulerService"
+ROOM_FOR_THE_REST: Final = 2 * 1024 * 1024
+"""Bytes of a message beyond the params' limit, so that params too long meet our text, not gRPC's."""
+
+
+class NotServing(Exception):
+    """The service is starting or draining and admits nothing now."""
+
+
+class SchedulerServicer(scheduler_pb2_grpc.SchedulerServiceServicer):
+    """The five calls; each turns its request into a message, asks one actor, and turns the answer back."""
+
+    def __init__(self, edge: Edge) -> None:
+        self._edge = edge
+
+    async def SubmitTask(self, request: pb.SubmitTaskRequest, context: Context) -> pb.SubmitTaskResponse:  # noqa: N802
+        return await self._answer(context, lambda: self._submit(request), translate.submit_response)
+
+    async def RequestPreemption(self, request: pb.PreemptRequest, context: Context) -> pb.PreemptResponse:  # noqa: N802
+        return await self._answer(
+            context, lambda: (SCHEDULER, translate.preemption_message(request)), translate.preemption_response
+        )
+
+    async def ShutdownAgent(  # noqa: N802
+        self, request: pb.ShutdownAgentRequest, context: Context
+    ) -> pb.ShutdownAgentResponse:
+        return await self._answer(
+            context, lambda: (SCHEDULER, translate.shutdown_message(request)), translate.shutdown_response
+        )
+
+    async def PollActivityBuffer(  # noqa: N802
+        self, request: pb.PollActivityBufferRequest, context: Context
+    ) -> pb.PollActivityBufferResponse:
+        return await self._answer(context, lambda: _to_agent(*translate.poll_message(request)), translate.poll_response)
+
+    async def PurgeActivity(  # noqa: N802
+        self, request: pb.PurgeActivityRequest, context: Context
+    ) -> pb.PurgeActivityResponse:
+        return await self._answer(
+            context, lambda: _to_agent(*translate.purge_message(request)), translate.purge_response
+        )
+
+    def _submit(self, request: pb.SubmitTaskRequest) -> tuple[Address, Message]:
+        settings = self._edge.settings
+        message = translate.submit_message(
+            request, now=time.time(), order=settings.priority_order, max_bytes=settings.max_body_bytes
+        )
+        phase = self._edge.status().phase
+        if phase != "serving":
+            raise NotServing(f"the service is {phase} and takes no new tasks now; send the same request again later")
+        return SCHEDULER, message
+
+    async def _answer(
+        self,
+        context: Context,
+        question: Callable[[], tuple[Address, Message]],
+        response: Callable[[Answer], Response],
+    ) -> Response:
+        """The response, or the status that the error stands for: the one place where errors become statuses."""
+        try:
+            return response(await self._edge.asker.ask(*question()))
+        except (BadRequest, MalformedJson) as error:
+            await _refuse(context, grpc.StatusCode.INVALID_ARGUMENT, str(error))
+        except (NotServing, BrokerUnavailable, StoreUnavailable) as error:
+            await _refuse(context, grpc.StatusCode.UNAVAILABLE, str(error))
+        except AnswerTimeout as error:
+            text = f"{error}; it may still be carried out, and the same request again is safe"
+            await _refuse(context, grpc.StatusCode.UNAVAILABLE, text)
+        except Exception:
+            log.exception("a gRPC call failed")
+            await _refuse(context, grpc.StatusCode.INTERNAL, "the service failed; its log says why")
+
+
+def _to_agent(agent_id: str, message: Message) -> tuple[Address, Message]:
+    return agent(agent_id), message
+
+
+async def _refuse(context: Context, status: grpc.StatusCode, text: str) -> NoReturn:
+    await context.abort(status, text)
+    raise AssertionError("abort always raises")
+
+
+class RpcServer:
+    """Listens on `settings.host:settings.grpc_port`."""
+
+    def __init__(self, edge: Edge) -> None:
+        self._edge = edge
+        limit = edge.settings.max_body_bytes + ROOM_FOR_THE_REST
+        self._server = grpc.aio.server(
+            options=[
+                ("grpc.max_receive_message_length", limit),
+                ("grpc.so_reuseport", 0),  # else a second scheduler would silently take half of the calls
+            ]
+        )
+        self._health = health.aio.HealthServicer()
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        scheduler_pb2_grpc.add_SchedulerServiceServicer_to_server(SchedulerServicer(edge), self._server)  # type: ignore[no-untyped-call]
+
+    async def start(self) -> int:
+        """Listen and say so by the health service; the port. Raises OSError where it cannot listen there."""
+        settings = self._edge.settings
+        host = f"[{settings.host}]" if ":" in settings.host else settings.host
+        try:
+            port = self._server.add_insecure_port(f"{host}:{settings.grpc_port}")
+        except RuntimeError as error:
+            raise OSError(f"cannot listen for gRPC on {host}:{settings.grpc_port}: {error}") from error
+        await self._server.start()
+        await self._tell_health(health_pb2.HealthCheckResponse.SERVING)
+        return port
+
+    async def drain(self) -> None:
+        """Tell the health service's clients to go elsewhere; calls are still answered."""
+        await self._tell_health(health_pb2.HealthCheckResponse.NOT_SERVING)
+
+    async def stop(self, grace_s: float) -> None:
+        """Take no new calls, and give those under way `grace_s` seconds to end."""
+        await self.drain()
+        await self._server.stop(grace_s)
+
+    async def _tell_health(self, status: Any) -> None:
+        for service in ("", SERVICE):
+            await self._health.set(service, status)
