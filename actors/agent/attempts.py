@@ -1,0 +1,129 @@
+"""The life of a task, attempt by attempt: placed, begun, failed and tried again, ended once.
+
+An attempt is fenced by its number: what comes from another than the current one changes nothing, except a
+report that does not say which attempt it is of, because the guide's instances cannot say.
+"""
+
+from __future__ import annotations
+
+from actors.addresses import SCHEDULER, dispatcher
+from actors.agent.callbacks import post_at_end
+from actors.agent.events import (
+    AgentEvent,
+    AttemptAbandoned,
+    AttemptBegan,
+    AttemptPlaced,
+    LateReportSeen,
+    TaskFinished,
+)
+from actors.agent.policy import AgentPolicy
+from actors.agent.retrying import (
+    delay_before_next,
+    describe_all,
+    describe_failure,
+    has_attempt_left,
+    run_timeout_ms,
+    shorten,
+)
+from actors.agent.state import AgentState, Life
+from actors.behaviour import Decision, Effect, Keep, Now, Send
+from actors.messages.agent import AttemptFailed, AttemptStarted, RunTask, TaskEnded
+from actors.messages.dispatcher import DropTask, PushTask
+from actors.messages.scheduler import ReturnTask, TaskSettled
+from actors.task_lifecycle import TaskState
+
+NOTHING: Decision[AgentEvent] = Decision()
+
+
+def place(policy: AgentPolicy, state: AgentState, run: RunTask, now: Now) -> Decision[AgentEvent]:
+    """Push the task to the instance it is bound to.
+
+    A later attempt of a task that has no life here is of one that ended while it waited: the scheduler
+    had sent it before it heard of the end, and has been told since.
+    """
+    spec, life = run.spec, state.lives.get(run.spec.task_id)
+    is_first = life is None and run.attempt == 1
+    is_next = life is not None and life.phase == "waiting" and run.attempt > life.attempt
+    if not is_first and not is_next:
+        return NOTHING
+    activity = None if state.activity.holds_live(spec.task_id) else spec.activity
+    due = now + run_timeout_ms(policy, spec.timeout_ms) / 1000
+    placed = AttemptPlaced(
+        spec.task_id, run.attempt, run.ti_uuid, now, due, spec.timeout_ms, spec.callback_url, activity
+    )
+    push = Send(dispatcher(run.ti_uuid), PushTask(spec.task_id, run.attempt, state.agent_id))
+    return Decision((placed,), (push,))
+
+
+def begin(policy: AgentPolicy, state: AgentState, started: AttemptStarted, now: Now) -> Decision[AgentEvent]:
+    """The instance has the task: its run timeout counts from now."""
+    life = state.lives.get(started.task_id)
+    if life is None or life.phase != "placed" or life.attempt != started.attempt:
+        return NOTHING
+    due = now + run_timeout_ms(policy, life.timeout_ms) / 1000
+    return Decision((AttemptBegan(started.task_id, life.attempt, life.ti_uuid, now, due),))
+
+
+def fail(policy: AgentPolicy, state: AgentState, failed: AttemptFailed, now: Now) -> Decision[AgentEvent]:
+    """The current attempt cannot end any more: try again, or end the task."""
+    life = state.lives.get(failed.task_id)
+    if life is None or life.phase == "waiting" or life.attempt != failed.attempt:
+        return NOTHING
+    return _give_up(policy, failed.task_id, life, failed.reason, now)
+
+
+def time_out(policy: AgentPolicy, state: AgentState, task_id: str, now: Now) -> Decision[AgentEvent]:
+    """The attempt has run for too long: take it from its instance, and go on as if it had failed."""
+    life = state.lives[task_id]
+    reason = f"run timeout of {run_timeout_ms(policy, life.timeout_ms):g} ms"
+    drop = Send(dispatcher(life.ti_uuid), DropTask(task_id, life.attempt, reason))
+    given_up = _give_up(policy, task_id, life, reason, now)
+    return Decision(given_up.events, (drop, *given_up.effects))
+
+
+def end(state: AgentState, report: TaskEnded, now: Now) -> Decision[AgentEvent]:
+    """A report that counts ends the task, also while it waits to be tried again: first completion wins."""
+    life = state.lives.get(report.task_id)
+    if life is None or report.attempt > life.attempt:
+        return NOTHING
+    if 0 < report.attempt < life.attempt:
+        return Decision((LateReportSeen(report.task_id, report.attempt, report.ti_uuid),))
+    final = TaskFinished(
+        report.task_id,
+        TaskState.FAILED if report.is_error else TaskState.COMPLETED,
+        life.attempt,
+        report.ti_uuid or life.ti_uuid,
+        now,
+        report.execution_ms,
+        error="the instance reported an error, see the result" if report.is_error else "",
+        error_code="reported" if report.is_error else "",
+    )
+    effects: list[Effect] = [Keep(report.task_id, "result", report.result), *_announce(life, final)]
+    if life.phase != "waiting" and life.ti_uuid != final.ti_uuid:
+        reason = f"already ended on {final.ti_uuid}"
+        effects.append(Send(dispatcher(life.ti_uuid), DropTask(report.task_id, life.attempt, reason)))
+    return Decision((final,), effects)
+
+
+def _give_up(policy: AgentPolicy, task_id: str, life: Life, reason: str, now: Now) -> Decision[AgentEvent]:
+    reason = shorten(reason)
+    if has_attempt_left(policy, life.attempt):
+        delay_s = delay_before_next(policy, life.attempt)
+        abandoned = AttemptAbandoned(task_id, life.attempt, life.ti_uuid, now, reason, delay_s)
+        back = ReturnTask(task_id, life.attempt + 1, life.ti_uuid, delay_s, reason)
+        return Decision((abandoned,), (Send(SCHEDULER, back),))
+    final = TaskFinished(
+        task_id,
+        TaskState.FAILED,
+        life.attempt,
+        life.ti_uuid,
+        now,
+        error=describe_all((*life.failures, describe_failure(life.attempt, life.ti_uuid, reason))),
+        error_code="attempts_exhausted",
+    )
+    return Decision((final,), _announce(life, final))
+
+
+def _announce(life: Life, final: TaskFinished) -> list[Effect]:
+    settled = TaskSettled(final.task_id, final.state, final.execution_ms)
+    return [Send(SCHEDULER, settled), *post_at_end(final.task_id, life.callback_url)]

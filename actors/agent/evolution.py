@@ -1,0 +1,82 @@
+"""How each event changes an agent: the only writer of its state."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from actors.agent.events import (
+    ActivityForgotten,
+    AgentEvent,
+    AttemptAbandoned,
+    AttemptBegan,
+    AttemptPlaced,
+    CallbackAbandoned,
+    CallbackDelivered,
+    CallbackPostponed,
+    CallbackRepeated,
+    LateReportSeen,
+    PreemptionRequested,
+    ShutdownBegan,
+    TaskExpected,
+    TaskFinished,
+)
+from actors.agent.retrying import describe_failure
+from actors.agent.state import AgentState, Callback, Life
+
+
+def evolve(state: AgentState, event: AgentEvent) -> None:
+    """Apply one event."""
+    match event:
+        case AttemptPlaced():
+            _place(state, event)
+        case AttemptBegan():
+            state.lives[event.task_id].phase = "running"
+            state.run_deadlines.set(event.task_id, event.due)
+            state.activity.note(event.task_id, event.at)
+        case TaskFinished():
+            _finish(state, event)
+        case AttemptAbandoned():
+            _abandon(state, event)
+        case TaskExpected():
+            state.activity.note(event.task_id, event.at, event.activity)
+        case ActivityForgotten():
+            state.activity.forget(event.task_ids)
+        case ShutdownBegan():
+            state.shutdown_due = event.due
+        case CallbackPostponed():
+            state.callbacks[event.task_id].tries = event.tries
+            state.callback_deadlines.set(event.task_id, event.due)
+        case CallbackRepeated():
+            state.callback_deadlines.cancel(event.task_id)
+        case CallbackDelivered() | CallbackAbandoned():
+            del state.callbacks[event.task_id]
+        case LateReportSeen() | PreemptionRequested():
+            pass  # a fact for the task's story; nothing is decided by it
+        case _:
+            assert_never(event)
+
+
+def _place(state: AgentState, event: AttemptPlaced) -> None:
+    before = state.lives.get(event.task_id)
+    failures = () if before is None else before.failures
+    state.lives[event.task_id] = Life(
+        event.attempt, event.ti_uuid, "placed", event.timeout_ms, event.callback_url, failures
+    )
+    state.run_deadlines.set(event.task_id, event.due)
+    state.activity.note(event.task_id, event.at, event.activity)
+
+
+def _abandon(state: AgentState, event: AttemptAbandoned) -> None:
+    life = state.lives[event.task_id]
+    life.phase = "waiting"
+    life.failures = (*life.failures, describe_failure(event.attempt, event.ti_uuid, event.reason))
+    state.run_deadlines.cancel(event.task_id)
+    state.activity.note(event.task_id, event.at)
+
+
+def _finish(state: AgentState, event: TaskFinished) -> None:
+    life = state.lives.pop(event.task_id)
+    state.run_deadlines.cancel(event.task_id)
+    state.activity.end(event.task_id, event.at)
+    if life.callback_url is not None:
+        state.callbacks[event.task_id] = Callback(life.callback_url)

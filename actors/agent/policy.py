@@ -1,0 +1,25 @@
+"""What an agent may be configured to do differently."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class AgentPolicy:
+    """How often and how long an agent tries.
+
+    `max_attempts` counts the first one too; `retry_delay_s` is the delay before the second and doubles
+    from there up to `retry_delay_max_s`. `run_timeout_s` bounds an attempt whose task states no timeout of
+    its own. The `callback_*` fields say the same of posting a final record to a `callback_url`.
+    `ended_entries` is how many ended tasks the activity buffer of an agent that a client named remembers.
+    """
+
+    max_attempts: int = 3
+    retry_delay_s: float = 0.5
+    retry_delay_max_s: float = 30.0
+    run_timeout_s: float = 3600.0
+    callback_attempts: int = 8
+    callback_delay_s: float = 1.0
+    callback_delay_max_s: float = 300.0
+    ended_entries: int = 100

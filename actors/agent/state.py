@@ -1,0 +1,86 @@
+"""What an agent knows: the lives of its tasks until their end, its activity buffer, callbacks under way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from actors.agent.activity_buffer import ActivityBuffer
+from actors.agent.policy import AgentPolicy
+from actors.deadlines import Deadlines
+from actors.messages.tasks import IMPLICIT_AGENT
+
+Phase: TypeAlias = Literal["placed", "running", "waiting"]
+"""`placed`: on its way to an instance. `waiting`: its attempt failed, it is back in the scheduler's line."""
+
+
+@dataclass(slots=True)
+class Life:
+    """A task from its first placement to its end.
+
+    `attempt` and `ti_uuid` are those of the current attempt; while it is `waiting`, of the one that failed.
+    `failures` describes each failed attempt, oldest first.
+    """
+
+    attempt: int
+    ti_uuid: str
+    phase: Phase
+    timeout_ms: int | None = None
+    callback_url: str | None = None
+    failures: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Callback:
+    """A final record that has to reach a URL, after `tries` failures."""
+
+    url: str
+    tries: int = 0
+
+
+@dataclass(slots=True)
+class AgentState:
+    """Everything an agent decides by.
+
+    `run_deadlines` has one entry for each life that is placed or running and no other. A callback is
+    either being posted or has an entry in `callback_deadlines`. `shutdown_due` is None until the agent is
+    being shut down.
+    """
+
+    agent_id: str
+    activity: ActivityBuffer
+    lives: dict[str, Life] = field(default_factory=dict)
+    run_deadlines: Deadlines = field(default_factory=Deadlines)
+    callbacks: dict[str, Callback] = field(default_factory=dict)
+    callback_deadlines: Deadlines = field(default_factory=Deadlines)
+    shutdown_due: float | None = None
+
+    def check(self) -> None:
+        """Raise AssertionError where a promise of this state is broken; tests call it after every step."""
+        under_way = {task_id for task_id, life in self.lives.items() if life.phase != "waiting"}
+        timed = {task_id for task_id, _ in self.run_deadlines.items()}
+        assert under_way == timed, f"in flight {under_way}, but timed {timed}"
+        unheard = {task_id for task_id, _ in self.callback_deadlines.items()} - self.callbacks.keys()
+        assert not unheard, f"deadlines of callbacks that are over: {unheard}"
+        hidden = {task_id for task_id in self.lives if not self.activity.holds_live(task_id)}
+        assert not hidden, f"tasks without an activity entry: {hidden}"
+
+
+def initial_state(policy: AgentPolicy, agent_id: str) -> AgentState:
+    """An agent that has no task yet.
+
+    An agent that stands in for a model runs very many short tasks, and nobody polls it: it keeps no
+    entries of ended ones.
+    """
+    return AgentState(agent_id, ActivityBuffer(ended_entries_kept(policy, agent_id)))
+
+
+def ended_entries_kept(policy: AgentPolicy, agent_id: str) -> int:
+    """How many ended tasks this agent's activity buffer remembers."""
+    return 0 if agent_id.startswith(IMPLICIT_AGENT) else policy.ended_entries
+
+
+def next_due(state: AgentState) -> float | None:
+    """When the agent wants to be woken, in Unix seconds."""
+    dues = [due for due in (state.run_deadlines.earliest(), state.callback_deadlines.earliest()) if due is not None]
+    return min(dues, default=None)
