@@ -1,0 +1,177 @@
+"""The asynchronous client: the same as `Client`, for programs with an event loop and many tasks under way."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable, Mapping
+from types import TracebackType
+from typing import Any, TypeVar
+
+import aiohttp
+
+from swarmpilot import calls
+from swarmpilot.backoff import delays
+from swarmpilot.calls import Call
+from swarmpilot.client import DEFAULT_URL, FIRST_POLL_S, LONGEST_POLL_S, POLL_FACTOR
+from swarmpilot.errors import SchedulerError, SchedulerUnavailable, SchedulerUnreachable, TaskFailed, WaitTimeout
+from swarmpilot.records import Health, InstanceQueue, SubmittedTask, TaskRecord
+
+T = TypeVar("T")
+
+
+class AsyncClient:
+    """Speaks to the scheduler at `url` over at most `connections` kept-alive connections.
+
+        async with AsyncClient() as client:
+            print(await client.run("my-model", {"prompt": "What is AI?"}))
+
+    Arguments, answers and errors are those of `Client`.
+    """
+
+    def __init__(
+        self, url: str = DEFAULT_URL, *, timeout_s: float = 30.0, retry_for_s: float = 0.0, connections: int = 64
+    ) -> None:
+        self.url = (url if "://" in url else f"http://{url}").rstrip("/")
+        self._timeout_s = timeout_s
+        self._retry_for_s = retry_for_s
+        self._connections = connections
+        self._opened: aiohttp.ClientSession | None = None
+
+    async def submit(
+        self,
+        model: str,
+        task_input: Mapping[str, Any],
+        *,
+        metadata: Mapping[str, Any] | None = None,
+        priority: int | str | None = None,
+        task_id: str | None = None,
+    ) -> SubmittedTask:
+        """Submit a task; see `Client.submit`."""
+        return await self._perform(calls.submit(model, task_input, metadata, priority, task_id))
+
+    async def submit_many(
+        self,
+        model: str,
+        inputs: Iterable[Mapping[str, Any]],
+        *,
+        metadata: Mapping[str, Any] | None = None,
+        priority: int | str | None = None,
+    ) -> list[SubmittedTask | SchedulerError]:
+        """Submit many tasks in few requests; in their place, what was accepted or why not."""
+        batches = calls.submit_batches(model, inputs, metadata, priority)
+        return [answer for batch in batches for answer in await self._perform(batch)]
+
+    async def query(self, task_id: str) -> TaskRecord:
+        """The task's record. Raises TaskNotFound."""
+        return await self._perform(calls.query(task_id))
+
+    async def wait(self, task_id: str, timeout_s: float | None = None) -> TaskRecord:
+        """Wait for the task's end, good or bad. Raises WaitTimeout, TaskNotFound."""
+        begun = time.monotonic()
+        pause = FIRST_POLL_S
+        while True:
+            record = await self.query(task_id)
+            if record.has_ended:
+                return record
+            left = float("inf") if timeout_s is None else begun + timeout_s - time.monotonic()
+            if left <= 0:
+                raise WaitTimeout(record, timeout_s or 0.0)
+            await asyncio.sleep(min(pause, left))
+            pause = min(pause * POLL_FACTOR, LONGEST_POLL_S)
+
+    async def result(self, task_id: str, timeout_s: float | None = None) -> Any:
+        """Wait for the task and return its result. Raises TaskFailed, WaitTimeout, TaskNotFound."""
+        record = await self.wait(task_id, timeout_s)
+        if record.has_failed:
+            raise TaskFailed(record)
+        return record.result
+
+    async def run(
+        self,
+        model: str,
+        task_input: Mapping[str, Any],
+        *,
+        metadata: Mapping[str, Any] | None = None,
+        priority: int | str | None = None,
+        timeout_s: float | None = None,
+    ) -> Any:
+        """Submit a task, wait for it and return its result."""
+        submitted = await self.submit(model, task_input, metadata=metadata, priority=priority)
+        return await self.result(submitted.task_id, timeout_s)
+
+    async def queues(self, model: str | None = None) -> list[InstanceQueue]:
+        """The instances and the waits there, of one model or of all."""
+        return await self._perform(calls.queues(model))
+
+    async def register(self, host: str, port: int, model: str) -> str:
+        """Register the instance at this address; its ti_uuid."""
+        return await self._perform(calls.register(host, port, model))
+
+    async def remove(self, host: str, port: int) -> str:
+        """Remove the instance at this address; its ti_uuid."""
+        return await self._perform(calls.remove(host, port))
+
+    async def set_strategy(self, name: str, model: str | None = None) -> str:
+        """Choose the placement strategy: ShortestQueue, RoundRobin, Weighted, Probabilistic -> its name."""
+        return await self._perform(calls.set_strategy(name, model))
+
+    async def health(self) -> Health:
+        """How the scheduler is. Raises SchedulerUnreachable."""
+        return await self._perform(calls.health())
+
+    async def close(self) -> None:
+        """Close all connections."""
+        if self._opened:
+            await self._opened.close()
+            self._opened = None
+
+    async def __aenter__(self) -> AsyncClient:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    @property
+    def _session(self) -> aiohttp.ClientSession:
+        if self._opened is None:
+            self._opened = aiohttp.ClientSession(
+                timeout=aiohttp.ClientTimeout(total=self._timeout_s),
+                connector=aiohttp.TCPConnector(limit=self._connections),
+                headers={"Content-Type": "application/json"},
+            )
+        return self._opened
+
+    async def _perform(self, call: Call[T]) -> T:
+        deadline = time.monotonic() + self._retry_for_s
+        for delay in delays(0.1, 2.0):
+            try:
+                return calls.read_answer(call, *await self._exchange(call))
+            except (SchedulerUnreachable, SchedulerUnavailable) as failure:
+                asked = failure.retry_after_s if isinstance(failure, SchedulerUnavailable) else 0.0
+                pause = max(delay, asked)
+                if not call.is_repeatable or time.monotonic() + pause > deadline:
+                    raise
+                await asyncio.sleep(pause)
+        raise AssertionError("delays never end")
+
+    async def _exchange(self, call: Call[Any]) -> tuple[int, str | None, bytes]:
+        try:
+            try:
+                return await self._send(call)
+            except (aiohttp.ServerDisconnectedError, ConnectionResetError):
+                # Most likely the server closed the idle connection just now; where a repeat is safe, a new one tells.
+                if not call.is_repeatable:
+                    raise
+                return await self._send(call)
+        except TimeoutError:
+            raise SchedulerUnreachable(f"{self.url} did not answer within {self._timeout_s:g} s") from None
+        except (aiohttp.ClientError, OSError) as failure:
+            reason = str(failure) or type(failure).__name__
+            raise SchedulerUnreachable(f"no scheduler answers at {self.url}: {reason}") from None
+
+    async def _send(self, call: Call[Any]) -> tuple[int, str | None, bytes]:
+        async with self._session.request(call.method, self.url + call.path, data=call.body) as answer:
+            return answer.status, answer.headers.get("Retry-After"), await answer.read()

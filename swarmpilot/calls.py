@@ -1,0 +1,163 @@
+"""Every REST request of the clients and how its answer is read, without any I/O: both clients perform these."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+from urllib.parse import urlencode
+
+from swarmpilot.errors import (
+    NoInstances,
+    RequestRefused,
+    SchedulerError,
+    SchedulerUnavailable,
+    TaskConflict,
+    TaskNotFound,
+)
+from swarmpilot.records import Health, InstanceQueue, SubmittedTask, TaskRecord, instance_queue, task_record
+
+T = TypeVar("T")
+
+BATCH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[T]):
+    """One request. `is_repeatable`: sending it twice does what sending it once does."""
+
+    method: str
+    path: str
+    read: Callable[[dict[str, Any]], T]
+    body: bytes | None = None
+    is_repeatable: bool = True
+
+
+def submit(
+    model: str,
+    task_input: Mapping[str, Any],
+    metadata: Mapping[str, Any] | None,
+    priority: int | str | None,
+    task_id: str | None,
+) -> Call[SubmittedTask]:
+    """Submit a task. The id is made here where none is given, so that a repeat of the request is the same task."""
+    body = {"model_name": model, **_task(task_input, metadata, priority, task_id)}
+    return Call("POST", "/queue/submit", _submitted, _encode(body))
+
+
+def submit_batches(
+    model: str, inputs: Iterable[Mapping[str, Any]], metadata: Mapping[str, Any] | None, priority: int | str | None
+) -> list[Call[list[SubmittedTask | SchedulerError]]]:
+    """Submit many tasks, up to 500 a request."""
+    tasks = [_task(task_input, metadata, priority, None) for task_input in inputs]
+    parts = [tasks[start : start + BATCH] for start in range(0, len(tasks), BATCH)]
+    return [
+        Call("POST", "/queue/submit_batch", _submitted_batch, _encode({"model_name": model, "tasks": part}))
+        for part in parts
+    ]
+
+
+def query(task_id: str) -> Call[TaskRecord]:
+    """Ask for a task's record."""
+    return Call("GET", "/task/query?" + urlencode({"task_id": task_id}), task_record)
+
+
+def queues(model: str | None) -> Call[list[InstanceQueue]]:
+    """Ask for the instances and the waits there, of one model or of all."""
+    question = "?" + urlencode({"model_name": model}) if model else ""
+    return Call("GET", "/queue/info" + question, lambda body: [instance_queue(entry) for entry in body["queues"]])
+
+
+def register(host: str, port: int, model: str) -> Call[str]:
+    """Register an instance -> its ti_uuid."""
+    body = _encode({"host": host, "port": port, "model_name": model})
+    return Call("POST", "/ti/register", lambda answer: str(_success(answer)["ti_uuid"]), body)
+
+
+def remove(host: str, port: int) -> Call[str]:
+    """Remove an instance -> its ti_uuid."""
+    body = _encode({"host": host, "port": port})
+    return Call("POST", "/ti/remove", lambda answer: str(_success(answer)["ti_uuid"]), body, is_repeatable=False)
+
+
+def set_strategy(name: str, model: str | None) -> Call[str]:
+    """Choose the placement strategy, for one model or for all."""
+    body = {"name": name, **({"model_name": model} if model else {})}
+    return Call("POST", "/scheduler/set", lambda answer: str(_success(answer).get("name") or name), _encode(body))
+
+
+def health() -> Call[Health]:
+    """Ask how the scheduler is."""
+    return Call("GET", "/health", lambda body: Health(str(body["status"]), str(body.get("version", "")), body))
+
+
+def read_answer(call: Call[T], status: int, retry_after: str | None, body: bytes) -> T:
+    """The answer as a value. Raises the SchedulerError that it stands for."""
+    try:
+        read = json.loads(body)
+    except ValueError:
+        read = None
+    if not isinstance(read, dict):
+        raise SchedulerError(f"{call.path} answered {status} with what is no JSON object: {body[:200]!r}")
+    if status >= 400:
+        raise refusal(status, retry_after, str(read.get("detail") or read.get("message") or read))
+    try:
+        return call.read(read)
+    except (KeyError, TypeError, ValueError) as failure:
+        raise SchedulerError(f"{call.path} answered in an unknown shape ({failure!r}): {body[:200]!r}") from None
+
+
+def refusal(status: int, retry_after: str | None, text: str) -> SchedulerError:
+    """The error that a status code stands for."""
+    if status == 503 and text.startswith("No TaskInstances"):
+        return NoInstances(text)
+    if status in (502, 503, 504):
+        try:
+            retry_after_s = float(retry_after or 1.0)
+        except ValueError:
+            retry_after_s = 1.0
+        return SchedulerUnavailable(text, retry_after_s)
+    if status >= 500:
+        return SchedulerError(f"the scheduler failed ({status}): {text}")
+    kinds: dict[int, type[RequestRefused]] = {404: TaskNotFound, 409: TaskConflict}
+    return kinds.get(status, RequestRefused)(text, status)
+
+
+def _task(
+    task_input: Mapping[str, Any], metadata: Mapping[str, Any] | None, priority: int | str | None, task_id: str | None
+) -> dict[str, Any]:
+    with_priority = {} if priority is None else {"priority": priority}
+    return {
+        "task_input": task_input,
+        "metadata": {**(metadata or {}), **with_priority},
+        "task_id": task_id or f"task-{uuid.uuid4().hex}",
+    }
+
+
+def _encode(body: Mapping[str, Any]) -> bytes:
+    return json.dumps(body).encode()
+
+
+def _submitted(body: dict[str, Any]) -> SubmittedTask:
+    _success(body)
+    return SubmittedTask(str(body["task_id"]), str(body.get("scheduled_ti") or ""))
+
+
+def _submitted_batch(body: dict[str, Any]) -> list[SubmittedTask | SchedulerError]:
+    entries: Sequence[dict[str, Any]] = body["results"]
+    return [_entry(entry) for entry in entries]
+
+
+def _entry(entry: dict[str, Any]) -> SubmittedTask | SchedulerError:
+    if entry.get("status") == "success":
+        return _submitted(entry)
+    text = str(entry.get("detail") or entry.get("message") or entry)
+    return refusal(int(entry.get("code") or (503 if text.startswith("No TaskInstances") else 400)), None, text)
+
+
+def _success(body: dict[str, Any]) -> dict[str, Any]:
+    if body.get("status") != "success":
+        raise RequestRefused(str(body.get("message") or body.get("detail") or body), 200)
+    return body

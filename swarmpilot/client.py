@@ -1,0 +1,183 @@
+"""The synchronous client: submit tasks and wait for their results, from any thread."""
+
+from __future__ import annotations
+
+import http.client
+import threading
+import time
+from collections.abc import Iterable, Mapping
+from types import TracebackType
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from swarmpilot import calls
+from swarmpilot.backoff import delays
+from swarmpilot.calls import Call
+from swarmpilot.errors import SchedulerError, SchedulerUnavailable, SchedulerUnreachable, TaskFailed, WaitTimeout
+from swarmpilot.records import Health, InstanceQueue, SubmittedTask, TaskRecord
+
+T = TypeVar("T")
+
+DEFAULT_URL = "http://127.0.0.1:8102"
+
+# The polling of `wait`: quick at first, for short tasks, then slower.
+FIRST_POLL_S, LONGEST_POLL_S, POLL_FACTOR = 0.02, 1.0, 1.4
+
+
+class Client:
+    """Speaks to the scheduler at `url`. `timeout_s` bounds each request.
+
+    `retry_for_s`: how long a request is repeated while the scheduler is away or says 503 (no repeat by
+    default). Tasks get their id here, so that a repeated submit is one task.
+
+        client = Client()
+        print(client.run("my-model", {"prompt": "What is AI?", "max_tokens": 100}))
+    """
+
+    def __init__(self, url: str = DEFAULT_URL, *, timeout_s: float = 30.0, retry_for_s: float = 0.0) -> None:
+        parts = urlsplit(url if "://" in url else f"http://{url}")
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError(f"expected an address like {DEFAULT_URL}, got {url!r}")
+        self.url = f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
+        self._parts = parts
+        self._timeout_s = timeout_s
+        self._retry_for_s = retry_for_s
+        self._local = threading.local()
+
+    def submit(
+        self,
+        model: str,
+        task_input: Mapping[str, Any],
+        *,
+        metadata: Mapping[str, Any] | None = None,
+        priority: int | str | None = None,
+        task_id: str | None = None,
+    ) -> SubmittedTask:
+        """Submit a task. `priority` is -19..20 or low, normal, high, critical. Raises NoInstances, TaskConflict, ..."""
+        return self._perform(calls.submit(model, task_input, metadata, priority, task_id))
+
+    def submit_many(
+        self,
+        model: str,
+        inputs: Iterable[Mapping[str, Any]],
+        *,
+        metadata: Mapping[str, Any] | None = None,
+        priority: int | str | None = None,
+    ) -> list[SubmittedTask | SchedulerError]:
+        """Submit many tasks in few requests; in their place, what was accepted or why not."""
+        batches = calls.submit_batches(model, inputs, metadata, priority)
+        return [answer for batch in batches for answer in self._perform(batch)]
+
+    def query(self, task_id: str) -> TaskRecord:
+        """The task's record. Raises TaskNotFound."""
+        return self._perform(calls.query(task_id))
+
+    def wait(self, task_id: str, timeout_s: float | None = None) -> TaskRecord:
+        """Wait for the task's end, good or bad. Raises WaitTimeout, TaskNotFound."""
+        begun = time.monotonic()
+        pause = FIRST_POLL_S
+        while True:
+            record = self.query(task_id)
+            if record.has_ended:
+                return record
+            left = float("inf") if timeout_s is None else begun + timeout_s - time.monotonic()
+            if left <= 0:
+                raise WaitTimeout(record, timeout_s or 0.0)
+            time.sleep(min(pause, left))
+            pause = min(pause * POLL_FACTOR, LONGEST_POLL_S)
+
+    def result(self, task_id: str, timeout_s: float | None = None) -> Any:
+        """Wait for the task and return its result. Raises TaskFailed, WaitTimeout, TaskNotFound."""
+        record = self.wait(task_id, timeout_s)
+        if record.has_failed:
+            raise TaskFailed(record)
+        return record.result
+
+    def run(
+        self,
+        model: str,
+        task_input: Mapping[str, Any],
+        *,
+        metadata: Mapping[str, Any] | None = None,
+        priority: int | str | None = None,
+        timeout_s: float | None = None,
+    ) -> Any:
+        """Submit a task, wait for it and return its result. Raises what `submit` and `result` raise."""
+        return self.result(self.submit(model, task_input, metadata=metadata, priority=priority).task_id, timeout_s)
+
+    def queues(self, model: str | None = None) -> list[InstanceQueue]:
+        """The instances and the waits there, of one model or of all."""
+        return self._perform(calls.queues(model))
+
+    def register(self, host: str, port: int, model: str) -> str:
+        """Register the instance at this address; its ti_uuid. Raises RequestRefused where it cannot be reached."""
+        return self._perform(calls.register(host, port, model))
+
+    def remove(self, host: str, port: int) -> str:
+        """Remove the instance at this address; its ti_uuid. What runs there finishes."""
+        return self._perform(calls.remove(host, port))
+
+    def set_strategy(self, name: str, model: str | None = None) -> str:
+        """Choose the placement strategy: ShortestQueue, RoundRobin, Weighted, Probabilistic -> its name."""
+        return self._perform(calls.set_strategy(name, model))
+
+    def health(self) -> Health:
+        """How the scheduler is. Raises SchedulerUnreachable."""
+        return self._perform(calls.health())
+
+    def close(self) -> None:
+        """Close this thread's connection."""
+        connection = self._local.__dict__.pop("connection", None)
+        if connection:
+            connection.close()
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self.close()
+
+    def _perform(self, call: Call[T]) -> T:
+        deadline = time.monotonic() + self._retry_for_s
+        for delay in delays(0.1, 2.0):
+            try:
+                return calls.read_answer(call, *self._exchange(call))
+            except (SchedulerUnreachable, SchedulerUnavailable) as failure:
+                asked = failure.retry_after_s if isinstance(failure, SchedulerUnavailable) else 0.0
+                pause = max(delay, asked)
+                if not call.is_repeatable or time.monotonic() + pause > deadline:
+                    raise
+                time.sleep(pause)
+        raise AssertionError("delays never end")
+
+    def _exchange(self, call: Call[Any]) -> tuple[int, str | None, bytes]:
+        connection: http.client.HTTPConnection | None = self._local.__dict__.pop("connection", None)
+        if connection is not None:
+            try:
+                return self._send(connection, call)
+            except (ConnectionError, http.client.HTTPException):
+                # Most likely the server closed the idle connection; where a repeat is safe, a new one tells.
+                connection.close()
+                if not call.is_repeatable:
+                    raise SchedulerUnreachable(f"the connection to {self.url} was lost") from None
+        try:
+            return self._send(self._connect(), call)
+        except (OSError, http.client.HTTPException) as failure:
+            reason = getattr(failure, "strerror", None) or str(failure) or type(failure).__name__
+            raise SchedulerUnreachable(f"no scheduler answers at {self.url}: {reason}") from None
+
+    def _connect(self) -> http.client.HTTPConnection:
+        kind = http.client.HTTPSConnection if self._parts.scheme == "https" else http.client.HTTPConnection
+        assert self._parts.hostname
+        return kind(self._parts.hostname, self._parts.port, timeout=self._timeout_s)
+
+    def _send(self, connection: http.client.HTTPConnection, call: Call[Any]) -> tuple[int, str | None, bytes]:
+        headers = {"Content-Type": "application/json"} if call.body is not None else {}
+        connection.request(call.method, self._parts.path.rstrip("/") + call.path, call.body, headers)
+        answer = connection.getresponse()
+        body = answer.read()
+        if answer.will_close:
+            connection.close()
+        else:
+            self._local.connection = connection
+        return answer.status, answer.headers.get("Retry-After"), body

@@ -1,0 +1,65 @@
+"""The HTTP endpoints of an instance: what the scheduler calls, and what a curious person may look at."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import msgspec
+from aiohttp import web
+
+from swarmpilot.instance.ledger import Taking
+from swarmpilot.instance.pushes import BadPush, Push, read_push
+
+_ENCODER = msgspec.json.Encoder()
+MAX_BODY_BYTES = 64 * 1024 * 1024
+
+
+class Handlers(Protocol):
+    """What the endpoints need of an instance."""
+
+    @property
+    def takes_tasks(self) -> bool:
+        """Whether a push may still be taken."""
+
+    def take(self, push: Push) -> Taking:
+        """Take a push; it is run once."""
+
+    def cancel(self, task_id: str) -> bool:
+        """Stop a task; False where it is not held."""
+
+    def describe(self) -> dict[str, Any]:
+        """The body of /info."""
+
+
+def build_app(instance: Handlers) -> web.Application:
+    """The application with all endpoints."""
+
+    async def submit(request: web.Request) -> web.Response:
+        try:
+            push = read_push(await request.read(), request.headers.get("Idempotency-Key"))
+        except BadPush as refusal:
+            return _json(400, {"status": "error", "detail": str(refusal)})
+        if not instance.takes_tasks:
+            return _json(503, {"status": "error", "detail": "the instance is stopping"})
+        instance.take(push)
+        return _json(200, {"status": "success", "task_id": push.task_id})
+
+    async def cancel(request: web.Request) -> web.Response:
+        task_id = request.match_info["task_id"]
+        if instance.cancel(task_id):
+            return _json(200, {"status": "success", "task_id": task_id})
+        return _json(404, {"status": "error", "task_id": task_id, "detail": f"Task {task_id} is not held here"})
+
+    async def info(request: web.Request) -> web.Response:
+        return _json(200, instance.describe())
+
+    app = web.Application(client_max_size=MAX_BODY_BYTES)
+    app.router.add_post("/queue/submit", submit)
+    app.router.add_post("/task/{task_id}/cancel", cancel)
+    app.router.add_get("/info", info)
+    app.router.add_get("/status", info)
+    return app
+
+
+def _json(status: int, body: object) -> web.Response:
+    return web.Response(status=status, body=_ENCODER.encode(body), content_type="application/json")

@@ -1,0 +1,96 @@
+"""Tells the scheduler how tasks ended, and does not give up while it is away: a restart of it loses no result."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable
+
+import aiohttp
+from yarl import URL
+
+from swarmpilot.backoff import delays
+from swarmpilot.instance.reports import replaced_result
+
+log = logging.getLogger("swarmpilot.instance")
+
+SENDERS = 8
+FIRST_DELAY_S = 0.1
+LONGEST_DELAY_S = 5.0
+
+# Refusals that a later attempt may overcome; any other 4xx is about the report itself.
+PASSING = frozenset({404, 408, 425, 429})
+
+
+class Reporter:
+    """Sends reports over a few kept-alive connections, each until it is answered 2xx."""
+
+    def __init__(self, scheduler: str, session: aiohttp.ClientSession, on_delivered: Callable[[], None]) -> None:
+        self._url = URL(f"{scheduler}/notify/task_complete")
+        self._session = session
+        self._on_delivered = on_delivered
+        self._queue: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue()
+        self._pending: set[str] = set()
+        self._senders = [asyncio.create_task(self._send_all()) for _ in range(SENDERS)]
+
+    @property
+    def pending(self) -> int:
+        """How many reports are not answered yet."""
+        return len(self._pending)
+
+    def report(self, key: str, body: bytes) -> None:
+        """Send this report, unless the same one is under way."""
+        if key not in self._pending:
+            self._pending.add(key)
+            self._queue.put_nowait((key, body))
+
+    async def close(self) -> None:
+        """Abandon what is not delivered."""
+        for sender in self._senders:
+            sender.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.gather(*self._senders, return_exceptions=True)
+
+    async def _send_all(self) -> None:
+        while True:
+            key, body = await self._queue.get()
+            await self._deliver(key, body)
+            self._pending.discard(key)
+            self._on_delivered()
+
+    async def _deliver(self, key: str, body: bytes) -> None:
+        """Send until answered 2xx. A result that is refused for good is replaced by an error that says so."""
+        waits = delays(FIRST_DELAY_S, LONGEST_DELAY_S)
+        replaced = False
+        failures = 0
+        while True:
+            status, reason = await self._post(body)
+            if 200 <= status < 300:
+                if failures:
+                    log.info("report of %s delivered after %d failed attempts", key, failures)
+                return
+            failures += 1
+            if 400 <= status < 500 and status not in PASSING:
+                if replaced:
+                    log.error("the scheduler refuses any report of %s, giving up: %s", key, reason)
+                    return
+                log.warning("the scheduler refuses the result of %s, reporting an error instead: %s", key, reason)
+                body = replaced_result(body, f"the scheduler refused the result: {reason}")
+                replaced = True
+                continue
+            delay = next(waits)
+            if failures in (1, 10) or failures % 100 == 0:
+                log.warning("report of %s not delivered, trying again in %.1f s: %s", key, delay, reason)
+            await asyncio.sleep(delay)
+
+    async def _post(self, body: bytes) -> tuple[int, str]:
+        """Status and reason; status 0 where nothing was answered."""
+        try:
+            async with self._session.post(self._url, data=body) as answer:
+                text = await answer.read()
+                return answer.status, f"{answer.status} {text[:300].decode(errors='replace')}"
+        except TimeoutError:
+            return 0, f"{self._url} did not answer in time"
+        except aiohttp.ClientError as failure:
+            return 0, str(failure) or type(failure).__name__

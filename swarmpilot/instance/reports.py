@@ -1,0 +1,44 @@
+"""What the scheduler is told of a task's end: the body of `POST /notify/task_complete`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from swarmpilot.instance.pushes import Push
+
+_ENCODER = msgspec.json.Encoder()
+
+
+def encode_report(push: Push, instance_id: str, execution_ms: float, result: Any) -> bytes:
+    """The report as JSON; a result that JSON cannot hold becomes an error result that says so."""
+    body = {
+        "task_id": push.task_id,
+        "instance_id": instance_id,
+        "execution_time": execution_ms,
+        "result": result,
+        "attempt": push.attempt,
+    }
+    try:
+        return _ENCODER.encode(body)
+    except Exception as failure:
+        text = f"the function returned what JSON cannot hold ({type(result).__name__}): {failure}"
+        return _ENCODER.encode({**body, "result": error_result(text, "ResultNotJson")})
+
+
+def error_result(text: str, kind: str) -> dict[str, str]:
+    """The result of a task that failed."""
+    return {"status": "error", "error": text, "type": kind}
+
+
+def failure_result(failure: BaseException) -> dict[str, str]:
+    """The result of a task whose work raised."""
+    kind = type(failure).__name__
+    return error_result(str(failure) or kind, kind)
+
+
+def replaced_result(report: bytes, text: str) -> bytes:
+    """The same report with an error in place of a result that the scheduler will not take."""
+    body = msgspec.json.decode(report)
+    return _ENCODER.encode({**body, "result": error_result(text, "ReportRefused")})
