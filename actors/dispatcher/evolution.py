@@ -1,0 +1,106 @@
+"""How each event changes a dispatcher: the only writer of its state."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from actors.dispatcher.events import (
+    DispatcherEvent,
+    FlightDropped,
+    FlightFailed,
+    InstanceAttended,
+    InstanceHeard,
+    InstanceLost,
+    InstanceMissed,
+    InstanceRecovered,
+    InstanceReleased,
+    InstanceRestarted,
+    ProbeAdvanced,
+    ProbeSent,
+    PushAccepted,
+    PushBegan,
+    PushDoubted,
+    PushHeld,
+    PushRepeated,
+    ReportTaken,
+)
+from actors.dispatcher.state import DispatcherState, Flight, Instance
+from actors.errands import Endpoint
+
+
+def evolve(state: DispatcherState, event: DispatcherEvent) -> None:
+    """Apply one event."""
+    match event:
+        case PushBegan() | PushHeld() | PushAccepted() | PushDoubted() | PushRepeated():
+            _evolve_push(state, event)
+        case ReportTaken() | FlightFailed() | FlightDropped():
+            state.flights.pop(event.task_id, None)
+            state.flight_deadlines.cancel(event.task_id)
+        case ProbeSent():
+            state.probe_sent_at, state.probe_due = event.at, event.due
+        case ProbeAdvanced():
+            state.probe_due = event.due
+        case _:
+            _evolve_instance(state, event)
+
+
+def _evolve_push(
+    state: DispatcherState, event: PushBegan | PushHeld | PushAccepted | PushDoubted | PushRepeated
+) -> None:
+    match event:
+        case PushBegan():
+            state.flights[event.task_id] = Flight(event.attempt, event.agent_id, "pushing")
+            state.flight_deadlines.cancel(event.task_id)
+        case PushHeld():
+            state.flights[event.task_id] = Flight(event.attempt, event.agent_id, "held")
+            state.flight_deadlines.set(event.task_id, event.due)
+        case PushAccepted():
+            flight = state.flights[event.task_id]
+            flight.phase, flight.remote_id, flight.accepted_at = "accepted", event.remote_id, event.at
+            state.flight_deadlines.cancel(event.task_id)
+        case PushDoubted():
+            flight = state.flights[event.task_id]
+            flight.phase, flight.tries = "unknown", event.tries
+            state.flight_deadlines.set(event.task_id, event.due)
+        case PushRepeated():
+            state.flights[event.task_id].phase = "pushing"
+            state.flight_deadlines.cancel(event.task_id)
+        case _:
+            assert_never(event)
+
+
+def _evolve_instance(
+    state: DispatcherState,
+    event: InstanceAttended
+    | InstanceReleased
+    | InstanceMissed
+    | InstanceHeard
+    | InstanceRestarted
+    | InstanceLost
+    | InstanceRecovered,
+) -> None:
+    match event:
+        case InstanceAttended():
+            endpoint = Endpoint(event.host, event.port, event.protocol)
+            state.instance = Instance(endpoint, event.model_name, event.capacity, event.capabilities)
+            _count_as_up(state)
+        case InstanceReleased():
+            state.instance = state.probe_due = state.probe_sent_at = state.booted_at = None
+            _count_as_up(state)
+        case InstanceMissed():
+            state.failures = event.failures
+        case InstanceHeard():
+            state.failures = 0
+            state.booted_at = state.booted_at if event.booted_at is None else event.booted_at
+        case InstanceRestarted():
+            state.failures, state.booted_at = 0, event.booted_at
+        case InstanceLost():
+            state.is_up, state.down_reason, state.down_until = False, event.reason, event.until
+        case InstanceRecovered():
+            _count_as_up(state)
+        case _:
+            assert_never(event)
+
+
+def _count_as_up(state: DispatcherState) -> None:
+    state.is_up, state.down_reason, state.down_until, state.failures = True, "", 0.0, 0
