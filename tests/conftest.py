@@ -1,7 +1,19 @@
-"""Settings of the whole suite."""
+"""Fixtures of every suite: one RabbitMQ for the whole session, started when the first test asks for it."""
 
-from hypothesis import HealthCheck, settings
+from __future__ import annotations
 
-# No deadline: a machine that is busy is not a failing test.
-settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("suite")
+from collections.abc import Iterator
+
+import pytest
+
+from tests.rabbit_server import RabbitServer, obtain
+
+
+@pytest.fixture(scope="session")
+def rabbit() -> Iterator[RabbitServer]:
+    """A running RabbitMQ. A test that stops it starts it again; queues may hold what earlier tests left."""
+    server = obtain()
+    try:
+        yield server
+    finally:
+        server.close()

@@ -1,0 +1,215 @@
+"""`RabbitBroker`: the broker port, put together from two links, a topology, an outbox and mailboxes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Iterable, Sequence
+from typing import Any
+
+import structlog
+from aiormq.abc import AbstractChannel, DeliveredMessage
+from pamqp.commands import Basic
+
+from actors.addresses import queue_of
+from actors.broker import BrokerCondition, Receiver
+from actors.envelope import Announcement, Envelope
+from actors.errors import BrokerUnavailable
+from actors.messages.answers import Refused
+from rabbitmq.codec import BUNDLE_TYPE, answer_json, decode_bundle, encode_envelope, join_bundle
+from rabbitmq.commands import Translate, read_command, return_address
+from rabbitmq.failures import Unroutable, as_unavailable
+from rabbitmq.link import Link
+from rabbitmq.mailbox import Mailbox
+from rabbitmq.outbox import Destination, Outbox, Parcel, Ticket
+from rabbitmq.publisher import Publisher
+from rabbitmq.topology import (
+    COMMANDS,
+    DEAD_LETTERS,
+    EVENTS,
+    SCHEDULER_QUEUE,
+    QueueTypeSetting,
+    Topology,
+    choose_queue_type,
+    declare_temporary,
+)
+
+DECLARE_TIMEOUT_S = 30.0
+CLOSE_TIMEOUT_S = 5.0
+JSON = "application/json"
+TRANSIENT, PERSISTENT = 1, 2
+LONGEST_REASON = 2000
+
+log = structlog.get_logger(__name__)
+
+
+class RabbitBroker:
+    """RabbitMQ as the service's broker. `url` may name several nodes of one cluster, separated by commas.
+
+    `translate` reads what producers publish (`commands`). `queue_type` is that of the durable queues.
+    """
+
+    def __init__(
+        self, url: str, *, shards: int, translate: Translate, queue_type: QueueTypeSetting = "auto", name: str = "swarm"
+    ) -> None:
+        urls = [part.strip() for part in url.split(",") if part.strip()]
+        self._shards = shards
+        self._translate = translate
+        self._topology = Topology(choose_queue_type(queue_type, len(urls)), adopt=queue_type == "auto")
+        self._out = Link(urls, f"{name} publishes", self._topology.declare_all)
+        self._in = Link(urls, f"{name} consumes")
+        self._publisher = Publisher(self._out)
+        self._outbox = Outbox(self._send)
+        self._mailboxes: dict[str, Mailbox] = {}
+
+    @property
+    def condition(self) -> BrokerCondition:
+        """Whether publishing is possible now."""
+        return "down" if self._out.connection is None else "up"
+
+    @property
+    def announces(self) -> bool:
+        """Announcements reach whoever has bound a queue to `swarm.events`."""
+        return True
+
+    async def open(self) -> None:
+        """Connect twice and declare the topology. Raises BrokerUnavailable."""
+        await self._out.open()
+        try:
+            await self._in.open()
+        except BaseException:
+            await self._out.close()
+            raise
+
+    async def close(self) -> None:
+        """Let what is under way be confirmed, hand back what is unsettled, disconnect."""
+        await self._outbox.close(CLOSE_TIMEOUT_S)
+        await asyncio.gather(*(mailbox.close() for mailbox in self._mailboxes.values()))
+        self._mailboxes.clear()
+        await self._in.close()
+        await self._out.close()
+
+    async def declare(self, queues: Sequence[str]) -> None:
+        """Make these durable queues exist, after every reconnect too. Raises BrokerUnavailable."""
+        for queue in queues:
+            self._topology.remember(queue)
+        connection = self._out.connection
+        if connection is None:
+            raise BrokerUnavailable("RabbitMQ is not connected")
+        with as_unavailable("declaring queues"):
+            async with asyncio.timeout(DECLARE_TIMEOUT_S):
+                await self._topology.declare_all(connection)
+
+    async def receive(self, queue: str, receiver: Receiver, *, temporary: bool = False) -> None:
+        """Deliver from this queue until told to stop. Raises BrokerUnavailable where that cannot begin now."""
+        if queue in self._mailboxes:
+            raise ValueError(f"queue: {queue} is being received from already")
+
+        async def declare(channel: AbstractChannel) -> AbstractChannel:
+            if temporary:
+                await declare_temporary(channel, queue)
+                return channel
+            return await self._topology.declare_shard(channel, queue)
+
+        def read(message: DeliveredMessage) -> tuple[Sequence[Envelope], bool]:
+            if message.header.properties.content_type == BUNDLE_TYPE:
+                return decode_bundle(message.body), not temporary
+            if queue != SCHEDULER_QUEUE:
+                raise ValueError(f"content_type: must be {BUNDLE_TYPE} here; publish commands to {COMMANDS}")
+            return (read_command(message, self._translate),), False
+
+        mailbox = Mailbox(self._in, queue, declare, read, self._bury, receiver)
+        await mailbox.open()
+        self._mailboxes[queue] = mailbox
+
+    async def stop_receiving(self, queue: str) -> None:
+        """Deliver no more from this queue; what is unsettled goes back into it."""
+        mailbox = self._mailboxes.pop(queue, None)
+        if mailbox is not None:
+            await mailbox.close()
+
+    async def publish(self, envelopes: Sequence[Envelope]) -> None:
+        """Put each envelope into its receiver's queue; returns once all are confirmed. Raises BrokerUnavailable.
+
+        Answers for which nobody waits any more (the producer's or the gateway's queue is gone) are dropped.
+        """
+        if not envelopes:
+            return
+        if self._out.connection is None:
+            raise BrokerUnavailable("RabbitMQ is not connected")
+        ticket = Ticket(len(envelopes))
+        for envelope, parcel in [(envelope, _parcel(envelope)) for envelope in envelopes]:
+            destination = Destination(queue_of(envelope.to, self._shards), envelope.to.kind)
+            self._outbox.put(destination, parcel, ticket)
+        await ticket.confirmed()
+
+    async def announce(self, announcements: Sequence[Announcement]) -> None:
+        """Publish facts to `swarm.events`, confirmed. Raises BrokerUnavailable."""
+        await _all(
+            self._publisher.publish(
+                announcement.body,
+                Basic.Properties(content_type=JSON, delivery_mode=PERSISTENT, headers={"x-id": announcement.id}),
+                exchange=EVENTS,
+                routing_key=announcement.topic,
+                mandatory=False,
+            )
+            for announcement in announcements
+        )
+
+    async def _send(self, destination: Destination, parcels: Sequence[Parcel]) -> None:
+        if destination.kind == "producer":
+            await _all(self._answer(destination.queue, parcel) for parcel in parcels)
+            return
+        mode = TRANSIENT if destination.kind == "gateway" else PERSISTENT
+        properties = Basic.Properties(content_type=BUNDLE_TYPE, delivery_mode=mode)
+        body = join_bundle([parcel.body for parcel in parcels])
+        try:
+            await self._publisher.publish(body, properties, routing_key=destination.queue)
+        except Unroutable:
+            if destination.kind != "gateway":
+                raise BrokerUnavailable(f"there is no queue {destination.queue}") from None
+            log.info("answers dropped, the gateway that asked is gone", queue=destination.queue, answers=len(parcels))
+
+    async def _answer(self, queue: str, parcel: Parcel) -> None:
+        # Never mandatory: the producer may have gone, and a direct reply-to counts as no queue at all.
+        properties = Basic.Properties(
+            content_type=JSON, delivery_mode=TRANSIENT, correlation_id=parcel.correlation or None
+        )
+        await self._publisher.publish(parcel.body, properties, routing_key=queue, mandatory=False)
+
+    async def _bury(self, message: DeliveredMessage, reason: str) -> None:
+        properties = message.header.properties
+        headers = {
+            **(properties.headers or {}),
+            "x-reason": reason[:LONGEST_REASON],
+            "x-queue": message.routing_key or "",
+        }
+        copy = Basic.Properties(
+            content_type=properties.content_type,
+            delivery_mode=PERSISTENT,
+            correlation_id=properties.correlation_id,
+            reply_to=properties.reply_to,
+            headers=headers,
+        )
+        try:
+            await self._publisher.publish(
+                message.body, copy, exchange=DEAD_LETTERS, routing_key=message.routing_key or "dead"
+            )
+        except Unroutable:
+            raise BrokerUnavailable(f"nothing is bound to {DEAD_LETTERS}") from None
+        back = return_address(properties)
+        if back is not None and properties.content_type != BUNDLE_TYPE:
+            refusal = Parcel(answer_json(Refused("invalid", reason)), back.correlation)
+            await self._answer(back.to.key, refusal)
+
+
+def _parcel(envelope: Envelope) -> Parcel:
+    if envelope.to.kind == "producer":
+        return Parcel(answer_json(envelope.message), envelope.id)
+    return Parcel(encode_envelope(envelope))
+
+
+async def _all(publishing: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """Wait for every confirm, then raise the first failure: none is left behind unobserved."""
+    for outcome in await asyncio.gather(*publishing, return_exceptions=True):
+        if outcome is not None:
+            raise outcome

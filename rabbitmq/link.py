@@ -1,0 +1,156 @@
+"""One connection to RabbitMQ, kept up: reconnects with backoff and jitter, and prepares what each new one needs."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any
+
+import aiormq
+import structlog
+from aiormq.abc import AbstractConnection
+from yarl import URL
+
+from actors.errors import BrokerUnavailable
+from rabbitmq.failures import as_unavailable
+
+CONNECT_TIMEOUT_S = 10.0
+CLOSE_TIMEOUT_S = 5.0
+HEARTBEAT_S = 10
+"""A silent peer is given up after about three of these."""
+FIRST_DELAY_S, LONGEST_DELAY_S = 0.1, 5.0
+
+log = structlog.get_logger(__name__)
+
+
+class Link:
+    """A supervised connection. `prepare` is run on each new connection before anybody gets to see it."""
+
+    def __init__(
+        self,
+        urls: Sequence[str],
+        name: str,
+        prepare: Callable[[AbstractConnection], Awaitable[None]] | None = None,
+    ) -> None:
+        self._urls = [_with_defaults(url) for url in urls]
+        self._name = name
+        self._prepare = prepare
+        self._connection: AbstractConnection | None = None
+        self._is_up = asyncio.Event()
+        self._suspected = asyncio.Event()
+        self._supervisor: asyncio.Task[None] | None = None
+        self._farewells: set[asyncio.Task[None]] = set()
+
+    @property
+    def connection(self) -> AbstractConnection | None:
+        """The connection, None while there is none."""
+        if self._connection is None or self._connection.is_closed:
+            return None
+        return self._connection
+
+    async def open(self) -> None:
+        """Connect, and stay connected from then on. Raises BrokerUnavailable where the first attempt fails."""
+        await self._connect()
+        self._supervisor = asyncio.create_task(self._supervise(), name=f"{self._name} link")
+
+    async def close(self) -> None:
+        """Disconnect for good."""
+        if self._supervisor is not None:
+            self._supervisor.cancel()
+            await asyncio.wait({self._supervisor})
+            self._supervisor = None
+        self._is_up.clear()
+        if self._connection is not None:
+            self._say_farewell(self._connection)
+            self._connection = None
+        if self._farewells:
+            await asyncio.wait(self._farewells, timeout=CLOSE_TIMEOUT_S)
+
+    async def up(self) -> AbstractConnection:
+        """The connection, as soon as there is one."""
+        while (connection := self.connection) is None:
+            self._is_up.clear()
+            await self._is_up.wait()
+        return connection
+
+    def suspect(self) -> None:
+        """It looks open and does not answer: give it up and make a new one."""
+        self._suspected.set()
+
+    async def _supervise(self) -> None:
+        while True:
+            await self._end_of_connection()
+            lost, self._connection = self._connection, None
+            self._is_up.clear()
+            if lost is not None:
+                log.warning("broker connection lost", link=self._name)
+                self._say_farewell(lost)
+            delay = FIRST_DELAY_S
+            while self._connection is None:
+                # Jitter, so that the processes of a cluster do not all come back in the same moment.
+                await asyncio.sleep(delay * random.uniform(0.5, 1.0))
+                delay = min(2 * delay, LONGEST_DELAY_S)
+                try:
+                    await self._connect()
+                except BrokerUnavailable as error:
+                    log.info("broker still unreachable", link=self._name, error=str(error))
+            log.info("broker connection restored", link=self._name)
+
+    async def _end_of_connection(self) -> None:
+        if self._connection is None:
+            return
+        suspicion = asyncio.ensure_future(self._suspected.wait())
+        closing = self._connection.closing
+        try:
+            await asyncio.wait({suspicion, closing}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            suspicion.cancel()
+            if not closing.done():
+                closing.cancel()
+
+    async def _connect(self) -> None:
+        failures = []
+        for url in random.sample(self._urls, len(self._urls)):
+            try:
+                with as_unavailable(f"connecting to {url.host}:{url.port or 5672}"):
+                    async with asyncio.timeout(CONNECT_TIMEOUT_S):
+                        await self._connect_to(url)
+                return
+            except BrokerUnavailable as error:
+                failures.append(str(error))
+        raise BrokerUnavailable("; ".join(failures))
+
+    async def _connect_to(self, url: URL) -> None:
+        connection = await aiormq.connect(url, client_properties={"connection_name": self._name})
+        try:
+            if self._prepare is not None:
+                await self._prepare(connection)
+        except BaseException:
+            self._say_farewell(connection)
+            raise
+        self._suspected.clear()
+        self._connection = connection
+        self._is_up.set()
+
+    def _say_farewell(self, connection: AbstractConnection) -> None:
+        """Close it in the background: a peer that is gone must not hold up the next connection."""
+
+        async def close() -> None:
+            with as_unavailable("closing"):
+                await connection.close()
+
+        self._track(close())
+
+    def _track(self, farewell: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(farewell)
+        self._farewells.add(task)
+        task.add_done_callback(self._farewells.discard)
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())
+
+
+def _with_defaults(url: str) -> URL:
+    parsed = URL(url)
+    if parsed.scheme not in ("amqp", "amqps") or not parsed.host:
+        raise ValueError(f"amqp: must be amqp://user:password@host:port/vhost, got {parsed.scheme or url!r}://…")
+    return parsed if "heartbeat" in parsed.query else parsed.update_query(heartbeat=str(HEARTBEAT_S))

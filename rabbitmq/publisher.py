@@ -1,0 +1,85 @@
+"""Publishes one AMQP message and waits, for a bounded time, for the broker to confirm it."""
+
+from __future__ import annotations
+
+import asyncio
+
+from aiormq.abc import AbstractChannel
+from pamqp.commands import Basic
+
+from actors.errors import BrokerUnavailable
+from rabbitmq.failures import as_unavailable
+from rabbitmq.link import Link
+
+CONFIRM_TIMEOUT_S = 10.0
+
+
+class Publisher:
+    """A confirming channel on a link, opened anew when it was lost or did not answer in time."""
+
+    def __init__(self, link: Link, timeout_s: float = CONFIRM_TIMEOUT_S) -> None:
+        self._link = link
+        self._timeout_s = timeout_s
+        self._channel: AbstractChannel | None = None
+        self._opening = asyncio.Lock()
+        self._under_way: dict[AbstractChannel, int] = {}
+        self._closing: set[asyncio.Task[None]] = set()
+
+    async def publish(
+        self, body: bytes, properties: Basic.Properties, *, exchange: str = "", routing_key: str, mandatory: bool = True
+    ) -> None:
+        """Returns once confirmed. Raises BrokerUnavailable, or Unroutable where `mandatory` and no queue takes it."""
+        channel = self._usable() or await self._open()
+        self._under_way[channel] = self._under_way.get(channel, 0) + 1
+        try:
+            with as_unavailable(f"publishing to {exchange or routing_key}"):
+                async with asyncio.timeout(self._timeout_s):
+                    await channel.basic_publish(
+                        body, exchange=exchange, routing_key=routing_key, properties=properties, mandatory=mandatory
+                    )
+        except BrokerUnavailable:
+            # Its confirms can no longer be told apart from late ones: nothing new goes over this channel.
+            if self._channel is channel:
+                self._channel = None
+            raise
+        finally:
+            self._leave(channel)
+
+    def _usable(self) -> AbstractChannel | None:
+        channel = self._channel
+        return None if channel is None or channel.is_closed else channel
+
+    async def _open(self) -> AbstractChannel:
+        async with self._opening:
+            if (channel := self._usable()) is not None:
+                return channel
+            connection = self._link.connection
+            if connection is None:
+                raise BrokerUnavailable("RabbitMQ is not connected")
+            try:
+                with as_unavailable("opening a channel"):
+                    async with asyncio.timeout(self._timeout_s):
+                        self._channel = await connection.channel(on_return_raises=True)
+            except BrokerUnavailable:
+                self._link.suspect()
+                raise
+            return self._channel
+
+    def _leave(self, channel: AbstractChannel) -> None:
+        """The last to leave a retired channel closes it: until then others await their confirms on it."""
+        self._under_way[channel] -= 1
+        if self._under_way[channel]:
+            return
+        del self._under_way[channel]
+        if channel is not self._channel and not channel.is_closed:
+            task = asyncio.create_task(self._close(channel))
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
+
+    async def _close(self, channel: AbstractChannel) -> None:
+        try:
+            with as_unavailable("closing a channel"):
+                async with asyncio.timeout(self._timeout_s):
+                    await channel.close()
+        except BrokerUnavailable:
+            self._link.suspect()

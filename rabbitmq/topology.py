@@ -1,0 +1,92 @@
+"""What exists on the broker: two exchanges for the world, one for the dead letters, one queue per shard.
+
+Only arguments that RabbitMQ 3.10 to 4.x all accept are declared; everything else is tuned by policy
+(`definitions.json`).
+"""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+from aiormq.abc import AbstractChannel, AbstractConnection
+from aiormq.exceptions import ChannelPreconditionFailed
+from pamqp.common import FieldTable
+
+QueueType: TypeAlias = Literal["classic", "quorum"]
+QueueTypeSetting: TypeAlias = Literal["auto", "classic", "quorum"]
+
+COMMANDS = "swarm.commands"
+"""Topic exchange that producers publish commands to; any routing key reaches the scheduler's queue."""
+EVENTS = "swarm.events"
+"""Topic exchange of facts about tasks; routing key `task.<state>.<model_name>`."""
+DEAD_LETTERS = "swarm.dead"
+"""Fanout exchange, and the queue bound to it, of what can never have an effect."""
+SCHEDULER_QUEUE = "swarm.scheduler"
+
+DELIVERY_LIMIT = 1000
+"""Redeliveries after which a quorum queue gives a message up as poison. Positive: -1 drops on 3.10."""
+
+
+def choose_queue_type(setting: QueueTypeSetting, nodes: int) -> QueueType:
+    """`auto` is classic on one node and quorum from three, counted by the nodes that the URL names."""
+    if setting == "auto":
+        return "quorum" if nodes >= 3 else "classic"
+    return setting
+
+
+def shard_arguments(kind: QueueType) -> FieldTable:
+    """The arguments of a durable queue of a shard. Classic queues of 4.x refuse a delivery limit."""
+    arguments: FieldTable = {"x-queue-type": kind, "x-dead-letter-exchange": DEAD_LETTERS}
+    if kind == "quorum":
+        arguments["x-delivery-limit"] = DELIVERY_LIMIT
+    return arguments
+
+
+class Topology:
+    """Declares everything, again after every reconnect: a broker may come back empty.
+
+    With `adopt`, a queue that exists with other properties (an operator's choice) is used as it is.
+    """
+
+    def __init__(self, kind: QueueType, *, adopt: bool) -> None:
+        self.kind: QueueType = kind
+        self._adopt = adopt
+        self._queues: dict[str, None] = {SCHEDULER_QUEUE: None}
+
+    def remember(self, queue: str) -> None:
+        """Declare this shard's queue from now on."""
+        self._queues[queue] = None
+
+    async def declare_all(self, connection: AbstractConnection) -> None:
+        """Declare exchanges, the dead letters and every remembered queue, on a channel of its own."""
+        channel = await connection.channel()
+        await channel.exchange_declare(COMMANDS, exchange_type="topic", durable=True)
+        await channel.exchange_declare(EVENTS, exchange_type="topic", durable=True)
+        await channel.exchange_declare(DEAD_LETTERS, exchange_type="fanout", durable=True)
+        channel = await self._declare(channel, DEAD_LETTERS, {"x-queue-type": self.kind})
+        await channel.queue_bind(DEAD_LETTERS, DEAD_LETTERS)
+        for queue in tuple(self._queues):
+            channel = await self.declare_shard(channel, queue)
+        await channel.close()
+
+    async def declare_shard(self, channel: AbstractChannel, queue: str) -> AbstractChannel:
+        """Declare one shard's queue. Returns the channel to go on with."""
+        channel = await self._declare(channel, queue, shard_arguments(self.kind))
+        if queue == SCHEDULER_QUEUE:
+            await channel.queue_bind(SCHEDULER_QUEUE, COMMANDS, routing_key="#")
+        return channel
+
+    async def _declare(self, channel: AbstractChannel, queue: str, arguments: FieldTable) -> AbstractChannel:
+        try:
+            await channel.queue_declare(queue, durable=True, arguments=arguments)
+        except ChannelPreconditionFailed:  # and the broker has closed the channel
+            if not self._adopt:
+                raise
+            channel = await channel.connection.channel()
+            await channel.queue_declare(queue, passive=True)
+        return channel
+
+
+async def declare_temporary(channel: AbstractChannel, queue: str) -> None:
+    """Declare a queue that belongs to this connection and goes with it."""
+    await channel.queue_declare(queue, exclusive=True, auto_delete=True, arguments={"x-queue-type": "classic"})
