@@ -25,24 +25,35 @@ Now: TypeAlias = float
 PayloadPart: TypeAlias = Literal["input", "result"]
 
 
+@dataclass(frozen=True, slots=True)
+class Recalled:
+    """What the store remembers of a task that may have ended long ago."""
+
+    digest: str
+    scheduled_ti: str
+
+
 @dataclass(slots=True)
 class Received(Generic[Received_]):
     """A message as it reached an actor.
 
-    `chance` is a random number in [0, 1). `recalled` is the digest of the task that the store already
-    knows under the submitted id, None where it knows none (or was not asked: see `Behaviour.recall`).
+    `chance` is a random number in [0, 1). `recalled` is the task that the store already knows under the
+    submitted id, None where it knows none (or was not asked: see `Behaviour.recall`).
     """
 
     message: Received_
     id: str
     reply_to: ReturnAddress | None = None
     chance: float = 0.0
-    recalled: str | None = None
+    recalled: Recalled | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Send a message to another actor."""
+    """Send a message to another actor, or a note to oneself.
+
+    A note to oneself is not stored: what it is about must follow from the state, to be taken up on `Resumed`.
+    """
 
     to: Address
     message: Message
@@ -83,7 +94,7 @@ class Behaviour(Generic[State, Received_, Event]):
 
     `next_due` gives the Unix time at which the actor wants a `TimePassed`, None for never: deadlines are
     part of the state, so that they survive with it. `dump` and `load` turn the state into a tree of plain
-    dataclasses of type `snapshot_type` and back. `recall` names the task whose stored digest the message
+    dataclasses of type `snapshot_type` and back. `recall` names the task whose stored record the message
     has to be decided with.
     """
 

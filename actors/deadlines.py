@@ -45,9 +45,14 @@ class Deadlines:
 
     def due_by(self, now: float) -> list[str]:
         """The keys due at or before `now`, earliest first. They stay until they are set anew or cancelled."""
-        if not self._heap or self._heap[0][0] > now:
-            return []
-        return [key for due, key in sorted((due, key) for key, due in self._due.items() if due <= now)]
+        found: list[tuple[float, str]] = []
+        while self._heap and self._heap[0][0] <= now:
+            due, key = heappop(self._heap)
+            if self._due.get(key) == due and (not found or found[-1] != (due, key)):
+                found.append((due, key))
+        for entry in found:
+            heappush(self._heap, entry)
+        return [key for _, key in found]
 
     def items(self) -> list[tuple[str, float]]:
         """All keys with their times, for snapshots."""

@@ -1,0 +1,75 @@
+"""What has arrived for this process and waits for the next turn."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+
+from actors.broker import Delivery
+from actors.envelope import Envelope
+
+
+class LocalDelivery:
+    """Envelopes that never left the process: outcomes of errands, notes put off, requests of the gateway here."""
+
+    __slots__ = ("_home", "envelopes")
+    redeliverable = False
+
+    def __init__(self, envelopes: Sequence[Envelope], home: Arrivals) -> None:
+        self.envelopes = envelopes
+        self._home = home
+
+    def settle(self) -> None:
+        """Nobody else keeps a copy."""
+
+    def put_back(self) -> None:
+        """Wait for another turn."""
+        self._home.add(self)
+
+    def reject(self, reason: str) -> None:
+        """Gone; the runtime has logged it."""
+
+
+class Arrivals:
+    """Deliveries in the order in which they came."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[Delivery] = deque()
+        self._arrived = asyncio.Event()
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def add(self, delivery: Delivery) -> None:
+        """Something has arrived."""
+        self._waiting.append(delivery)
+        self._arrived.set()
+
+    def add_local(self, envelopes: Sequence[Envelope]) -> None:
+        """Something has come about in this process."""
+        self.add(LocalDelivery(envelopes, self))
+
+    def wake(self) -> None:
+        """Let `wait` return though nothing has arrived."""
+        self._arrived.set()
+
+    async def wait(self, timeout: float | None) -> None:
+        """Return when something has arrived, or after `timeout` seconds."""
+        if not self._waiting:
+            try:
+                async with asyncio.timeout(timeout):
+                    await self._arrived.wait()
+            except TimeoutError:
+                pass
+        self._arrived.clear()
+
+    def take(self, messages: int) -> list[Delivery]:
+        """The next deliveries, whole, until they hold `messages` messages."""
+        taken: list[Delivery] = []
+        left = messages
+        while self._waiting and left > 0:
+            delivery = self._waiting.popleft()
+            left -= len(delivery.envelopes)
+            taken.append(delivery)
+        return taken

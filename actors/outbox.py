@@ -1,0 +1,116 @@
+"""What must leave the process over the broker: published in order, with confirms, until it has been."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import deque
+from typing import TypeAlias
+
+import msgspec
+import structlog
+
+from actors.addresses import Address, ReturnAddress
+from actors.broker import Broker
+from actors.envelope import Announcement, Envelope
+from actors.errors import BrokerUnavailable
+from actors.messages.wire import MESSAGES
+
+log = structlog.get_logger(__name__)
+
+Parcel: TypeAlias = Envelope | Announcement
+
+BUNDLE = 512
+"""Parcels published together at most."""
+
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.05, 2.0
+
+
+class _Stored(msgspec.Struct, array_like=True):
+    id: str
+    to: Address | None
+    topic: str
+    kind: str
+    body: msgspec.Raw
+    reply_to: ReturnAddress | None
+
+
+_decode = msgspec.json.Decoder(_Stored).decode
+
+
+def encode_parcel(parcel: Parcel) -> bytes:
+    """A parcel as its outbox row keeps it."""
+    if isinstance(parcel, Announcement):
+        stored = _Stored(parcel.id, None, parcel.topic, "", msgspec.Raw(parcel.body), None)
+    else:
+        kind, body = MESSAGES.encode(parcel.message)
+        stored = _Stored(parcel.id, parcel.to, "", kind, msgspec.Raw(body), parcel.reply_to)
+    return msgspec.json.encode(stored)
+
+
+def decode_parcel(body: bytes) -> Parcel:
+    """The parcel that an outbox row keeps."""
+    stored = _decode(body)
+    if stored.to is None:
+        return Announcement(stored.id, stored.topic, bytes(stored.body))
+    return Envelope(stored.id, stored.to, MESSAGES.decode(stored.kind, stored.body), stored.reply_to)
+
+
+class Outbox:
+    """Publishes parcels whose rows are stored. What is confirmed is marked by the next transaction."""
+
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+        self._waiting: deque[tuple[str, Parcel]] = deque()
+        self._sent: list[str] = []
+        self._arrived = asyncio.Event()
+        self._quiet = asyncio.Event()
+        self._quiet.set()
+
+    def add(self, row_id: str, parcel: Parcel) -> None:
+        """Publish this, which is stored under `row_id`, as soon as possible."""
+        self._waiting.append((row_id, parcel))
+        self._quiet.clear()
+        self._arrived.set()
+
+    def take_sent(self) -> list[str]:
+        """The row ids confirmed since the last call."""
+        sent, self._sent = self._sent, []
+        return sent
+
+    def put_back_sent(self, row_ids: list[str]) -> None:
+        """These could not be marked; let the next transaction do it."""
+        self._sent = row_ids + self._sent
+
+    async def wait_until_empty(self) -> None:
+        """Return once everything added so far is confirmed."""
+        await self._quiet.wait()
+
+    async def run(self) -> None:
+        """Publish for ever; after a failure, the same again, with growing pauses."""
+        pause = FIRST_PAUSE_S
+        while True:
+            await self._arrived.wait()
+            bundle = [self._waiting[n] for n in range(min(BUNDLE, len(self._waiting)))]
+            try:
+                await self._publish([parcel for _, parcel in bundle])
+            except BrokerUnavailable as error:
+                log.warning("outbox waits for the broker", waiting=len(self._waiting), reason=str(error))
+                await asyncio.sleep(pause * (0.5 + random.random()))
+                pause = min(pause * 2, LONGEST_PAUSE_S)
+                continue
+            pause = FIRST_PAUSE_S
+            for row_id, _ in bundle:
+                self._waiting.popleft()
+                self._sent.append(row_id)
+            if not self._waiting:
+                self._arrived.clear()
+                self._quiet.set()
+
+    async def _publish(self, bundle: list[Parcel]) -> None:
+        envelopes = [parcel for parcel in bundle if isinstance(parcel, Envelope)]
+        announcements = [parcel for parcel in bundle if isinstance(parcel, Announcement)]
+        if envelopes:
+            await self._broker.publish(envelopes)
+        if announcements:
+            await self._broker.announce(announcements)

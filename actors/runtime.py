@@ -1,0 +1,284 @@
+"""The one loop that performs decisions: take, decide, store, and only then tell the world.
+
+Why it is safe: nothing leaves the process before the transaction that says so is durable; what must leave
+over the broker is in that transaction, and is published again after a crash; what came over the broker is
+settled after it, and its ids are in it, so that a second delivery has no second effect.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+
+import structlog
+
+from actors.addresses import Address, shard_of
+from actors.arrivals import Arrivals
+from actors.behaviour import Recalled
+from actors.broker import Delivery
+from actors.courier import Courier
+from actors.envelope import Envelope
+from actors.errands import PushToInstance
+from actors.errors import AlreadyReceived, StoreUnavailable
+from actors.messages.answers import Refused
+from actors.messages.runtime import TimePassed
+from actors.outbox import Outbox
+from actors.shard import Shard
+from actors.store import Store, Transaction
+from actors.turn import Poisoned, SentErrand, Turn
+
+log = structlog.get_logger(__name__)
+
+REMEMBERED = 20_000
+"""Message ids kept in memory, to drop most repeats without asking the store."""
+
+PAUSE_S = 0.2
+"""Pause before the store is tried again (s)."""
+
+POISON_PAUSE_S = 60.0
+"""Pause before an actor that failed at a deadline of its own is woken again (s)."""
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimeSettings:
+    """`shards` per kind; `hand_over`: local messages spare the broker; limits as in `Settings`."""
+
+    shards: int
+    hand_over: bool = True
+    announces: bool = False
+    turn_messages: int = 256
+    snapshot_every: int = 20_000
+
+
+class Runtime:
+    """Hosts shards and runs their turns.
+
+    While `hold_pushes` is set nothing is given to instances: a push that is held back (`pushes_held` counts
+    them) is under way as far as its dispatcher knows, and is asked for again after the next start.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        courier: Courier,
+        outbox: Outbox,
+        settings: RuntimeSettings,
+        answer: Callable[[Envelope], None] = lambda _: None,
+        asked_here: Collection[Address] = (),
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.arrivals = Arrivals()
+        self.hold_pushes = False
+        self.pushes_held = 0
+        self._store = store
+        self._courier = courier
+        self._outbox = outbox
+        self._settings = settings
+        self._answer = answer
+        self._asked_here = asked_here
+        self._clock = clock
+        self._shards: dict[str, Shard] = {}
+        self._homes: dict[Address, Shard] = {}
+        self._seen: set[str] = set()
+        self._seen_order: deque[str] = deque()
+        self._poison: set[str] = set()
+        self._errands: set[asyncio.Task[None]] = set()
+        self._stopping = False
+
+    def host(self, shard: Shard) -> None:
+        """Run this shard from now on."""
+        self._shards[shard.name] = shard
+        self._homes.clear()
+
+    def hosts(self, address: Address) -> bool:
+        """Whether the actor lives in this process."""
+        return self._find_shard(address) is not None
+
+    async def run(self) -> None:
+        """Turn after turn, until `stop`. Raises Fenced where another process has taken a shard."""
+        while not self._stopping:
+            await self.arrivals.wait(self._pause())
+            deliveries = self.arrivals.take(self._settings.turn_messages)
+            try:
+                await self._run_turn(deliveries)
+            except BaseException:
+                for delivery in deliveries:
+                    delivery.put_back()
+                raise
+
+    def stop(self) -> None:
+        """Let `run` return after the current turn."""
+        self._stopping = True
+        self.arrivals.wake()
+
+    async def abandon_errands(self) -> None:
+        """Leave errands where they are: their actors ask for them again on `Resumed`."""
+        for errand in self._errands:
+            errand.cancel()
+        await asyncio.gather(*self._errands, return_exceptions=True)
+
+    async def keep_snapshots(self) -> None:
+        """Save every shard's state and what the outbox knows to be sent. For a stopped runtime."""
+        await self._store.commit(Transaction(sent=self._outbox.take_sent()))
+        for shard in self._shards.values():
+            if shard.has_unsaved_history:
+                await self._store.save_snapshot(shard.lease, shard.take_snapshot())
+
+    async def _run_turn(self, deliveries: list[Delivery]) -> None:
+        turn = Turn(
+            self._find_shard,
+            self._clock(),
+            hand_over=self._settings.hand_over,
+            message_limit=4 * self._settings.turn_messages,
+            asked_here=self._asked_here,
+            announces=self._settings.announces,
+        )
+        try:
+            await self._decide(turn, deliveries)
+            await self._commit(turn, deliveries)
+        except Poisoned as poisoned:
+            await self._start_over(turn, deliveries)
+            self._set_aside(poisoned, deliveries)
+        except AlreadyReceived as repeats:
+            await self._start_over(turn, deliveries)
+            self._remember(repeats.ids)
+        except StoreUnavailable as error:
+            log.error("the store cannot be used; trying again", reason=str(error))
+            await asyncio.sleep(PAUSE_S)
+            await self._start_over(turn, deliveries)
+        else:
+            self._let_go(turn, deliveries)
+            await self._snapshot(turn)
+
+    async def _decide(self, turn: Turn, deliveries: list[Delivery]) -> None:
+        fresh = self._fresh(deliveries)
+        recalled = await self._recall(fresh)
+        for envelope in fresh:
+            turn.handle(envelope, recalled)
+        for shard in self._shards.values():
+            for key in shard.wakeups.due_by(turn.now):
+                turn.wake(shard, key)
+
+    async def _commit(self, turn: Turn, deliveries: list[Delivery]) -> None:
+        for delivery in deliveries:
+            if delivery.redeliverable:
+                ids = [envelope.id for envelope in delivery.envelopes if envelope.id not in self._seen]
+                turn.transaction.inbox.extend(dict.fromkeys(ids))
+        turn.close()
+        turn.transaction.sent = self._outbox.take_sent()
+        if turn.changes_anything:
+            await self._store.commit(turn.transaction)
+        self._remember(turn.transaction.inbox)
+
+    def _let_go(self, turn: Turn, deliveries: Iterable[Delivery]) -> None:
+        for delivery in deliveries:
+            delivery.settle()
+        for reply in turn.replies:
+            self._answer(reply)
+        for outgoing in turn.outgoing:
+            self._outbox.add(outgoing.row_id, outgoing.parcel)
+        for sent in turn.errands:
+            if self.hold_pushes and isinstance(sent.errand, PushToInstance):
+                self.pushes_held += 1
+                continue
+            task = asyncio.create_task(self._run_errand(sent))
+            self._errands.add(task)
+            task.add_done_callback(self._errands.discard)
+        if turn.put_off:
+            self.arrivals.add_local(turn.put_off)
+
+    async def _run_errand(self, sent: SentErrand) -> None:
+        try:
+            outcome = await self._courier.run(sent.errand)
+        except Exception:
+            # The actor's own deadline for the task is what ends this; a courier is not expected to raise.
+            log.exception("an errand failed unexpectedly", errand=type(sent.errand).__name__)
+            return
+        if outcome is not None:
+            self.arrivals.add_local([Envelope(sent.outcome_id, sent.sender, outcome)])
+
+    async def _snapshot(self, turn: Turn) -> None:
+        for shard in turn.touched.values():
+            if shard.snapshot_is_due(self._settings.snapshot_every):
+                await self._store.save_snapshot(shard.lease, shard.take_snapshot())
+
+    def _set_aside(self, poisoned: Poisoned, deliveries: Iterable[Delivery]) -> None:
+        """An actor failed: what began it is never tried again, all else of the turn is."""
+        root, failed = poisoned.root, poisoned.failed
+        reason = f"{failed.to.kind} failed at {type(failed.message).__name__}: {poisoned.__cause__!r}"
+        log.error("an actor failed at a message; it is set aside", id=root.id, reason=reason, exc_info=poisoned)
+        if isinstance(root.message, TimePassed):
+            home = self._find_shard(root.to)
+            if home is not None:
+                home.wakeups.set(root.to.key, self._clock() + POISON_PAUSE_S)
+        self._poison.add(root.id)
+        if root.reply_to is not None:
+            refusal = Refused("invalid", "the service failed at this request; its log says why")
+            self._answer(Envelope(root.reply_to.correlation, root.reply_to.to, refusal))
+        for delivery in deliveries:
+            if [envelope.id for envelope in delivery.envelopes] == [root.id]:
+                delivery.reject(reason)
+
+    async def _start_over(self, turn: Turn, deliveries: Iterable[Delivery]) -> None:
+        """What is in memory may be ahead of the store: rebuild it, and take the messages again."""
+        self._outbox.put_back_sent(turn.transaction.sent)
+        for name in list(turn.touched):
+            await self._rebuild(name)
+        for delivery in deliveries:
+            self.arrivals.add(delivery)
+
+    async def _rebuild(self, name: str) -> None:
+        while True:
+            shard = self._shards[name].reborn()
+            try:
+                await shard.load(self._store)
+            except StoreUnavailable as error:
+                log.error("the store cannot be read; trying again", reason=str(error))
+                await asyncio.sleep(PAUSE_S)
+                continue
+            self.host(shard)
+            return
+
+    def _fresh(self, deliveries: Iterable[Delivery]) -> list[Envelope]:
+        """The messages that have not had their effect before, each once."""
+        fresh: dict[str, Envelope] = {}
+        for delivery in deliveries:
+            for envelope in delivery.envelopes:
+                if envelope.id not in self._seen and envelope.id not in self._poison:
+                    fresh.setdefault(envelope.id, envelope)
+        return list(fresh.values())
+
+    async def _recall(self, envelopes: Iterable[Envelope]) -> dict[str, Recalled]:
+        recalled: dict[str, Recalled] = {}
+        for envelope in envelopes:
+            shard = self._find_shard(envelope.to)
+            task_id = shard.behaviour.recall(envelope.message) if shard is not None else None
+            if task_id is not None:
+                row = await self._store.task(task_id)
+                if row is not None and row.task_id == task_id:
+                    recalled[task_id] = Recalled(row.digest, row.scheduled_ti)
+        return recalled
+
+    def _remember(self, ids: Iterable[str]) -> None:
+        for message_id in ids:
+            self._seen.add(message_id)
+            self._seen_order.append(message_id)
+        while len(self._seen_order) > REMEMBERED:
+            self._seen.discard(self._seen_order.popleft())
+
+    def _find_shard(self, address: Address) -> Shard | None:
+        shard = self._homes.get(address)
+        if shard is None:
+            if address.kind not in ("scheduler", "agent", "dispatcher"):
+                return None
+            shard = self._shards.get(shard_of(address, self._settings.shards))
+            if shard is not None:
+                self._homes[address] = shard
+        return shard
+
+    def _pause(self) -> float | None:
+        dues = [due for shard in self._shards.values() if (due := shard.wakeups.earliest()) is not None]
+        return max(0.0, min(dues) - self._clock()) if dues else None

@@ -1,0 +1,57 @@
+"""The scheduler: what runs next, and where? One actor; it owns the lines, the instances' credits, the slots.
+
+Files: `state` (what it knows), `events` (what it remembers), `decisions` with `admission`, `registry`,
+`placement`, `queues` (what it decides), `evolution` with `lines` (how the state changes), and small pure
+structures and policies: `waiting_line`, `strategies`, `durations`, `pools`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import get_args
+
+from actors.behaviour import Behaviour
+from actors.messages.scheduler import SchedulerMessage, SubmitTask
+from actors.scheduler.decisions import decide
+from actors.scheduler.events import SchedulerEvent
+from actors.scheduler.evolution import evolve
+from actors.scheduler.snapshot import SchedulerKept, dump, load
+from actors.scheduler.state import SchedulerState
+
+__all__ = ["SchedulerPolicy", "SchedulerState", "scheduler_behaviour"]
+
+
+@dataclass(frozen=True, slots=True)
+class SchedulerPolicy:
+    """Slots of agents: how many tasks each runs at once, `agent_slots` where `slots_of` does not say."""
+
+    agent_slots: int = 1
+    slots_of: Mapping[str, int] = field(default_factory=dict)
+
+
+def _recall(message: SchedulerMessage) -> str | None:
+    if isinstance(message, SubmitTask) and not message.id_is_fresh:
+        return message.spec.task_id
+    return None
+
+
+def scheduler_behaviour(
+    policy: SchedulerPolicy,
+) -> Behaviour[SchedulerState, SchedulerMessage, SchedulerEvent]:
+    """The scheduler under this policy."""
+
+    def initial(_: str) -> SchedulerState:
+        return SchedulerState(slots_of=dict(policy.slots_of), default_slots=policy.agent_slots)
+
+    return Behaviour(
+        initial=initial,
+        decide=decide,
+        evolve=evolve,
+        next_due=lambda state: state.delayed.earliest(),
+        dump=dump,
+        load=lambda key, kept: load(initial(key), kept),
+        snapshot_type=SchedulerKept,
+        event_types=get_args(SchedulerEvent),
+        recall=_recall,
+    )

@@ -1,0 +1,74 @@
+"""Admission: is this a new task, may it come in, and what does its submitter hear?"""
+
+from __future__ import annotations
+
+from actors import addresses
+from actors.addresses import SCHEDULER
+from actors.behaviour import Decision, Keep, Received, Reply, Send
+from actors.messages.agent import ExpectTask
+from actors.messages.answers import Refused, TaskAccepted
+from actors.messages.scheduler import PlaceTasks, SubmitTask
+from actors.scheduler.events import SchedulerEvent, TaskQueued
+from actors.scheduler.placement import choose_tentative
+from actors.scheduler.pools import describe, pools_for
+from actors.scheduler.state import SchedulerState, TaskEntry
+
+
+def submit(state: SchedulerState, received: Received[SubmitTask]) -> Decision[SchedulerEvent]:
+    """Queue the task, or answer a repeat as the first time, or refuse."""
+    message = received.message
+    spec = message.spec
+    repeated = _answer_repeat(state, received)
+    if repeated is not None:
+        return Decision(effects=[repeated])
+    agent = state.agents.get(spec.agent_id)
+    if agent is not None and agent.closed:
+        return _refuse("shutting_down", f"agent {spec.agent_id} is shutting down and takes no new tasks")
+    pools = pools_for(spec)
+    pool = state.serving_pool(pools)
+    tentative = choose_tentative(state, pool, received.chance)
+    if not tentative and not message.waits_for_instances:
+        return _refuse("no_instances", f"No TaskInstances configured for model {spec.model_name}")
+    keep = Keep(spec.task_id, "input", message.input, message.content_type, message.metadata)
+    answer = TaskAccepted(spec.task_id, tentative, _why_waiting(state, spec.agent_id, pools, tentative))
+    expect = [Send(addresses.agent(spec.agent_id), ExpectTask(spec))] if spec.has_own_agent else []
+    return Decision(
+        events=[TaskQueued(spec, pools, tentative)],
+        effects=[keep, Reply(answer), *expect, Send(SCHEDULER, PlaceTasks(pool))],
+    )
+
+
+def wait_reason(state: SchedulerState, entry: TaskEntry) -> str:
+    """What a waiting task waits for, in words; "" for one that runs."""
+    if entry.ti_uuid:
+        return ""
+    return _why_waiting(state, entry.spec.agent_id, entry.pools, entry.tentative) or "waiting for a free TaskInstance"
+
+
+def _answer_repeat(state: SchedulerState, received: Received[SubmitTask]) -> Reply | None:
+    spec = received.message.spec
+    entry = state.tasks.get(spec.task_id)
+    if entry is not None:
+        digest, scheduled_ti, reason = entry.spec.digest, entry.ti_uuid or entry.tentative, wait_reason(state, entry)
+    elif received.recalled is not None:
+        digest, scheduled_ti, reason = received.recalled.digest, received.recalled.scheduled_ti, ""
+    else:
+        return None
+    if digest != spec.digest:
+        return Reply(Refused("conflict", f"task_id {spec.task_id} was submitted before with other content"))
+    return Reply(TaskAccepted(spec.task_id, scheduled_ti, reason))
+
+
+def _why_waiting(state: SchedulerState, agent_id: str, pools: tuple[str, ...], tentative: str) -> str:
+    if not tentative:
+        return f"waiting for a TaskInstance or worker that serves {describe(pools)}"
+    agent = state.agents.get(agent_id)
+    if agent is not None and agent.free <= len(agent.offered):
+        return f"waiting for a slot: agent {agent_id} is at its limit of {agent.slots} running"
+    if not any(instance.has_credit for instance in state.pools[state.serving_pool(pools)].instances.values()):
+        return "waiting for a free TaskInstance"
+    return ""
+
+
+def _refuse(code: str, reason: str) -> Decision[SchedulerEvent]:
+    return Decision(effects=[Reply(Refused(code, reason))])  # type: ignore[arg-type]

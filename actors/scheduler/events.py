@@ -1,0 +1,156 @@
+"""What the scheduler remembers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from actors.messages.scheduler import Protocol
+from actors.messages.tasks import TaskSpec
+from actors.task_lifecycle import TaskState
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceRegistered:
+    """A TaskInstance is known from now on, or its data have changed."""
+
+    ti_uuid: str
+    host: str
+    port: int
+    model_name: str
+    capacity: int
+    protocol: Protocol
+    capabilities: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceDrainBegan:
+    """The instance gets no more tasks; it goes once it holds none."""
+
+    ti_uuid: str
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceRemoved:
+    """The instance is forgotten."""
+
+    ti_uuid: str
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceMarkedDown:
+    """The instance does not answer."""
+
+    ti_uuid: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceMarkedUp:
+    """The instance answers again."""
+
+    ti_uuid: str
+
+
+@dataclass(frozen=True, slots=True)
+class TaskQueued:
+    """A task was admitted and waits. `pools` are the pools that may run it, best first (see `pools`)."""
+
+    spec: TaskSpec
+    pools: tuple[str, ...]
+    scheduled_ti: str
+
+    @property
+    def task_id(self) -> str:
+        """The task this is about."""
+        return self.spec.task_id
+
+
+@dataclass(frozen=True, slots=True)
+class TaskMoved:
+    """A waiting task has another tentative instance, its former one having been removed."""
+
+    task_id: str
+    scheduled_ti: str
+
+
+@dataclass(frozen=True, slots=True)
+class TaskBound:
+    """A task was given to an instance that has a place for it."""
+
+    task_id: str
+    agent_id: str
+    ti_uuid: str
+    attempt: int
+    bound_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRequeued:
+    """An attempt did not work out: back in the line as `attempt`, not before `not_before` (Unix seconds)."""
+
+    task_id: str
+    agent_id: str
+    attempt: int
+    avoid: str
+    not_before: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class TaskReadied:
+    """The delay of a returned task is over."""
+
+    task_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class TaskClosed:
+    """The task has ended: it holds no place any more."""
+
+    task_id: str
+    state: TaskState
+    execution_ms: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class StrategyChosen:
+    """The placement strategy for one model, or ("") for all."""
+
+    name: str
+    model_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class AgentClosed:
+    """The agent takes no new tasks."""
+
+    agent_id: str
+    grace_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class PreemptionQueued:
+    """Somebody asked a task to give way."""
+
+    task_id: str
+    agent_id: str
+    reason: str
+
+
+SchedulerEvent: TypeAlias = (
+    InstanceRegistered
+    | InstanceDrainBegan
+    | InstanceRemoved
+    | InstanceMarkedDown
+    | InstanceMarkedUp
+    | TaskQueued
+    | TaskMoved
+    | TaskBound
+    | TaskRequeued
+    | TaskReadied
+    | TaskClosed
+    | StrategyChosen
+    | AgentClosed
+    | PreemptionQueued
+)

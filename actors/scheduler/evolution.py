@@ -1,0 +1,144 @@
+"""How the scheduler's state changes: one small step an event, the only place that writes it."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from actors.scheduler import events as ev
+from actors.scheduler import lines
+from actors.scheduler.pools import pool_of_model
+from actors.scheduler.state import Instance, SchedulerState, TaskEntry
+
+
+def evolve(state: SchedulerState, event: ev.SchedulerEvent) -> None:
+    """Apply one event."""
+    match event:
+        case ev.TaskQueued():
+            _task_queued(state, event)
+        case ev.TaskBound():
+            _task_bound(state, event)
+        case ev.TaskClosed():
+            _task_closed(state, event)
+        case ev.TaskRequeued():
+            _task_requeued(state, event)
+        case ev.TaskReadied():
+            state.delayed.cancel(event.task_id)
+            lines.enter(state, state.tasks[event.task_id])
+        case ev.TaskMoved():
+            lines.retarget(state, state.tasks[event.task_id], event.scheduled_ti)
+        case ev.InstanceRegistered():
+            _instance_registered(state, event)
+        case ev.InstanceDrainBegan():
+            state.instances[event.ti_uuid].condition = "draining"
+            lines.move_to_serving_pools(state, state.instances[event.ti_uuid].pool)
+        case ev.InstanceRemoved():
+            _instance_removed(state, event.ti_uuid)
+        case ev.InstanceMarkedDown():
+            state.instances[event.ti_uuid].condition = "down"
+        case ev.InstanceMarkedUp():
+            state.instances[event.ti_uuid].condition = "up"
+        case ev.StrategyChosen():
+            _strategy_chosen(state, event)
+        case ev.AgentClosed():
+            agent = state.agent(event.agent_id)
+            agent.closed = True
+            lines.fill_slots(state, agent)
+        case ev.PreemptionQueued():
+            pass  # a fact for the task's story; the agent acts on it
+        case _:
+            assert_never(event)
+
+
+def _task_queued(state: SchedulerState, event: ev.TaskQueued) -> None:
+    state.arrivals += 1
+    pool = state.serving_pool(event.pools)
+    state.pool(pool).rotation += 1
+    entry = TaskEntry(event.spec, state.arrivals, event.pools, pool, event.scheduled_ti)
+    state.tasks[event.spec.task_id] = entry
+    lines.enter(state, entry)
+
+
+def _task_bound(state: SchedulerState, event: ev.TaskBound) -> None:
+    entry = state.tasks[event.task_id]
+    lines.leave(state, entry)
+    entry.ti_uuid = event.ti_uuid
+    entry.tentative = event.ti_uuid
+    entry.bound_at = event.bound_at
+    state.instances[event.ti_uuid].in_flight.add(event.task_id)
+    state.running += 1
+    if entry.spec.has_own_agent:
+        agent = state.agent(entry.spec.agent_id)
+        agent.busy.add(event.task_id)
+        lines.fill_slots(state, agent)
+
+
+def _task_closed(state: SchedulerState, event: ev.TaskClosed) -> None:
+    entry = state.tasks.pop(event.task_id)
+    if entry.ti_uuid and event.execution_ms is not None:
+        state.durations.observe(entry.spec.model_name, entry.ti_uuid, event.execution_ms)
+    _free_place(state, entry)
+
+
+def _task_requeued(state: SchedulerState, event: ev.TaskRequeued) -> None:
+    entry = state.tasks[event.task_id]
+    _free_place(state, entry)
+    entry.attempt = event.attempt
+    if event.avoid not in entry.tried:
+        entry.tried = (*entry.tried, event.avoid)
+    entry.pool = state.serving_pool(entry.pools)
+    state.delayed.set(event.task_id, event.not_before)
+
+
+def _free_place(state: SchedulerState, entry: TaskEntry) -> None:
+    """The task leaves its instance and its slot, or, where it was waiting, its line."""
+    task_id = entry.spec.task_id
+    if not entry.ti_uuid:
+        lines.leave(state, entry)
+    else:
+        instance = state.instances.get(entry.ti_uuid)
+        if instance is not None:
+            instance.in_flight.discard(task_id)
+        state.running -= 1
+        entry.ti_uuid = ""
+    if entry.spec.has_own_agent:
+        agent = state.agent(entry.spec.agent_id)
+        agent.busy.discard(task_id)
+        lines.fill_slots(state, agent)
+
+
+def _instance_registered(state: SchedulerState, event: ev.InstanceRegistered) -> None:
+    pool = pool_of_model(event.model_name)
+    known = state.instances.get(event.ti_uuid)
+    instance = Instance(
+        event.ti_uuid,
+        event.host,
+        event.port,
+        event.model_name,
+        event.capacity,
+        event.protocol,
+        event.capabilities,
+        pool,
+    )
+    if known is not None:
+        instance.in_flight, instance.waiting = known.in_flight, known.waiting
+        del state.pool(known.pool).instances[event.ti_uuid]
+    state.instances[event.ti_uuid] = instance
+    state.pool(pool).instances[event.ti_uuid] = instance
+    if known is not None and known.pool != pool:
+        lines.move_to_serving_pools(state, known.pool)
+    elif known is not None:
+        instance.own_line = known.own_line
+    lines.move_to_serving_pools(state, pool)
+
+
+def _instance_removed(state: SchedulerState, ti_uuid: str) -> None:
+    instance = state.instances.pop(ti_uuid)
+    del state.pool(instance.pool).instances[ti_uuid]
+    state.durations.forget_instance(ti_uuid)
+
+
+def _strategy_chosen(state: SchedulerState, event: ev.StrategyChosen) -> None:
+    if not event.model_name:
+        state.strategies.clear()
+    state.strategies[event.model_name] = event.name
+    lines.rebuild_own_lines(state)

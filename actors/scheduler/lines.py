@@ -1,0 +1,136 @@
+"""Entering and leaving the lines: through the agent's slots to the pool, and out again. Used by `evolve` alone."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+
+from actors.scheduler.state import AgentSlots, Pool, SchedulerState, TaskEntry
+from actors.scheduler.waiting_line import Rank, WaitingLine
+
+
+def enter(state: SchedulerState, entry: TaskEntry) -> None:
+    """A task begins to wait: in its pool's line, or behind its agent's other tasks."""
+    _count_tentative(state, entry, 1)
+    if not entry.spec.has_own_agent:
+        _enter_pool(state, entry)
+        return
+    agent = state.agent(entry.spec.agent_id)
+    rank = entry.rank
+    worst = max(agent.offered.values(), default=None)
+    if len(agent.offered) >= agent.free and (worst is None or worst < rank):
+        agent.line.push(rank)
+        return
+    if len(agent.offered) >= agent.free and worst is not None:
+        _withdraw(state, agent, worst)
+    _offer(state, agent, rank)
+
+
+def leave(state: SchedulerState, entry: TaskEntry) -> None:
+    """A task no longer waits, wherever it waited."""
+    if entry.spec.task_id in state.delayed:
+        state.delayed.cancel(entry.spec.task_id)
+        return
+    _count_tentative(state, entry, -1)
+    _leave_pool(state, entry)
+    if entry.spec.has_own_agent:
+        agent = state.agent(entry.spec.agent_id)
+        agent.offered.pop(entry.spec.task_id, None)
+        agent.line.discard(entry.spec.task_id)
+
+
+def fill_slots(state: SchedulerState, agent: AgentSlots) -> None:
+    """Offer the agent's best waiting tasks to the pools, as many as it has slots free; withdraw the others."""
+    while agent.offered and len(agent.offered) > agent.free:
+        _withdraw(state, agent, max(agent.offered.values()))
+    while len(agent.offered) < agent.free:
+        rank = agent.line.pop()
+        if rank is None:
+            return
+        _offer(state, agent, rank)
+
+
+def move_to_serving_pools(state: SchedulerState, changed: str) -> None:
+    """Instances came to or left the pool `changed`: tasks that may use it go to the pool that serves them now."""
+    for entry in state.tasks.values():
+        if entry.ti_uuid or changed not in entry.pools:
+            continue
+        serving = state.serving_pool(entry.pools)
+        if serving == entry.pool:
+            continue
+        stands = _stands_in(state.pool(entry.pool), entry)
+        _leave_pool(state, entry)
+        entry.pool = serving
+        if stands:
+            _enter_pool(state, entry)
+
+
+def rebuild_own_lines(state: SchedulerState) -> None:
+    """The strategy changed: each instance has a line of its own, or none has."""
+    for instance in state.instances.values():
+        instance.own_line = WaitingLine()
+    for entry in state.tasks.values():
+        if not entry.ti_uuid:
+            _enter_own_line(state, entry)
+
+
+def retarget(state: SchedulerState, entry: TaskEntry, tentative: str) -> None:
+    """A waiting task gets another tentative instance."""
+    if entry.spec.task_id in state.delayed:
+        entry.tentative = tentative
+        return
+    _count_tentative(state, entry, -1)
+    former = state.instances.get(entry.tentative)
+    if former is not None:
+        former.own_line.discard(entry.spec.task_id)
+    entry.tentative = tentative
+    _count_tentative(state, entry, 1)
+    _enter_own_line(state, entry)
+
+
+def _offer(state: SchedulerState, agent: AgentSlots, rank: Rank) -> None:
+    agent.offered[rank[2]] = rank
+    _enter_pool(state, state.tasks[rank[2]])
+
+
+def _withdraw(state: SchedulerState, agent: AgentSlots, rank: Rank) -> None:
+    del agent.offered[rank[2]]
+    _leave_pool(state, state.tasks[rank[2]])
+    agent.line.push(rank)
+
+
+def _enter_pool(state: SchedulerState, entry: TaskEntry) -> None:
+    pool = state.pool(entry.pool)
+    if entry.tried:
+        insort(pool.returned, entry.rank)
+        return
+    pool.line.push(entry.rank)
+    _enter_own_line(state, entry)
+
+
+def _enter_own_line(state: SchedulerState, entry: TaskEntry) -> None:
+    instance = state.instances.get(entry.tentative)
+    if instance is None or entry.spec.task_id not in state.pool(entry.pool).line:
+        return
+    if not state.strategy(instance.model_name).pooled:
+        instance.own_line.push(entry.rank)
+
+
+def _leave_pool(state: SchedulerState, entry: TaskEntry) -> None:
+    pool = state.pool(entry.pool)
+    pool.line.discard(entry.spec.task_id)
+    at = bisect_left(pool.returned, entry.rank)
+    if at < len(pool.returned) and pool.returned[at] == entry.rank:
+        del pool.returned[at]
+    instance = state.instances.get(entry.tentative)
+    if instance is not None:
+        instance.own_line.discard(entry.spec.task_id)
+
+
+def _stands_in(pool: Pool, entry: TaskEntry) -> bool:
+    return entry.spec.task_id in pool.line or entry.rank in pool.returned
+
+
+def _count_tentative(state: SchedulerState, entry: TaskEntry, change: int) -> None:
+    instance = state.instances.get(entry.tentative)
+    if instance is not None:
+        instance.waiting += change

@@ -1,0 +1,78 @@
+"""What runs next, and where: the choice of a tentative instance, and of the next task for a free place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from actors.scheduler.state import Instance, Pool, SchedulerState, TaskEntry
+from actors.scheduler.strategies import Candidate
+from actors.scheduler.waiting_line import Rank
+
+
+def as_candidate(state: SchedulerState, instance: Instance) -> Candidate:
+    """The instance as strategies see it."""
+    mean_ms, _ = state.durations.expect(instance.model_name, instance.ti_uuid)
+    return Candidate(instance.ti_uuid, len(instance.in_flight), instance.waiting, instance.capacity, mean_ms)
+
+
+def choose_among(state: SchedulerState, pool: Pool, instances: Sequence[Instance], chance: float) -> Instance:
+    """One of `instances` (not empty), by the strategy of the pool's model."""
+    if len(instances) == 1:
+        return instances[0]
+    strategy = state.strategy(instances[0].model_name)
+    candidates = [as_candidate(state, instance) for instance in instances]
+    return instances[strategy.choose(candidates, pool.rotation, chance)]
+
+
+def choose_tentative(state: SchedulerState, pool_name: str, chance: float, leaving: str = "") -> str:
+    """The instance that a task submitted now would go to; "" where the pool has none but `leaving`."""
+    pool = state.pools.get(pool_name)
+    if pool is None:
+        return ""
+    staying = [i for i in pool.instances.values() if i.condition != "draining" and i.ti_uuid != leaving]
+    if not staying:
+        return ""
+    up = [instance for instance in staying if instance.condition == "up"]
+    return choose_among(state, pool, up or staying, chance).ti_uuid
+
+
+def choose_next(state: SchedulerState, pool: Pool, chance: float) -> tuple[TaskEntry, Instance] | None:
+    """The next task of the pool to start, and the instance to start it; None where that has to wait."""
+    free = [instance for instance in pool.instances.values() if instance.has_credit]
+    if not free:
+        return None
+    head = pool.line.head()
+    returned = _first_acceptable(state, pool, free)
+    if returned is not None and (head is None or returned[0] < head):
+        rank, able = returned
+        return state.tasks[rank[2]], choose_among(state, pool, able, chance)
+    if head is None:
+        return None
+    own = _best_own(free, head)
+    if own is not None:
+        return state.tasks[own[0][2]], own[1]
+    return state.tasks[head[2]], choose_among(state, pool, free, chance)
+
+
+def _best_own(free: Sequence[Instance], head: Rank) -> tuple[Rank, Instance] | None:
+    """The best task that a free instance has in its own line, unless a more important one waits elsewhere."""
+    best: tuple[Rank, Instance] | None = None
+    for instance in free:
+        rank = instance.own_line.head()
+        if rank is not None and rank[0] <= head[0] and (best is None or rank < best[0]):
+            best = (rank, instance)
+    return best
+
+
+def _first_acceptable(
+    state: SchedulerState, pool: Pool, free: Sequence[Instance]
+) -> tuple[Rank, list[Instance]] | None:
+    """The first returned task that a free instance may take: one where it has not failed, while any is up."""
+    for rank in pool.returned:
+        tried = state.tasks[rank[2]].tried
+        able = [instance for instance in free if instance.ti_uuid not in tried]
+        if able:
+            return rank, able
+        if not any(i.condition == "up" and i.ti_uuid not in tried for i in pool.instances.values()):
+            return rank, list(free)
+    return None

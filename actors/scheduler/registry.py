@@ -1,0 +1,116 @@
+"""The registry of TaskInstances: coming, going, down and up again."""
+
+from __future__ import annotations
+
+from actors import addresses
+from actors.addresses import SCHEDULER
+from actors.behaviour import Decision, Received, Reply, Send
+from actors.messages.answers import InstanceAccepted, InstanceRemoval, Refused, StrategySet
+from actors.messages.dispatcher import AttendInstance, ReleaseInstance
+from actors.messages.scheduler import (
+    InstanceCameUp,
+    InstanceWentDown,
+    PlaceTasks,
+    RegisterInstance,
+    RemoveInstance,
+    SetStrategy,
+)
+from actors.scheduler import events as ev
+from actors.scheduler.placement import choose_tentative
+from actors.scheduler.pools import pool_of_model
+from actors.scheduler.state import Instance, SchedulerState
+from actors.scheduler.strategies import STRATEGIES, find_strategy
+
+
+def register(state: SchedulerState, message: RegisterInstance) -> Decision[ev.SchedulerEvent]:
+    """Add an instance; one that is registered at this address already keeps its id and gets the new data."""
+    known = state.instance_at(message.host, message.port)
+    ti_uuid = known.ti_uuid if known else message.ti_uuid
+    event = ev.InstanceRegistered(
+        ti_uuid,
+        message.host,
+        message.port,
+        message.model_name,
+        message.capacity,
+        message.protocol,
+        message.capabilities,
+    )
+    attend = AttendInstance(
+        ti_uuid,
+        message.host,
+        message.port,
+        message.model_name,
+        message.capacity,
+        message.protocol,
+        message.capabilities,
+    )
+    return Decision(
+        events=[event],
+        effects=[
+            Reply(InstanceAccepted(ti_uuid, message.model_name)),
+            Send(addresses.dispatcher(ti_uuid), attend),
+            Send(SCHEDULER, PlaceTasks(pool_of_model(message.model_name))),
+        ],
+    )
+
+
+def remove(state: SchedulerState, received: Received[RemoveInstance]) -> Decision[ev.SchedulerEvent]:
+    """Let the instance finish what it holds; what waits for it goes to others."""
+    message = received.message
+    instance = state.instance_at(message.host, message.port)
+    if instance is None:
+        return Decision(effects=[Reply(InstanceRemoval(None))])
+    events: list[ev.SchedulerEvent] = [ev.InstanceDrainBegan(instance.ti_uuid)]
+    for task_id, entry in state.tasks.items():
+        if not entry.ti_uuid and entry.tentative == instance.ti_uuid:
+            pool = entry.pool
+            other = choose_tentative(state, pool, received.chance, leaving=instance.ti_uuid)
+            events.append(ev.TaskMoved(task_id, other))
+    gone, release = removal_when_empty(instance, leaving="", draining=True)
+    return Decision(
+        events=[*events, *gone],
+        effects=[Reply(InstanceRemoval(instance.ti_uuid)), *release, Send(SCHEDULER, PlaceTasks(instance.pool))],
+    )
+
+
+def removal_when_empty(
+    instance: Instance, *, leaving: str, draining: bool = False
+) -> tuple[list[ev.SchedulerEvent], list[Send]]:
+    """The end of a draining instance, once its last task (`leaving`) is gone; nothing for any other."""
+    if not (draining or instance.condition == "draining") or instance.in_flight - {leaving}:
+        return [], []
+    return [ev.InstanceRemoved(instance.ti_uuid)], [Send(addresses.dispatcher(instance.ti_uuid), ReleaseInstance())]
+
+
+def mark_down(state: SchedulerState, message: InstanceWentDown) -> Decision[ev.SchedulerEvent]:
+    """Give it nothing more. What it holds comes back through the agents."""
+    instance = state.instances.get(message.ti_uuid)
+    if instance is None or instance.condition != "up":
+        return Decision()
+    return Decision(
+        events=[ev.InstanceMarkedDown(message.ti_uuid, message.reason)],
+        effects=[Send(SCHEDULER, PlaceTasks(instance.pool))],
+    )
+
+
+def mark_up(state: SchedulerState, message: InstanceCameUp) -> Decision[ev.SchedulerEvent]:
+    """Its credits count again."""
+    instance = state.instances.get(message.ti_uuid)
+    if instance is None or instance.condition != "down":
+        return Decision()
+    return Decision(
+        events=[ev.InstanceMarkedUp(message.ti_uuid)],
+        effects=[Send(SCHEDULER, PlaceTasks(instance.pool))],
+    )
+
+
+def set_strategy(state: SchedulerState, message: SetStrategy) -> Decision[ev.SchedulerEvent]:
+    """Change the strategy from the next placement on."""
+    strategy = find_strategy(message.name)
+    if strategy is None:
+        known = ", ".join(STRATEGIES)
+        return Decision(effects=[Reply(Refused("invalid", f"unknown strategy {message.name!r}; known are {known}"))])
+    return Decision(
+        events=[ev.StrategyChosen(strategy.name, message.model_name)],
+        effects=[Reply(StrategySet(strategy.name, message.model_name))],
+    )

@@ -1,0 +1,93 @@
+"""The scheduler's state as plain data and back. Lines, pools and slots are derived, and built anew."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from actors.messages.answers import InstanceCondition
+from actors.scheduler import lines
+from actors.scheduler.durations import Durations
+from actors.scheduler.events import InstanceRegistered
+from actors.scheduler.evolution import evolve
+from actors.scheduler.state import SchedulerState, TaskEntry
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceKept:
+    """An instance and how it is."""
+
+    registered: InstanceRegistered
+    condition: InstanceCondition
+
+
+@dataclass(frozen=True, slots=True)
+class SchedulerKept:
+    """The whole state, tasks in order of arrival. `delayed` are task ids with the time they may start at."""
+
+    arrivals: int
+    strategies: dict[str, str]
+    instances: list[InstanceKept]
+    tasks: list[TaskEntry]
+    delayed: list[tuple[str, float]]
+    closed_agents: list[str]
+    rotations: dict[str, int]
+    durations: Durations
+
+
+def dump(state: SchedulerState) -> SchedulerKept:
+    """The state as plain data."""
+    return SchedulerKept(
+        arrivals=state.arrivals,
+        strategies=dict(state.strategies),
+        instances=[
+            InstanceKept(
+                InstanceRegistered(i.ti_uuid, i.host, i.port, i.model_name, i.capacity, i.protocol, i.capabilities),
+                i.condition,
+            )
+            for i in state.instances.values()
+        ],
+        tasks=list(state.tasks.values()),
+        delayed=state.delayed.items(),
+        closed_agents=[agent.agent_id for agent in state.agents.values() if agent.closed],
+        rotations={pool.name: pool.rotation for pool in state.pools.values()},
+        durations=state.durations,
+    )
+
+
+def load(state: SchedulerState, kept: SchedulerKept) -> SchedulerState:
+    """Fill a new state with what was kept."""
+    state.arrivals, state.strategies, state.durations = kept.arrivals, dict(kept.strategies), kept.durations
+    for instance in kept.instances:
+        evolve(state, instance.registered)
+        state.instances[instance.registered.ti_uuid].condition = instance.condition
+    for name, rotation in kept.rotations.items():
+        state.pool(name).rotation = rotation
+    for agent_id in kept.closed_agents:
+        state.agent(agent_id).closed = True
+    delayed = dict(kept.delayed)
+    for entry in kept.tasks:
+        state.tasks[entry.spec.task_id] = entry
+        if entry.ti_uuid:
+            _resume_place(state, entry)
+        elif entry.spec.task_id in delayed:
+            state.delayed.set(entry.spec.task_id, delayed[entry.spec.task_id])
+    for entry in kept.tasks:
+        if not entry.ti_uuid and entry.spec.task_id not in delayed:
+            lines.enter(state, replace_pool(state, entry))
+    return state
+
+
+def replace_pool(state: SchedulerState, entry: TaskEntry) -> TaskEntry:
+    """The entry, standing in the state, in the pool that serves it now."""
+    current = replace(entry, pool=state.serving_pool(entry.pools))
+    state.tasks[entry.spec.task_id] = current
+    return current
+
+
+def _resume_place(state: SchedulerState, entry: TaskEntry) -> None:
+    instance = state.instances.get(entry.ti_uuid)
+    if instance is not None:
+        instance.in_flight.add(entry.spec.task_id)
+    state.running += 1
+    if entry.spec.has_own_agent:
+        state.agent(entry.spec.agent_id).busy.add(entry.spec.task_id)

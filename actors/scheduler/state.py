@@ -1,0 +1,150 @@
+"""What the scheduler knows: tasks that wait or run, instances and their credits, agents and their slots."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from actors.deadlines import Deadlines
+from actors.messages.answers import InstanceCondition
+from actors.messages.scheduler import Protocol
+from actors.messages.tasks import TaskSpec
+from actors.scheduler.durations import Durations
+from actors.scheduler.strategies import DEFAULT_STRATEGY, STRATEGIES, Strategy
+from actors.scheduler.waiting_line import Rank, WaitingLine
+
+
+@dataclass(slots=True)
+class TaskEntry:
+    """A task that has not ended. `ti_uuid` is "" while it waits; then `tentative` is what the strategy gave it.
+
+    `tried` are the instances on which an attempt has failed. `arrival` numbers admissions.
+    """
+
+    spec: TaskSpec
+    arrival: int
+    pools: tuple[str, ...]
+    pool: str
+    tentative: str
+    attempt: int = 1
+    ti_uuid: str = ""
+    bound_at: float = 0.0
+    tried: tuple[str, ...] = ()
+
+    @property
+    def rank(self) -> Rank:
+        """Its place in any line."""
+        return (-self.spec.priority, self.arrival, self.spec.task_id)
+
+
+@dataclass(slots=True)
+class Instance:
+    """A TaskInstance, its credits (`capacity` less `in_flight`) and what waits for it tentatively."""
+
+    ti_uuid: str
+    host: str
+    port: int
+    model_name: str
+    capacity: int
+    protocol: Protocol
+    capabilities: tuple[str, ...]
+    pool: str
+    condition: InstanceCondition = "up"
+    in_flight: set[str] = field(default_factory=set)
+    waiting: int = 0
+    own_line: WaitingLine = field(default_factory=WaitingLine)
+
+    @property
+    def has_credit(self) -> bool:
+        """Whether it can start a task now."""
+        return self.condition == "up" and len(self.in_flight) < self.capacity
+
+
+@dataclass(slots=True)
+class Pool:
+    """Instances that can stand in for each other, and the tasks that are ready for any of them.
+
+    `returned` holds, in order, ready tasks that have failed somewhere already, and therefore may have to
+    pass over an instance. `rotation` counts the tasks placed.
+    """
+
+    name: str
+    instances: dict[str, Instance] = field(default_factory=dict)
+    line: WaitingLine = field(default_factory=WaitingLine)
+    returned: list[Rank] = field(default_factory=list)
+    rotation: int = 0
+
+    @property
+    def is_served(self) -> bool:
+        """Whether any instance is there to stay, up or down."""
+        return any(instance.condition != "draining" for instance in self.instances.values())
+
+
+@dataclass(slots=True)
+class AgentSlots:
+    """An agent that a client named: it runs at most `slots` tasks at once.
+
+    `offered` are its waiting tasks that stand in a pool's line, never more than it has slots free and always
+    its best; the rest wait in `line`.
+    """
+
+    agent_id: str
+    slots: int
+    closed: bool = False
+    busy: set[str] = field(default_factory=set)
+    offered: dict[str, Rank] = field(default_factory=dict)
+    line: WaitingLine = field(default_factory=WaitingLine)
+
+    @property
+    def free(self) -> int:
+        """How many more tasks it may have running."""
+        return 0 if self.closed else self.slots - len(self.busy)
+
+
+@dataclass(slots=True)
+class SchedulerState:
+    """The whole. `strategies` maps model names ("" for all) to strategy names."""
+
+    slots_of: dict[str, int]
+    default_slots: int
+    tasks: dict[str, TaskEntry] = field(default_factory=dict)
+    instances: dict[str, Instance] = field(default_factory=dict)
+    pools: dict[str, Pool] = field(default_factory=dict)
+    agents: dict[str, AgentSlots] = field(default_factory=dict)
+    strategies: dict[str, str] = field(default_factory=dict)
+    durations: Durations = field(default_factory=Durations)
+    delayed: Deadlines = field(default_factory=Deadlines)
+    arrivals: int = 0
+    running: int = 0
+
+    def pool(self, name: str) -> Pool:
+        """The pool of that name, made when it is first asked for by `evolve`."""
+        found = self.pools.get(name)
+        if found is None:
+            found = self.pools[name] = Pool(name)
+        return found
+
+    def agent(self, agent_id: str) -> AgentSlots:
+        """The agent of that name, made when it is first asked for by `evolve`."""
+        found = self.agents.get(agent_id)
+        if found is None:
+            found = self.agents[agent_id] = AgentSlots(agent_id, self.slots_of.get(agent_id, self.default_slots))
+        return found
+
+    def serving_pool(self, pools: tuple[str, ...]) -> str:
+        """The first of these pools that has an instance; the last where none has."""
+        for name in pools:
+            pool = self.pools.get(name)
+            if pool is not None and pool.is_served:
+                return name
+        return pools[-1]
+
+    def strategy(self, model_name: str) -> Strategy:
+        """The strategy in force for a model."""
+        return STRATEGIES[self.strategies.get(model_name) or self.strategies.get("", DEFAULT_STRATEGY)]
+
+    def instance_at(self, host: str, port: int) -> Instance | None:
+        """The instance registered there that is not on its way out."""
+        for instance in self.instances.values():
+            if (instance.host, instance.port) == (host, port) and instance.condition != "draining":
+                return instance
+        return None

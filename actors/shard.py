@@ -1,0 +1,110 @@
+"""One shard in memory: its actors, rebuilt from the store, and when each wants to be woken."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from actors.behaviour import AnyBehaviour
+from actors.deadlines import Deadlines
+from actors.messages.wire import Codec
+from actors.store import JournalEntry, Lease, Snapshot, Store
+
+SNAPSHOT_WORTH = 2
+"""A snapshot is due once the journal has grown by this many times the size of the last snapshot's state."""
+
+
+class Shard:
+    """The actors of one shard. State is written by `apply` alone, and only with events that get stored."""
+
+    def __init__(self, name: str, epoch: int, behaviour: AnyBehaviour, *, messages_sent: int = 0) -> None:
+        self.name = name
+        self.epoch = epoch
+        self.seq = 0
+        self.behaviour = behaviour
+        self.wakeups = Deadlines()
+        self.entries: list[JournalEntry] = []
+        self._states: dict[str, Any] = {}
+        self._codec: Codec[Any] = Codec(behaviour.event_types)
+        self._messages_sent = messages_sent
+        self._snapshot_seq = 0
+        self._snapshot_bytes = 0
+
+    @property
+    def lease(self) -> Lease:
+        """The right to write, and how far it has got."""
+        return Lease(self.name, self.epoch, self.seq)
+
+    @property
+    def keys(self) -> list[str]:
+        """The actors that have a state."""
+        return list(self._states)
+
+    def state(self, key: str) -> Any:
+        """The actor's state; an actor begins when it is first addressed."""
+        state = self._states.get(key)
+        if state is None:
+            state = self._states[key] = self.behaviour.initial(key)
+        return state
+
+    def next_message_id(self) -> str:
+        """A new id: never given before by this owner, nor, the epoch being in it, by any other."""
+        self._messages_sent += 1
+        return f"{self.name}:{self.epoch}:{self._messages_sent}"
+
+    def apply(self, key: str, events: Sequence[Any], cause: str, now: float) -> None:
+        """Evolve the actor by new events and keep them for the transaction."""
+        state = self.state(key)
+        for event in events:
+            self.behaviour.evolve(state, event)
+            self.seq += 1
+            kind, body = self._codec.encode(event)
+            task_id = getattr(event, "task_id", "")
+            self.entries.append(JournalEntry(self.seq, key, now, cause, task_id, kind, body))
+
+    def reborn(self) -> Shard:
+        """An empty shard in this one's place, to be loaded, that never repeats a message id."""
+        return Shard(self.name, self.epoch, self.behaviour, messages_sent=self._messages_sent)
+
+    def plan_wakeup(self, key: str, not_before: float = 0.0) -> None:
+        """Note when the actor wants to be woken next."""
+        due = self.behaviour.next_due(self._states[key])
+        if due is None:
+            self.wakeups.cancel(key)
+        else:
+            self.wakeups.set(key, max(due, not_before))
+
+    async def load(self, store: Store) -> None:
+        """Rebuild every actor: the newest snapshot, then the events after it."""
+        snapshot = await store.snapshot(self.name)
+        if snapshot is not None:
+            decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(self.behaviour.snapshot_type)
+            for key, body in snapshot.actors.items():
+                self._states[key] = self.behaviour.load(key, decoder.decode(body))
+                self._snapshot_bytes += len(body)
+            self.seq = self._snapshot_seq = snapshot.seq
+        async for entry in store.journal(self.name, self._snapshot_seq):
+            self.behaviour.evolve(self.state(entry.key), self._codec.decode(entry.kind, entry.body))
+            self.seq = entry.seq
+        for key in self._states:
+            self.plan_wakeup(key)
+
+    def snapshot_is_due(self, every: int) -> bool:
+        """Whether replaying what came since the last snapshot would take longer than reading a new one."""
+        grown = self.seq - self._snapshot_seq
+        return grown >= every and grown * 200 >= SNAPSHOT_WORTH * self._snapshot_bytes
+
+    def take_snapshot(self) -> Snapshot:
+        """The state of every actor as it is now."""
+        encode = msgspec.json.Encoder().encode
+        actors = {key: encode(self.behaviour.dump(state)) for key, state in self._states.items()}
+        self._snapshot_seq = self.seq
+        self._snapshot_bytes = sum(len(body) for body in actors.values())
+        return Snapshot(self.seq, actors)
+
+    @property
+    def has_unsaved_history(self) -> bool:
+        """Whether anything has happened since the last snapshot."""
+        return self.seq > self._snapshot_seq

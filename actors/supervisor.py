@@ -1,0 +1,94 @@
+"""Starts the actors of one process and keeps them running: takes over shards, rebuilds them, receives for them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import Callable, Collection, Mapping, Sequence
+
+import structlog
+
+from actors.addresses import ActorKind, Address, kind_of_shard
+from actors.behaviour import AnyBehaviour
+from actors.broker import Broker
+from actors.courier import Courier
+from actors.envelope import Envelope
+from actors.messages.runtime import Resumed
+from actors.outbox import Outbox, decode_parcel
+from actors.runtime import Runtime, RuntimeSettings
+from actors.shard import Shard
+from actors.store import Store
+
+log = structlog.get_logger(__name__)
+
+
+class Supervisor:
+    """The actors of one process. `failed` is set where they cannot go on (fenced, or a defect)."""
+
+    def __init__(
+        self,
+        store: Store,
+        broker: Broker,
+        courier: Courier,
+        behaviours: Mapping[ActorKind, AnyBehaviour],
+        shards: Sequence[str],
+        settings: RuntimeSettings,
+        answer: Callable[[Envelope], None] = lambda _: None,
+        asked_here: Collection[Address] = (),
+    ) -> None:
+        self._store = store
+        self._broker = broker
+        self._behaviours = behaviours
+        self._names = shards
+        self._outbox = Outbox(broker)
+        self.runtime = Runtime(store, courier, self._outbox, settings, answer=answer, asked_here=asked_here)
+        self._publishing: asyncio.Task[None] | None = None
+        self._running: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Rebuild every actor from the store, repeat what was not confirmed as sent, then receive."""
+        owner = f"{socket.gethostname()}:{os.getpid()}"
+        leases = await self._store.take_over(self._names, owner)
+        for name in self._names:
+            shard = Shard(name, leases[name].epoch, self._behaviours[kind_of_shard(name)])
+            await shard.load(self._store)
+            self.runtime.host(shard)
+            self._resume(shard)
+        for row in await self._store.outbox(self._names):
+            self._outbox.add(row.id, decode_parcel(row.body))
+        await self._broker.declare([f"swarm.{name}" for name in self._names])
+        self._publishing = asyncio.create_task(self._outbox.run(), name="outbox")
+        self._running = asyncio.create_task(self.runtime.run(), name="actors")
+        for name in self._names:
+            await self._broker.receive(f"swarm.{name}", self.runtime.arrivals.add)
+
+    async def wait(self) -> None:
+        """Return when the actors have stopped; raises what stopped them."""
+        if self._running is not None:
+            await asyncio.shield(self._running)
+
+    async def stop(self, timeout: float) -> None:
+        """Finish the current turn, send what is stored to be sent (for `timeout` seconds at most), keep snapshots."""
+        if self._running is None or self._publishing is None:
+            return
+        for name in self._names:
+            await self._broker.stop_receiving(f"swarm.{name}")
+        self.runtime.stop()
+        [ended] = await asyncio.gather(self._running, return_exceptions=True)
+        await self.runtime.abandon_errands()
+        try:
+            async with asyncio.timeout(timeout):
+                await self._outbox.wait_until_empty()
+        except TimeoutError:
+            log.warning("not all messages could be sent; they are stored and go out at the next start")
+        self._publishing.cancel()
+        await asyncio.gather(self._publishing, return_exceptions=True)
+        if ended is None:
+            await self.runtime.keep_snapshots()
+
+    def _resume(self, shard: Shard) -> None:
+        kind = kind_of_shard(shard.name)
+        messages = [Envelope(shard.next_message_id(), Address(kind, key), Resumed()) for key in shard.keys]
+        if messages:
+            self.runtime.arrivals.add_local(messages)

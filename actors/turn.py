@@ -1,0 +1,180 @@
+"""One turn: everything that has arrived is decided, in memory, down to the last message between local actors.
+
+A turn does no I/O. It collects the transaction that makes it durable, and what may leave the process once it
+is. Messages between actors of one process are decided within the turn, so that both ends are in one
+transaction and nothing needs to be stored in between.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from actors.addresses import Address
+from actors.announcing import Fact, announcements
+from actors.behaviour import Decision, Keep, Recalled, Received, Reply, Send
+from actors.envelope import Envelope
+from actors.errands import Errand
+from actors.messages.runtime import TimePassed
+from actors.outbox import Parcel, encode_parcel
+from actors.shard import Shard
+from actors.store import OutboxRow, ShardAppend, Transaction
+from actors.task_rows import note_row
+
+MIN_PAUSE_S = 0.01
+"""An actor that was woken is not woken again before (s): a deadline that does not move cannot spin."""
+
+
+class Poisoned(Exception):
+    """An actor failed at a message. `root` is what arrived and brought it about; the turn is void."""
+
+    def __init__(self, root: Envelope, failed: Envelope) -> None:
+        super().__init__(f"{type(failed.message).__name__} {failed.id} for {'/'.join(failed.to)}")
+        self.root = root
+        self.failed = failed
+
+
+@dataclass(frozen=True, slots=True)
+class SentErrand:
+    """An errand, and who wants to know its outcome."""
+
+    sender: Address
+    errand: Errand
+    outcome_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """What has to go over the broker, and the id of its outbox row."""
+
+    row_id: str
+    shard: str
+    parcel: Parcel
+
+
+FindShard: TypeAlias = Callable[[Address], Shard | None]
+
+
+class Turn:
+    """What one pass has decided so far."""
+
+    def __init__(
+        self,
+        find_shard: FindShard,
+        now: float,
+        *,
+        hand_over: bool,
+        message_limit: int,
+        asked_here: Collection[Address] = (),
+        announces: bool = False,
+    ) -> None:
+        self.now = now
+        self.transaction = Transaction()
+        self.replies: list[Envelope] = []
+        self.outgoing: list[Outgoing] = []
+        self.errands: list[SentErrand] = []
+        self.put_off: list[Envelope] = []
+        self.touched: dict[str, Shard] = {}
+        self._find_shard = find_shard
+        self._hand_over = hand_over
+        self._left = message_limit
+        self._asked_here = asked_here
+        self._announces = announces
+        self._facts: list[Fact] = []
+        self._local: deque[Envelope] = deque()
+
+    def handle(self, root: Envelope, recalled: Mapping[str, Recalled]) -> None:
+        """Decide this message and all that it brings about here. Raises Poisoned."""
+        envelope = root
+        try:
+            self._decide(root, recalled)
+            while self._local:
+                envelope = self._local.popleft()
+                self._decide(envelope, {})
+        except Exception as error:
+            raise Poisoned(root, envelope) from error
+
+    def wake(self, shard: Shard, key: str) -> None:
+        """Tell an actor that a time it was waiting for has come."""
+        address = Address(shard.name.partition("-")[0], key)  # type: ignore[arg-type]
+        self.handle(Envelope(shard.next_message_id(), address, TimePassed()), {})
+        shard.plan_wakeup(key, not_before=self.now + MIN_PAUSE_S)
+
+    def close(self) -> Transaction:
+        """The transaction: everything that the turn changes."""
+        for shard in self.touched.values():
+            if shard.entries:
+                self.transaction.appends.append(ShardAppend(shard.name, shard.epoch, shard.entries))
+                shard.entries = []
+        for shard_name, announcement in announcements(self._facts, self._new_id):
+            self.outgoing.append(Outgoing(announcement.id, shard_name, announcement))
+        for outgoing in self.outgoing:
+            row = OutboxRow(outgoing.row_id, outgoing.shard, encode_parcel(outgoing.parcel))
+            self.transaction.outbox.append(row)
+        return self.transaction
+
+    @property
+    def changes_anything(self) -> bool:
+        """Whether there is anything to store."""
+        t = self.transaction
+        return bool(t.appends or t.inbox or t.outbox or t.sent or t.payloads or t.new_rows or t.changed_rows)
+
+    def _new_id(self, shard_name: str) -> str:
+        return self.touched[shard_name].next_message_id()
+
+    def _decide(self, envelope: Envelope, recalled: Mapping[str, Recalled]) -> None:
+        self._left -= 1
+        to = envelope.to
+        shard = self._find_shard(to)
+        if shard is None:
+            raise LookupError(f"no shard here hosts {'/'.join(to)}")
+        received = Received(envelope.message, envelope.id, envelope.reply_to, random.random())
+        if recalled:
+            asked = shard.behaviour.recall(envelope.message)
+            received.recalled = recalled.get(asked) if asked else None
+        self.touched[shard.name] = shard
+        decision = shard.behaviour.decide(shard.state(to.key), received, self.now)
+        self._remember(shard, envelope, decision)
+        for effect in decision.effects:
+            self._take_effect(shard, envelope, effect)
+
+    def _remember(self, shard: Shard, envelope: Envelope, decision: Decision[Any]) -> None:
+        if not decision.events:
+            return
+        shard.apply(envelope.to.key, decision.events, envelope.id, self.now)
+        shard.plan_wakeup(envelope.to.key)
+        for event in decision.events:
+            columns = note_row(self.transaction, event, self.now)
+            if "state" in columns and self._announces:
+                agent_id = getattr(event, "agent_id", "") or columns.get("agent_id") or envelope.to.key
+                self._facts.append(Fact(shard.name, event.task_id, agent_id, self.now, columns))
+
+    def _take_effect(self, shard: Shard, cause: Envelope, effect: Any) -> None:
+        match effect:
+            case Send():
+                self._send(shard, cause.to, effect)
+            case Keep():
+                self.transaction.payloads.append(effect)
+            case Reply():
+                if cause.reply_to is not None:
+                    self._post(shard, Envelope(cause.reply_to.correlation, cause.reply_to.to, effect.answer))
+            case _:
+                self.errands.append(SentErrand(cause.to, effect, shard.next_message_id()))
+
+    def _send(self, shard: Shard, sender: Address, effect: Send) -> None:
+        envelope = Envelope(shard.next_message_id(), effect.to, effect.message)
+        if effect.to == sender:
+            (self._local if self._left > 0 else self.put_off).append(envelope)
+        elif self._hand_over and self._find_shard(effect.to) is not None:
+            self._local.append(envelope)
+        else:
+            self._post(shard, envelope)
+
+    def _post(self, shard: Shard, envelope: Envelope) -> None:
+        if self._hand_over and envelope.to in self._asked_here:
+            self.replies.append(envelope)
+        else:
+            self.outgoing.append(Outgoing(shard.next_message_id(), shard.name, envelope))

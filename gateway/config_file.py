@@ -1,0 +1,62 @@
+"""The YAML configuration file: the guide's `instances:` (seed 000, "Scheduler Configuration") and what we add."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+
+class ConfigError(ValueError):
+    """The file cannot be used; the text names the file, the field and the rule."""
+
+
+class InstanceEntry(BaseModel):
+    """An instance to register at start. Without `model_name` its own `/info` says which model it runs."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    host: str = Field(min_length=1)
+    port: int = Field(ge=1, le=65535)
+    model_name: str | None = Field(None, min_length=1)
+    capacity: int | None = Field(None, ge=1)
+
+
+class AgentEntry(BaseModel):
+    """An agent's settings: how many tasks it runs at once."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    slots: int = Field(ge=1)
+
+
+class ConfigFile(BaseModel):
+    """The whole file; every part may be absent."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    instances: list[InstanceEntry] = []
+    strategy: str | None = None
+    strategies: dict[str, str] = {}
+    agents: dict[str, AgentEntry] = {}
+
+
+def read_config(path: Path | None) -> ConfigFile:
+    """Read and check the file; no path is an empty file. Raises ConfigError."""
+    if path is None:
+        return ConfigFile()
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"configuration file {path}: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"configuration file {path} is not YAML: {error}") from error
+    try:
+        return ConfigFile.model_validate(content or {})
+    except ValidationError as error:
+        faults = (
+            f"{'.'.join(str(part) for part in fault['loc']) or 'the file'}: {fault['msg']} (got {fault['input']!r})"
+            for fault in error.errors()
+        )
+        raise ConfigError(f"configuration file {path}: {'; '.join(faults)}") from error

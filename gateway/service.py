@@ -1,0 +1,198 @@
+"""The composition root: every part of one process, made and joined; nothing else imports both sides."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+import structlog
+
+from actors.addresses import SCHEDULER, ActorKind, all_shards
+from actors.agent import AgentPolicy, agent_behaviour
+from actors.behaviour import AnyBehaviour
+from actors.broker import Broker
+from actors.brokers.local import LocalBroker
+from actors.courier import InstanceUnreachable
+from actors.couriers.http import HttpCourier
+from actors.dispatcher import DispatcherPolicy, dispatcher_behaviour
+from actors.envelope import Envelope
+from actors.errors import SwarmPilotError
+from actors.messages.answers import QueuesDescribed, Refused
+from actors.messages.scheduler import DescribeQueues, SetStrategy
+from actors.runtime import RuntimeSettings
+from actors.scheduler import SchedulerPolicy, scheduler_behaviour
+from actors.settings import Settings
+from actors.stores import open_store
+from actors.supervisor import Supervisor
+from gateway.asking import Asking
+from gateway.config_file import ConfigError, ConfigFile, InstanceEntry, read_config
+from gateway.edge import Edge, Phase, ServiceStatus
+from gateway.registering import RegistrationRefused, register_instance
+from gateway.rpc import RpcServer
+from gateway.translate_amqp import command_from_amqp
+from rabbitmq import RabbitBroker
+
+log = structlog.get_logger(__name__)
+
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 15.0
+"""Pauses between attempts to register an instance of the configuration file (s)."""
+
+
+class Service:
+    """Gateway and actors in one process, over the embedded broker or RabbitMQ."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.phase: Phase = "starting"
+        self.grpc_port: int | None = None
+        self._config: ConfigFile = read_config(settings.config)
+        self._store = open_store(settings.store)
+        self._broker = self._make_broker()
+        self._courier = HttpCourier(
+            self._store,
+            push_timeout_s=settings.push_timeout_s,
+            probe_timeout_s=settings.probe_timeout_s,
+            callback_timeout_s=settings.callback_timeout_s,
+        )
+        self._asking = Asking(self._post, settings.ask_timeout_s)
+        self._supervisor = Supervisor(
+            self._store,
+            self._broker,
+            self._courier,
+            self._behaviours(),
+            all_shards(settings.shards),
+            RuntimeSettings(
+                shards=settings.shards,
+                hand_over=settings.hand_over,
+                announces=self._broker.announces,
+                turn_messages=settings.turn_messages,
+                snapshot_every=settings.snapshot_every,
+            ),
+            answer=self._asking.answer,
+            asked_here=(self._asking.address,),
+        )
+        self.edge = Edge(self._asking, self._store, self._courier, settings, self.status)
+        self._rpc = RpcServer(self.edge) if settings.grpc_port >= 0 else None
+        self._registering: set[asyncio.Task[None]] = set()
+
+    def status(self) -> ServiceStatus:
+        """How the service is now."""
+        return ServiceStatus(self.phase, self._broker.condition if self.settings.amqp else None)
+
+    async def start(self) -> None:
+        """Open everything, rebuild the actors, then serve. What was opened is closed again where one part fails."""
+        try:
+            await self._start()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def _start(self) -> None:
+        await self._store.open()
+        await self._broker.open()
+        await self._courier.open()
+        answers = f"swarm.gateway.{self._asking.address.key}"
+        await self._supervisor.start()
+        await self._broker.receive(answers, self._asking.receive, temporary=True)
+        await self._apply_strategies()
+        if self._rpc is not None:
+            self.grpc_port = await self._rpc.start()
+        self.phase = "serving"
+        for entry in self._config.instances:
+            task = asyncio.create_task(self._register(entry))
+            self._registering.add(task)
+            task.add_done_callback(self._registering.discard)
+
+    def begin_drain(self) -> None:
+        """Refuse new tasks and start none; what instances report is still taken in."""
+        self.phase = "draining"
+        self._supervisor.runtime.hold_pushes = True
+
+    async def drained(self) -> None:
+        """Return once no instance is working on a task."""
+        while True:
+            answer = await self._asking.ask(SCHEDULER, DescribeQueues())
+            if isinstance(answer, QueuesDescribed) and answer.running_total <= self._supervisor.runtime.pushes_held:
+                return
+            await asyncio.sleep(0.1)
+
+    async def wait(self) -> None:
+        """Return when the actors have stopped; raises what stopped them."""
+        await self._supervisor.wait()
+
+    async def stop(self) -> None:
+        """Stop serving, keep everything, close everything."""
+        self.phase = "draining"
+        for task in self._registering:
+            task.cancel()
+        if self._rpc is not None:
+            await self._rpc.stop(1.0)
+        await self._supervisor.stop(self.settings.drain_timeout_s)
+        await self._courier.close()
+        await self._broker.close()
+        await self._store.close()
+
+    async def _post(self, envelope: Envelope) -> None:
+        """To an actor: through the broker, but for what may stay in the process."""
+        here = self.settings.hand_over and envelope.to != SCHEDULER and self._supervisor.runtime.hosts(envelope.to)
+        if here:
+            self._supervisor.runtime.arrivals.add_local([envelope])
+        else:
+            await self._broker.publish([envelope])
+
+    def _make_broker(self) -> Broker:
+        if self.settings.amqp is None:
+            return LocalBroker(shards=self.settings.shards)
+
+        def translate(body: bytes, headers: Mapping[str, object]) -> object:
+            return command_from_amqp(body, headers)
+
+        return RabbitBroker(self.settings.amqp, shards=self.settings.shards, translate=translate)  # type: ignore[arg-type]
+
+    def _behaviours(self) -> dict[ActorKind, AnyBehaviour]:
+        s = self.settings
+        slots_of = {agent_id: entry.slots for agent_id, entry in self._config.agents.items()}
+        return {
+            "scheduler": scheduler_behaviour(SchedulerPolicy(s.agent_slots, slots_of)),
+            "agent": agent_behaviour(
+                AgentPolicy(
+                    max_attempts=s.max_attempts,
+                    retry_delay_s=s.retry_delay_s,
+                    retry_delay_max_s=s.retry_delay_max_s,
+                    run_timeout_s=s.run_timeout_s,
+                    callback_attempts=s.callback_attempts,
+                )
+            ),
+            "dispatcher": dispatcher_behaviour(
+                DispatcherPolicy(
+                    probe_interval_s=s.probe_interval_s,
+                    probe_failures=s.probe_failures,
+                    push_retries=s.push_retries,
+                )
+            ),
+        }
+
+    async def _apply_strategies(self) -> None:
+        """Set what the configuration names; where it names none, the strategy in force stays."""
+        everywhere = self.settings.strategy or self._config.strategy
+        chosen = {"": everywhere} if everywhere else {}
+        for model_name, name in {**chosen, **self._config.strategies}.items():
+            answer = await self._asking.ask(SCHEDULER, SetStrategy(name, model_name))
+            if isinstance(answer, Refused):
+                raise ConfigError(f"strategy: {answer.reason}")
+
+    async def _register(self, entry: InstanceEntry) -> None:
+        """Register an instance of the configuration file, however long it takes to appear."""
+        pause = FIRST_PAUSE_S
+        while True:
+            try:
+                accepted = await register_instance(self.edge, entry.host, entry.port, entry.model_name, entry.capacity)
+            except (InstanceUnreachable, RegistrationRefused, SwarmPilotError) as error:
+                log.warning(
+                    "configured instance not registered yet", host=entry.host, port=entry.port, reason=str(error)
+                )
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, LONGEST_PAUSE_S)
+                continue
+            log.info("configured instance registered", host=entry.host, port=entry.port, model=accepted.model_name)
+            return
