@@ -9,6 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 ARGS ?=
+export PYTHON
 
 # $(call quietly,NAME,COMMAND): one line when it is fine, all of its output when it is not.
 quietly = @if output=$$($(2) 2>&1); then printf '%-10s ok\n' '$(1)'; \
@@ -21,6 +22,7 @@ help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(READY)  ## install everything into .venv, and nothing outside it
+	@:
 
 $(READY): pyproject.toml tools/setup
 	@tools/setup $(VENV)
