@@ -82,11 +82,15 @@ def time_out(policy: AgentPolicy, state: AgentState, task_id: str, now: Now) -> 
 
 
 def end(state: AgentState, report: TaskEnded, now: Now) -> Decision[AgentEvent]:
-    """A report that counts ends the task, also while it waits to be tried again: first completion wins."""
+    """A report that counts ends the task, also while it waits to be tried again: first completion wins.
+
+    While it waits, only a success counts: that an attempt which was given up has failed is known already
+    (an instance that was told to stop it says so).
+    """
     life = state.lives.get(report.task_id)
     if life is None or report.attempt > life.attempt:
         return NOTHING
-    if 0 < report.attempt < life.attempt:
+    if 0 < report.attempt < life.attempt or (life.phase == "waiting" and report.is_error):
         return Decision((LateReportSeen(report.task_id, report.attempt, report.ti_uuid),))
     final = TaskFinished(
         report.task_id,

@@ -81,7 +81,7 @@ class TaskFinished:
 
 @dataclass(frozen=True, slots=True)
 class LateReportSeen:
-    """An earlier attempt reported an end after a later one had begun: it changes nothing."""
+    """An attempt that had been given up reported an end that no longer counts: it changes nothing."""
 
     task_id: str
     attempt: int

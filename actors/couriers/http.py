@@ -1,0 +1,200 @@
+"""The courier over HTTP: pushes, probes, cancels and callbacks, each ending in an outcome, never in an exception.
+
+What an outcome of a push means is the promise here: `unreachable` only where not a byte of the request was
+sent, `unknown` wherever the instance may have got it.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from io import BytesIO
+from typing import assert_never
+from urllib.parse import quote
+
+import aiohttp
+from yarl import URL
+
+from actors.courier import InstanceReport, InstanceUnreachable
+from actors.couriers.bodies import idempotency_key, push_body
+from actors.couriers.instance_answers import describe, read_object, read_push, read_report, read_uptime
+from actors.errands import CancelOnInstance, Endpoint, Errand, PostCallback, ProbeInstance, PushToInstance
+from actors.errors import SwarmPilotError
+from actors.messages import Message
+from actors.messages.agent import CallbackAnswered
+from actors.messages.dispatcher import ProbeAnswered, PushAnswered
+from actors.store import TaskReader
+from actors.task_record import record_of
+
+UNREACHABLE = "Connection failed: Unable to reach host"
+"""The guide's text for an instance that cannot be registered (seed 000, "Connection Failed")."""
+
+_JSON = "application/json"
+_MOST_ANSWER_BYTES = 64 * 1024
+_LARGE_BODY_BYTES = 512 * 1024
+_CONNECT_SHARE = 0.8
+# uvicorn closes idle connections after 5 s; leaving earlier spares the race of a push with that close.
+_IDLE_S = 4.0
+
+_NOT_SENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL, ValueError)
+_FAILED = (aiohttp.ClientError, TimeoutError, OSError, ValueError, SwarmPilotError)
+
+
+class HttpCourier:
+    """Speaks to TaskInstances and webhooks. Timeouts in seconds, each for the whole of one errand."""
+
+    def __init__(
+        self,
+        reader: TaskReader,
+        *,
+        push_timeout_s: float = 10.0,
+        probe_timeout_s: float = 2.0,
+        callback_timeout_s: float = 10.0,
+    ) -> None:
+        self._reader = reader
+        self._push_timeout = _timeout(push_timeout_s)
+        self._probe_timeout = _timeout(probe_timeout_s)
+        self._callback_timeout = _timeout(callback_timeout_s)
+        self._session: aiohttp.ClientSession | None = None
+
+    async def open(self) -> None:
+        """Make ready: one session, so that connections are kept and used again."""
+        connector = aiohttp.TCPConnector(limit=0, limit_per_host=0, keepalive_timeout=_IDLE_S)
+        self._session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
+
+    async def close(self) -> None:
+        """Abandon what is under way; its outcome is unknown."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def run(self, errand: Errand) -> Message | None:
+        """Run the errand; see the port."""
+        match errand:
+            case PushToInstance():
+                return await self._push(errand)
+            case ProbeInstance():
+                return await self._probe(errand.endpoint)
+            case CancelOnInstance():
+                await self._cancel(errand)
+                return None
+            case PostCallback():
+                return await self._call_back(errand)
+            case _:
+                assert_never(errand)
+
+    async def discover(self, host: str, port: int) -> InstanceReport:
+        """Probe `/info`, then the older `/status`; the one that answers tells the generation."""
+        refusals = []
+        for protocol, path in (("submit", "/info"), ("enqueue", "/status")):
+            endpoint = Endpoint(host, port, "submit" if protocol == "submit" else "enqueue")
+            try:
+                status, body = await self._get(endpoint, path)
+            except _FAILED as error:
+                raise InstanceUnreachable(UNREACHABLE) from error
+            answer = read_object(body) if status == 200 else None
+            if answer is not None:
+                return read_report(endpoint, answer)
+            refusals.append(f"GET {path} answered {describe(status, body)}")
+        raise InstanceUnreachable(f"Connection failed: not a TaskInstance: {'; '.join(refusals)}")
+
+    async def _push(self, errand: PushToInstance) -> PushAnswered:
+        task_id, attempt = errand.task_id, errand.attempt
+        try:
+            task = await self._reader.payload(task_id, "input")
+            if task is None:
+                return PushAnswered(task_id, attempt, "refused", "the task's input is not in the store")
+            path = "/queue/submit" if errand.endpoint.protocol == "submit" else "/queue/enqueue"
+            headers = {"Content-Type": _JSON, "Idempotency-Key": idempotency_key(task_id, attempt)}
+            status, body = await self._post(
+                _url(errand.endpoint.host, errand.endpoint.port, path),
+                push_body(errand, task),
+                headers,
+                self._push_timeout,
+            )
+        except _NOT_SENT as error:
+            return PushAnswered(task_id, attempt, "unreachable", _say(error))
+        except _FAILED as error:
+            return PushAnswered(task_id, attempt, "unknown", _say(error))
+        return read_push(task_id, attempt, status, body)
+
+    async def _probe(self, endpoint: Endpoint) -> ProbeAnswered:
+        path = "/info" if endpoint.protocol == "submit" else "/status"
+        try:
+            status, body = await self._get(endpoint, path)
+        except _FAILED as error:
+            return ProbeAnswered(alive=False, detail=_say(error))
+        answer = read_object(body) if 200 <= status < 300 else None
+        if answer is None:
+            return ProbeAnswered(alive=False, detail=f"GET {path} answered {describe(status, body)}")
+        return ProbeAnswered(alive=True, uptime_s=read_uptime(answer))
+
+    async def _cancel(self, errand: CancelOnInstance) -> None:
+        path = f"/task/{quote(errand.task_id, safe='')}/cancel"
+        url = _url(errand.endpoint.host, errand.endpoint.port, "/").join(URL(path, encoded=True))
+        headers = {"Content-Type": _JSON, "Idempotency-Key": idempotency_key(errand.task_id, errand.attempt)}
+        try:
+            await self._post(url, b'{"attempt":%d}' % errand.attempt, headers, self._push_timeout)
+        except _FAILED:
+            return  # the attempt no longer counts, so nothing hangs on whether the instance heard it
+
+    async def _call_back(self, errand: PostCallback) -> CallbackAnswered:
+        task_id = errand.task_id
+        try:
+            url = URL(errand.url)
+            if url.scheme not in ("http", "https") or not url.host:
+                return CallbackAnswered(task_id, False, f"not an http or https URL: {errand.url[:200]}")
+            row = await self._reader.task(task_id)
+            if row is None:
+                return CallbackAnswered(task_id, False, "the task is not in the store")
+            record = record_of(row, await self._reader.payload(task_id, "result"))
+            status, body = await self._post(url, record, {"Content-Type": _JSON}, self._callback_timeout)
+        except _FAILED as error:
+            return CallbackAnswered(task_id, False, _say(error))
+        is_delivered = 200 <= status < 300
+        return CallbackAnswered(task_id, is_delivered, "" if is_delivered else describe(status, body))
+
+    async def _get(self, endpoint: Endpoint, path: str) -> tuple[int, bytes]:
+        url = _url(endpoint.host, endpoint.port, path)
+        async with self._opened().get(url, timeout=self._probe_timeout, allow_redirects=False) as response:
+            return response.status, await _read(response)
+
+    async def _post(
+        self, url: URL, body: bytes, headers: dict[str, str], timeout: aiohttp.ClientTimeout
+    ) -> tuple[int, bytes]:
+        data = body if len(body) < _LARGE_BODY_BYTES else BytesIO(body)
+        async with self._opened().post(
+            url, data=data, headers=headers, timeout=timeout, allow_redirects=False
+        ) as response:
+            return response.status, await _read(response)
+
+    def _opened(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            raise aiohttp.ClientConnectionError("the courier is closed")
+        return self._session
+
+
+def _timeout(total_s: float) -> aiohttp.ClientTimeout:
+    # Connecting ends before the whole does, so that "nothing was sent" is told from "no answer".
+    return aiohttp.ClientTimeout(total=total_s, connect=total_s * _CONNECT_SHARE)
+
+
+@lru_cache(maxsize=4096)
+def _url(host: str, port: int, path: str) -> URL:
+    return URL.build(scheme="http", host=host, port=port, path=path)
+
+
+async def _read(response: aiohttp.ClientResponse) -> bytes:
+    """The answer's text, as far as anybody could want it; more of it is not waited for."""
+    body = bytearray()
+    async for chunk in response.content.iter_any():
+        body += chunk
+        if len(body) > _MOST_ANSWER_BYTES:
+            response.close()
+            break
+    return bytes(body)
+
+
+def _say(error: BaseException) -> str:
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    return str(error) or type(error).__name__
