@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from enum import Enum
+from reprlib import Repr
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -15,6 +16,11 @@ SHOWN: Final = 120
 # C0 and C1 control characters and lone surrogates: none of them survives logs, headers and file names.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _NOT_IN_URL = re.compile("[\x00-\x20\x7f-\x9f\ud800-\udfff]")
+
+
+# Bounded in every direction, so that showing ten megabytes of nonsense costs nothing.
+_SHORT = Repr()
+_SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 2 * SHOWN
 
 
 class Absent(Enum):
@@ -41,7 +47,7 @@ def shown(got: object) -> str:
     """The value as a text shows it: on one line, cut where it is long."""
     if got is Absent.FIELD:
         return "nothing"
-    text = repr(got[: SHOWN + 1] if isinstance(got, str | bytes) else got)
+    text = _SHORT.repr(got[: SHOWN + 1] if isinstance(got, str | bytes) else got)
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
 
 

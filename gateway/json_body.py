@@ -8,7 +8,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from gateway.bad_request import BadRequest, MalformedJson
+from gateway.bad_request import MalformedJson
 
 T = TypeVar("T")
 
@@ -22,7 +22,10 @@ _ANY: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
 
 def decode_json(body: bytes | msgspec.Raw) -> Any:
     """The JSON value. Raises MalformedJson."""
-    return decode_as(_ANY, body)
+    try:
+        return decode_as(_ANY, body)
+    except msgspec.ValidationError as error:
+        raise MalformedJson(f"malformed JSON: {error}") from None
 
 
 def decode_as(decoder: msgspec.json.Decoder[T], body: bytes | msgspec.Raw) -> T:
@@ -30,7 +33,7 @@ def decode_as(decoder: msgspec.json.Decoder[T], body: bytes | msgspec.Raw) -> T:
 
     Raises MalformedJson, and msgspec.ValidationError where it is sound JSON of another type.
     """
-    check_nesting(body if isinstance(body, bytes) else bytes(body))
+    check_nesting(bytes(body))
     try:
         return decoder.decode(body)
     except msgspec.ValidationError:
@@ -67,7 +70,7 @@ def _why(body: bytes, error: Exception) -> str:
         json.loads(text, parse_constant=_refuse_constant)
     except json.JSONDecodeError as wrong:
         return f"malformed JSON at line {wrong.lineno} column {wrong.colno} (position {wrong.pos}): {wrong.msg}"
-    except (BadRequest, ValueError, RecursionError) as wrong:
+    except (ValueError, RecursionError) as wrong:
         return f"malformed JSON: {wrong}"
     if re.search(r"\\u[dD][89a-fA-F]", text):
         return "malformed JSON: a string holds half of a surrogate pair (\\ud800 to \\udfff), which is no character"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Any, Final, Literal, TypeAlias
 
@@ -111,6 +112,11 @@ def is_json(content_type: str) -> bool:
     """Whether the MIME type says JSON: application/json or something+json."""
     media = content_type.partition(";")[0].strip().lower()
     return media == "application/json" or media.endswith("+json")
+
+
+def iso_timestamp(unix_s: float) -> str:
+    """ISO 8601 in UTC with milliseconds: 2025-10-11T12:00:00.000Z."""
+    return datetime.fromtimestamp(unix_s, UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
 
 def _metadata(metadata: bytes) -> dict[str, Any]:

@@ -1,0 +1,93 @@
+"""POST /ti/register, POST /ti/remove, GET /queue/info: the instances and their queues."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+from uuid import uuid4
+
+from fastapi import APIRouter, Depends, Query
+
+from actors.addresses import SCHEDULER
+from actors.courier import InstanceUnreachable
+from actors.messages.answers import InstanceAccepted, InstanceRemoval, QueueOfInstance, QueuesDescribed
+from actors.messages.scheduler import DescribeQueues, RegisterInstance, RemoveInstance
+from gateway.asking_actors import ask
+from gateway.edge import Edge
+from gateway.front_door import edge_of
+from gateway.schemas_instances import (
+    Queue,
+    QueueInfo,
+    RegisterRequest,
+    RegisterResponse,
+    RemoveRequest,
+    RemoveResponse,
+)
+from gateway.strict_route import ERRORS, StrictRoute
+
+router = APIRouter(tags=["instances"], route_class=StrictRoute, responses=ERRORS)
+
+TheEdge = Annotated[Edge, Depends(edge_of)]
+
+
+@router.post("/ti/register", summary="Register a TaskInstance")
+async def register(body: RegisterRequest, edge: TheEdge) -> RegisterResponse:
+    """Probe the instance, and give it work from now on. One that cannot be reached is not registered (status error).
+
+    Registering the same host and port again updates the instance, which keeps its ti_uuid.
+    """
+    try:
+        report = await edge.courier.discover(body.host, body.port)
+    except InstanceUnreachable:
+        return _not_registered("Connection failed: Unable to reach host")
+    model_name = body.model_name or report.model_name
+    if not model_name:
+        return _not_registered(
+            f"model_name was not given, and the TaskInstance at {body.host}:{body.port} does not name its own"
+        )
+    message = RegisterInstance(
+        ti_uuid=str(uuid4()),
+        host=body.host,
+        port=body.port,
+        model_name=model_name,
+        capacity=body.capacity or report.capacity or 1,
+        protocol=report.endpoint.protocol,
+        capabilities=report.capabilities,
+    )
+    accepted = await ask(edge, SCHEDULER, message, InstanceAccepted)
+    text = f"TaskInstance registered successfully for model {accepted.model_name}"
+    return RegisterResponse(status="success", message=text, ti_uuid=accepted.ti_uuid)
+
+
+@router.post("/ti/remove", summary="Remove a TaskInstance")
+async def remove(body: RemoveRequest, edge: TheEdge) -> RemoveResponse:
+    """Give the instance nothing more: what runs there finishes, what waits for it goes elsewhere."""
+    removal = await ask(edge, SCHEDULER, RemoveInstance(body.host, body.port), InstanceRemoval)
+    status: Literal["success", "error"] = "success"
+    text = "TaskInstance removed successfully"
+    if removal.ti_uuid is None:
+        status, text = "error", f"TaskInstance at {body.host}:{body.port} not found"
+    return RemoveResponse(status=status, message=text, host=body.host, port=body.port, ti_uuid=removal.ti_uuid)
+
+
+@router.get("/queue/info", summary="Instances and their waiting times")
+async def queue_info(
+    edge: TheEdge,
+    model_name: Annotated[str, Query(description="Only the instances of this model.", examples=["gpt-3.5-turbo"])] = "",
+) -> QueueInfo:
+    """All registered instances, each with the wait that a task submitted now would meet there."""
+    described = await ask(edge, SCHEDULER, DescribeQueues(model_name), QueuesDescribed)
+    return QueueInfo(
+        status="success",
+        queues=[_queue(queue) for queue in described.queues],
+        strategy=described.strategy,
+        waiting_total=described.waiting_total,
+        running_total=described.running_total,
+    )
+
+
+def _not_registered(why: str) -> RegisterResponse:
+    return RegisterResponse(status="error", message=why, ti_uuid="")
+
+
+def _queue(queue: QueueOfInstance) -> Queue:
+    return Queue.model_validate(queue, from_attributes=True)

@@ -1,0 +1,85 @@
+"""The service itself: health, strategies, metrics and the status page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import FileResponse
+
+from actors.addresses import SCHEDULER
+from actors.errors import SwarmPilotError
+from actors.messages.answers import QueuesDescribed, StrategySet
+from actors.messages.scheduler import DescribeQueues, SetStrategy
+from gateway.asking_actors import ask
+from gateway.edge import Edge
+from gateway.front_door import edge_of
+from gateway.metrics import Metrics
+from gateway.rest_errors import RETRY_AFTER_S
+from gateway.schemas_service import STRATEGIES, Health, Strategies, StrategyRequest, StrategyResponse
+from gateway.strict_route import ERRORS, StrictRoute
+
+VERSION: Final = "2.0.0"
+_PAGE: Final = Path(__file__).parent / "static" / "index.html"
+
+router = APIRouter(tags=["service"], route_class=StrictRoute, responses=ERRORS)
+
+TheEdge = Annotated[Edge, Depends(edge_of)]
+
+
+@router.get(
+    "/health", summary="Health check", responses={503: {"model": Health, "description": "Starting or draining."}}
+)
+async def health(response: Response, edge: TheEdge) -> Health:
+    """Whether the service is up and takes tasks."""
+    now = edge.status()
+    status: Literal["healthy", "starting", "draining"] = "healthy" if now.phase == "serving" else now.phase
+    if status != "healthy":
+        response.status_code = 503
+        response.headers["Retry-After"] = str(RETRY_AFTER_S)
+    return Health(
+        status=status,
+        service="scheduler",
+        version=VERSION,
+        priority_order=edge.settings.priority_order,
+        broker=now.broker,
+    )
+
+
+@router.post("/scheduler/set", summary="Choose the placement strategy")
+async def set_strategy(body: StrategyRequest, edge: TheEdge) -> StrategyResponse:
+    """For one model, or for all that have none of their own; tasks submitted from now on are placed by it."""
+    chosen = await ask(edge, SCHEDULER, SetStrategy(body.name, body.model_name or ""), StrategySet)
+    text = f"Strategy set to {chosen.name}" + (f" for model {chosen.model_name}" if chosen.model_name else "")
+    return StrategyResponse(status="success", message=text, name=chosen.name, model_name=chosen.model_name)
+
+
+@router.get("/scheduler/strategies", summary="Placement strategies")
+async def strategies(edge: TheEdge) -> Strategies:
+    """What can be chosen, and what is in force."""
+    described = await ask(edge, SCHEDULER, DescribeQueues(), QueuesDescribed)
+    return Strategies(current=described.strategy, strategies=list(STRATEGIES))
+
+
+@router.get(
+    "/metrics",
+    summary="Metrics for Prometheus",
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}, "description": "Text exposition."}},
+)
+async def metrics(request: Request, edge: TheEdge) -> Response:
+    """Requests, tasks by state, lines and waits. What cannot be asked for now keeps its last value."""
+    known: Metrics = request.app.state.metrics
+    try:
+        known.show_tasks(await edge.reader.count_by_state())
+        known.show_queues(await ask(edge, SCHEDULER, DescribeQueues(), QueuesDescribed))
+    except SwarmPilotError:
+        known.count_stale_scrape()
+    return Response(known.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+@router.get("/", include_in_schema=False)
+async def page() -> FileResponse:
+    """The status page."""
+    return FileResponse(_PAGE, media_type="text/html")

@@ -1,0 +1,96 @@
+"""What is said over REST about agents: each call of seed 004's gRPC service, as JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field
+
+from gateway.schema_fields import PRIORITY_TEXT, Name, Priority, Request, Response
+from gateway.translate_amqp import MAX_GRACE_S
+
+
+class AgentTaskRequest(Request):
+    """A task for an agent (SubmitTask)."""
+
+    task_id: Name | None = Field(None, description="Unique id of the task; without it, one is made.")
+    priority: Priority = Field(None, description=PRIORITY_TEXT, examples=[5])
+    params: Any = Field(
+        default_factory=dict,
+        description="The task's parameters, any JSON value. Of an object, `model_name` names the model that may run "
+        "it, and repo_id, worktree_id, branch, description go into the activity buffer.",
+        examples=[{"action": "process"}],
+    )
+    scope: str = Field("", max_length=255, description="What the task touches, segments separated by dots.")
+
+
+class AgentTaskResponse(Response):
+    """Whether the scheduler takes the task."""
+
+    accepted: bool = Field(description="Whether the scheduler accepted the task.")
+    reason: str = Field(description="Why not, or what it waits for; may be empty.")
+    task_id: str = Field(description="Id of the task.")
+
+
+class PreemptRequest(Request):
+    """Ask a task to give way (RequestPreemption)."""
+
+    reason: str = Field("", max_length=2000, description="Why, for the journal and for the task.")
+
+
+class PreemptResponse(Response):
+    """Whether the request is on its way."""
+
+    enqueued: bool = Field(description="Whether the preemption request was queued; false for unknown or ended tasks.")
+
+
+class ShutdownRequest(Request):
+    """End an agent's work (ShutdownAgent)."""
+
+    grace_period_s: float | None = Field(
+        None,
+        ge=0,
+        le=MAX_GRACE_S,
+        description="Seconds that running tasks may take to finish; without it 30, 0 is now.",
+    )
+
+
+class ShutdownResponse(Response):
+    """Whether the agent is being shut down."""
+
+    ok: bool = Field(description="Whether the shutdown request was accepted.")
+
+
+class ActivityEntry(Response):
+    """One line of an agent's activity buffer."""
+
+    task_id: str = Field(description="Task identifier.")
+    repo_id: str = Field(description="Repository identifier; may be empty.")
+    worktree_id: str = Field(description="Worktree identifier; may be empty.")
+    branch: str = Field(description="Branch name; may be empty.")
+    description: str = Field(description="Task description; may be empty.")
+    timestamp: str = Field(
+        description="Time of the last change, ISO 8601 in UTC with milliseconds.", examples=["2025-10-11T12:00:00.000Z"]
+    )
+
+
+class ActivityBuffer(Response):
+    """What an agent is at (PollActivityBuffer)."""
+
+    entries: list[ActivityEntry] = Field(description="The entries, oldest first.")
+
+
+class PurgeRequest(Request):
+    """Forget entries of ended tasks (PurgeActivity)."""
+
+    task_ids: list[Name] = Field(
+        default_factory=list,
+        max_length=100_000,
+        description="Tasks whose entries to forget; empty: all that have ended.",
+    )
+
+
+class PurgeResponse(Response):
+    """What was forgotten."""
+
+    purged: int = Field(description="Number of activity entries purged.")

@@ -1,0 +1,74 @@
+"""What is said over REST about the service itself (seed 000, section 1), and how errors are said."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from gateway.schema_fields import Name, Request, Response
+
+
+class Problem(Response):
+    """Why a request was not carried out."""
+
+    detail: str = Field(
+        description="What was wrong, in words: the field, the rule and what was got, where it is about a field.",
+        examples=["No TaskInstances configured for model gpt-4"],
+    )
+
+
+class Health(Response):
+    """How the service is."""
+
+    status: Literal["healthy", "starting", "draining"] = Field(
+        description="draining: it is being stopped and takes no new tasks (with HTTP status 503)."
+    )
+    service: Literal["scheduler"] = Field(description="Always scheduler.")
+    version: str = Field(description="Version of the service.", examples=["2.0.0"])
+    priority_order: Literal["importance", "nice"] = Field(
+        description="importance: a higher priority is more important. nice: a lower one is."
+    )
+    broker: Literal["up", "down"] | None = Field(description="RabbitMQ as this process sees it; null without one.")
+
+
+class StrategyRequest(Request):
+    """The strategy to place tasks by from now on."""
+
+    name: Name = Field(
+        description="Name of the strategy, in any spelling of it.", examples=["ShortestQueue", "round_robin"]
+    )
+    model_name: Name | None = Field(
+        None, description="Model that it is for; without it, all that have none of their own."
+    )
+
+
+class StrategyResponse(Response):
+    """The strategy that is in force now."""
+
+    status: Literal["success"] = Field(description="Always success; a failure is an HTTP error.")
+    message: str = Field(description="The same in words.", examples=["Strategy set to round_robin"])
+    name: str = Field(description="Name of the strategy.", examples=["round_robin"])
+    model_name: str = Field(description="Model that it was set for; empty for all.")
+
+
+class Strategy(Response):
+    """A way to choose the instance of a task."""
+
+    name: str = Field(description="Name to set it by.", examples=["shortest_queue"])
+    description: str = Field(description="How it chooses.")
+
+
+class Strategies(Response):
+    """What can be chosen, and what is."""
+
+    current: str = Field(description="Name of the strategy in force where a model has none of its own.")
+    strategies: list[Strategy] = Field(description="All strategies.")
+
+
+STRATEGIES: tuple[Strategy, ...] = (
+    Strategy(name="shortest_queue", description="The instance that is expected to be done with the task first."),
+    Strategy(name="round_robin", description="One instance after the other."),
+    Strategy(name="weighted", description="In proportion to the instances' capacities."),
+    Strategy(name="probabilistic", description="At random, the more likely the shorter the instance's queue."),
+)
