@@ -8,6 +8,7 @@ with the task: the client may try again, or elsewhere.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from typing import Any, Final, NoReturn, TypeAlias, TypeVar
@@ -93,11 +94,8 @@ class SchedulerServicer(scheduler_pb2_grpc.SchedulerServiceServicer):
             return response(await self._edge.asker.ask(*question()))
         except (BadRequest, MalformedJson) as error:
             await _refuse(context, grpc.StatusCode.INVALID_ARGUMENT, str(error))
-        except (NotServing, BrokerUnavailable, StoreUnavailable) as error:
+        except (NotServing, BrokerUnavailable, StoreUnavailable, AnswerTimeout) as error:
             await _refuse(context, grpc.StatusCode.UNAVAILABLE, str(error))
-        except AnswerTimeout as error:
-            text = f"{error}; it may still be carried out, and the same request again is safe"
-            await _refuse(context, grpc.StatusCode.UNAVAILABLE, text)
         except Exception:
             log.exception("a gRPC call failed")
             await _refuse(context, grpc.StatusCode.INTERNAL, "the service failed; its log says why")
@@ -124,6 +122,7 @@ class RpcServer:
                 ("grpc.so_reuseport", 0),  # else a second scheduler would silently take half of the calls
             ]
         )
+        self._draining: asyncio.Task[None] | None = None
         self._health = health.aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         scheduler_pb2_grpc.add_SchedulerServiceServicer_to_server(SchedulerServicer(edge), self._server)  # type: ignore[no-untyped-call]
@@ -140,13 +139,15 @@ class RpcServer:
         await self._tell_health(health_pb2.HealthCheckResponse.SERVING)
         return port
 
-    async def drain(self) -> None:
-        """Tell the health service's clients to go elsewhere; calls are still answered."""
-        await self._tell_health(health_pb2.HealthCheckResponse.NOT_SERVING)
+    def begin_drain(self) -> None:
+        """Have the health service tell its clients to go elsewhere; calls are still answered."""
+        if self._draining is None:
+            not_serving = self._tell_health(health_pb2.HealthCheckResponse.NOT_SERVING)
+            self._draining = asyncio.get_running_loop().create_task(not_serving)
 
     async def stop(self, grace_s: float) -> None:
         """Take no new calls, and give those under way `grace_s` seconds to end."""
-        await self.drain()
+        self.begin_drain()
         await self._server.stop(grace_s)
 
     async def _tell_health(self, status: Any) -> None:

@@ -107,6 +107,8 @@ class Service:
         """Refuse new tasks and start none; what instances report is still taken in."""
         self.phase = "draining"
         self._supervisor.runtime.hold_pushes = True
+        if self._rpc is not None:
+            self._rpc.begin_drain()
 
     async def drained(self) -> None:
         """Return once no instance is working on a task."""
