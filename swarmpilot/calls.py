@@ -102,7 +102,7 @@ def read_answer(call: Call[T], status: int, retry_after: str | None, body: bytes
     if not isinstance(read, dict):
         raise SchedulerError(f"{call.path} answered {status} with what is no JSON object: {body[:200]!r}")
     if status >= 400:
-        raise refusal(status, retry_after, str(read.get("detail") or read.get("message") or read))
+        raise refusal(status, retry_after, str(read.get("detail") or read.get("message") or read.get("status") or read))
     try:
         return call.read(read)
     except (KeyError, TypeError, ValueError) as failure:

@@ -13,18 +13,15 @@ _ENCODER = msgspec.json.Encoder()
 
 def encode_report(push: Push, instance_id: str, execution_ms: float, result: Any) -> bytes:
     """The report as JSON; a result that JSON cannot hold becomes an error result that says so."""
-    body = {
-        "task_id": push.task_id,
-        "instance_id": instance_id,
-        "execution_time": execution_ms,
-        "result": result,
-        "attempt": push.attempt,
-    }
-    try:
-        return _ENCODER.encode(body)
-    except Exception as failure:
-        text = f"the function returned what JSON cannot hold ({type(result).__name__}): {failure}"
-        return _ENCODER.encode({**body, "result": error_result(text, "ResultNotJson")})
+    return _ENCODER.encode(
+        {
+            "task_id": push.task_id,
+            "instance_id": instance_id,
+            "execution_time": execution_ms,
+            "result": msgspec.Raw(_encode_result(result)),
+            "attempt": push.attempt,
+        }
+    )
 
 
 def error_result(text: str, kind: str) -> dict[str, str]:
@@ -36,6 +33,16 @@ def failure_result(failure: BaseException) -> dict[str, str]:
     """The result of a task whose work raised."""
     kind = type(failure).__name__
     return error_result(str(failure) or kind, kind)
+
+
+def _encode_result(result: Any) -> bytes:
+    try:
+        encoded = _ENCODER.encode(result)
+    except Exception as failure:
+        text = f"the function returned what JSON cannot hold ({type(result).__name__}): {failure}"
+        return _ENCODER.encode(error_result(text, "ResultNotJson"))
+    # The guide's result is an object; any other value goes where its examples have theirs.
+    return encoded if encoded[:1] == b"{" or result is None else b'{"output":' + encoded + b"}"
 
 
 def replaced_result(report: bytes, text: str) -> bytes:

@@ -1,0 +1,104 @@
+"""The command line: one file a command, and one rule for errors: a clear line, exit code 2 for usage, else 1."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from typing import Annotated, NoReturn
+
+import typer
+
+from swarmpilot.cli import demo, instance, queues, start, submit, task
+from swarmpilot.cli.options import Failure
+from swarmpilot.errors import SchedulerError
+
+EXAMPLES = """
+[bold]First steps[/bold]
+
+  swarmpilot demo                                        see it all at work for 20 seconds
+
+  swarmpilot start                                       the scheduler, on http://127.0.0.1:8102
+
+  swarmpilot instance --model my-model                   a simulated instance that registers itself
+
+  swarmpilot submit my-model '{"prompt": "Hi", "max_tokens": 20}' --wait
+
+  swarmpilot queues --watch                              who is busy, and how long is the wait
+"""
+
+app = typer.Typer(
+    name="swarmpilot",
+    help="Schedules tasks across TaskInstances: start the scheduler, run instances, submit tasks.\n" + EXAMPLES,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
+
+app.command("start")(start.start)
+app.command("instance")(instance.instance)
+app.command("submit")(submit.submit)
+app.command("task")(task.task)
+app.command("queues")(queues.queues)
+app.command("demo")(demo.demo)
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    context: typer.Context,
+    show_version: Annotated[bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)] = False,
+) -> None:
+    """Print the version or, without a command, the help."""
+    if show_version:
+        typer.echo(f"swarmpilot {installed_version()}")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+        raise typer.Exit
+
+
+def installed_version() -> str:
+    """The version of the installed package."""
+    try:
+        return version("swarmpilot-scheduler")
+    except PackageNotFoundError:
+        return "2.0.0 (not installed)"
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and exit."""
+    sys.exit(run(arguments))
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; its exit code. Nothing but a programmer's `SWARMPILOT_DEBUG=1` shows a traceback."""
+    try:
+        code = app(args=list(arguments) if arguments is not None else None, standalone_mode=False)
+    except (Failure, SchedulerError, OSError) as failure:
+        if isinstance(failure, BrokenPipeError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+        return _complain(str(failure), failure.exit_code if isinstance(failure, Failure) else 1)
+    except (KeyboardInterrupt, typer.Abort):
+        return 130
+    except Exception as failure:
+        # typer's own errors about usage, whatever package its version keeps them in, can format themselves
+        describe = getattr(failure, "format_message", None)
+        if describe is not None:
+            return _complain(f"{describe()}{_hint(failure)}", int(getattr(failure, "exit_code", 2)))
+        if os.environ.get("SWARMPILOT_DEBUG"):
+            raise
+        return _complain(f"{type(failure).__name__}: {failure} (SWARMPILOT_DEBUG=1 shows where)", 1)
+    return code if isinstance(code, int) else 0
+
+
+def _complain(text: str, exit_code: int) -> int:
+    typer.echo(f"swarmpilot: {' '.join(text.split())}", err=True)
+    return exit_code
+
+
+def _hint(failure: Exception) -> str:
+    path = getattr(getattr(failure, "ctx", None), "command_path", None)
+    return f" (see: {path} --help)" if path else ""

@@ -1,0 +1,75 @@
+"""How values are printed: JSON for programs, tables for people."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from swarmpilot.records import InstanceQueue, TaskRecord
+
+CONDITIONS = {"up": "green", "down": "red", "draining": "yellow"}
+
+
+def print_json(value: Any) -> None:
+    """Print a value as indented JSON, in colour on a terminal."""
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    console = Console()
+    if console.is_terminal:
+        console.print_json(text)
+    else:
+        console.file.write(text + "\n")
+
+
+def duration(milliseconds: float | None) -> str:
+    """A duration as people read it: 12 ms, 3.4 s, 5 min."""
+    if milliseconds is None:
+        return "–"
+    if milliseconds < 1000:
+        return f"{milliseconds:.0f} ms"
+    seconds = milliseconds / 1000
+    return f"{seconds:.1f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+
+
+def instances_table(queues: list[InstanceQueue], names: dict[int, str] | None = None) -> Table:
+    """A line per instance; `names` gives ports a name."""
+    table = Table(box=box.SIMPLE_HEAD, expand=True, pad_edge=False)
+    for header in ("instance", "model", "condition"):
+        table.add_column(header, no_wrap=True)
+    for header in ("running", "waiting", "expected wait"):
+        table.add_column(header, justify="right", no_wrap=True)
+    for queue in sorted(queues, key=lambda queue: (queue.model_name, queue.host, queue.port)):
+        name = (names or {}).get(queue.port) or (f"{queue.host}:{queue.port}" if queue.port else queue.ti_uuid[:8])
+        table.add_row(
+            name,
+            queue.model_name,
+            Text(queue.condition or "–", style=CONDITIONS.get(queue.condition, "")),
+            f"{queue.running}/{queue.capacity}",
+            str(queue.waiting),
+            f"{duration(queue.waiting_ms)} ± {duration(queue.waiting_error_ms)}",
+        )
+    return table
+
+
+def task_table(record: TaskRecord) -> Table:
+    """A task, a line per field."""
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    table.add_row("task", record.task_id)
+    table.add_row("status", record.status if record.state == record.status else f"{record.status} ({record.state})")
+    table.add_row("model", record.model_name or "–")
+    table.add_row("instance", record.scheduled_ti or "–")
+    table.add_row("priority", str(record.priority))
+    table.add_row("attempt", str(record.attempt))
+    table.add_row("submitted", datetime.fromtimestamp(record.submit_time).astimezone().isoformat(" ", "seconds"))
+    table.add_row("execution time", duration(record.execution_ms))
+    if record.has_failed:
+        table.add_row("error", Text(record.failure, style="red"))
+    table.add_row("result", Text(json.dumps(record.result, indent=2, ensure_ascii=False)))
+    return table

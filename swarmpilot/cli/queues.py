@@ -1,0 +1,65 @@
+"""`swarmpilot queues`: the instances, what they hold, and how long a new task would wait there."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+from rich.console import Console, RenderableType
+from rich.live import Live
+from rich.text import Text
+
+from swarmpilot.cli.options import DEFAULT_URL, Url, client_for
+from swarmpilot.cli.output import instances_table, print_json
+from swarmpilot.client import Client
+from swarmpilot.errors import SchedulerError
+
+
+def queues(
+    model: Annotated[str | None, typer.Option(help="Only instances of this model.")] = None,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Keep showing, until Ctrl-C.")] = False,
+    interval: Annotated[float, typer.Option(help="Seconds between two looks.", min=0.1)] = 1.0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    url: Url = DEFAULT_URL,
+) -> int:
+    """Show the instances and their waiting times.
+
+    [bold]Examples[/bold]
+
+      swarmpilot queues
+
+      swarmpilot queues --watch --model my-model
+    """
+    console = Console()
+    with client_for(url) as client:
+        if as_json:
+            print_json([asdict(queue) for queue in client.queues(model)])
+        elif watch:
+            _watch(client, model, interval, console)
+        else:
+            console.print(_view(client, model))
+    return 0
+
+
+def _watch(client: Client, model: str | None, interval: float, console: Console) -> None:
+    view = _view(client, model)  # a scheduler that is not there is an error, one that goes away is shown
+    with Live(view, console=console, auto_refresh=False) as live:
+        while True:
+            time.sleep(interval)
+            try:
+                view = _view(client, model)
+            except SchedulerError as failure:
+                view = Text(str(failure), style="red")
+            live.update(view, refresh=True)
+
+
+def _view(client: Client, model: str | None) -> RenderableType:
+    found = client.queues(model)
+    if not found:
+        return Text(
+            f"no instances{f' of model {model}' if model else ''} at {client.url}; "
+            "start one with: swarmpilot instance --model NAME"
+        )
+    return instances_table(found)
