@@ -13,9 +13,9 @@ from actors.addresses import SCHEDULER
 from actors.messages import answers
 from actors.messages.agent import PollActivity, PurgeActivity
 from actors.messages.scheduler import RequestPreemption, ShutdownAgent
-from gateway.asking_actors import ask, refuse_while_draining
 from gateway.bad_request import name_of
 from gateway.edge import Edge
+from gateway.expecting import ask, refuse_while_draining
 from gateway.front_door import edge_of
 from gateway.rest_submit import new_task_id
 from gateway.schemas_agents import (

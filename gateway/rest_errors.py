@@ -85,7 +85,7 @@ def body_of(problem: Problem) -> bytes:
 
 def install(app: FastAPI) -> None:
     """Answer every error of the routes of `app` in this module's way."""
-    for kind in (MalformedJson, BadRequest, SwarmPilotError):
+    for kind in (MalformedJson, BadRequest, SwarmPilotError, Exception):
         app.add_exception_handler(kind, _answer)
     app.add_exception_handler(RequestValidationError, _answer_invalid)
 

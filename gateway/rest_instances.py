@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from typing import Annotated, Literal
-from uuid import uuid4
 
 from fastapi import APIRouter, Depends, Query
 
 from actors.addresses import SCHEDULER
 from actors.courier import InstanceUnreachable
-from actors.messages.answers import InstanceAccepted, InstanceRemoval, QueueOfInstance, QueuesDescribed
-from actors.messages.scheduler import DescribeQueues, RegisterInstance, RemoveInstance
-from gateway.asking_actors import ask
+from actors.messages.answers import InstanceRemoval, QueueOfInstance, QueuesDescribed
+from actors.messages.scheduler import DescribeQueues, RemoveInstance
 from gateway.edge import Edge
+from gateway.expecting import ask
 from gateway.front_door import edge_of
+from gateway.registering import RegistrationRefused, register_instance
 from gateway.schemas_instances import (
     Queue,
     QueueInfo,
@@ -36,24 +36,11 @@ async def register(body: RegisterRequest, edge: TheEdge) -> RegisterResponse:
     Registering the same host and port again updates the instance, which keeps its ti_uuid.
     """
     try:
-        report = await edge.courier.discover(body.host, body.port)
+        accepted = await register_instance(edge, body.host, body.port, body.model_name, body.capacity)
     except InstanceUnreachable:
-        return _not_registered("Connection failed: Unable to reach host")
-    model_name = body.model_name or report.model_name
-    if not model_name:
-        return _not_registered(
-            f"model_name was not given, and the TaskInstance at {body.host}:{body.port} does not name its own"
-        )
-    message = RegisterInstance(
-        ti_uuid=str(uuid4()),
-        host=body.host,
-        port=body.port,
-        model_name=model_name,
-        capacity=body.capacity or report.capacity or 1,
-        protocol=report.endpoint.protocol,
-        capabilities=report.capabilities,
-    )
-    accepted = await ask(edge, SCHEDULER, message, InstanceAccepted)
+        return RegisterResponse(status="error", message="Connection failed: Unable to reach host", ti_uuid="")
+    except RegistrationRefused as error:
+        return RegisterResponse(status="error", message=str(error), ti_uuid="")
     text = f"TaskInstance registered successfully for model {accepted.model_name}"
     return RegisterResponse(status="success", message=text, ti_uuid=accepted.ti_uuid)
 
@@ -83,10 +70,6 @@ async def queue_info(
         waiting_total=described.waiting_total,
         running_total=described.running_total,
     )
-
-
-def _not_registered(why: str) -> RegisterResponse:
-    return RegisterResponse(status="error", message=why, ti_uuid="")
 
 
 def _queue(queue: QueueOfInstance) -> Queue:

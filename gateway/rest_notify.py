@@ -19,9 +19,9 @@ from actors.messages.answers import ReportAnswered
 from actors.messages.dispatcher import Report
 from actors.store import TaskRow
 from actors.task_lifecycle import TERMINAL
-from gateway.asking_actors import ask
 from gateway.bad_request import BadRequest, name_of
 from gateway.edge import Edge
+from gateway.expecting import ask
 from gateway.json_body import decode_json
 from gateway.rest_submit import decode_request, explain
 from gateway.schemas_tasks import CompletionRequest, CompletionResponse

@@ -12,8 +12,8 @@ from actors.addresses import SCHEDULER
 from actors.errors import SwarmPilotError
 from actors.messages.answers import QueuesDescribed, StrategySet
 from actors.messages.scheduler import DescribeQueues, SetStrategy
-from gateway.asking_actors import ask
 from gateway.edge import Edge
+from gateway.expecting import ask
 from gateway.front_door import edge_of
 from gateway.metrics import Metrics
 from gateway.rest_errors import RETRY_AFTER_S

@@ -13,8 +13,8 @@ from pydantic import BaseModel, ValidationError
 
 from actors.addresses import SCHEDULER
 from actors.messages.answers import TaskAccepted
-from gateway.asking_actors import ask, refuse_while_draining
 from gateway.edge import Edge
+from gateway.expecting import ask, refuse_while_draining
 from gateway.json_body import decode_as, decode_json
 from gateway.rest_errors import Problem, invalid_fields, problem_of
 from gateway.schemas_tasks import BatchRequest, BatchResponse, SubmitRequest, SubmitResponse
