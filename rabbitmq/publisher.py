@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from typing import cast
 
-from aiormq.abc import AbstractChannel
+from aiormq import Channel
 from pamqp.commands import Basic
 
 from actors.errors import BrokerUnavailable
@@ -20,9 +21,9 @@ class Publisher:
     def __init__(self, link: Link, timeout_s: float = CONFIRM_TIMEOUT_S) -> None:
         self._link = link
         self._timeout_s = timeout_s
-        self._channel: AbstractChannel | None = None
+        self._channel: Channel | None = None
         self._opening = asyncio.Lock()
-        self._under_way: dict[AbstractChannel, int] = {}
+        self._under_way: dict[Channel, int] = {}
         self._closing: set[asyncio.Task[None]] = set()
 
     async def publish(
@@ -35,7 +36,12 @@ class Publisher:
             with as_unavailable(f"publishing to {exchange or routing_key}"):
                 async with asyncio.timeout(self._timeout_s):
                     await channel.basic_publish(
-                        body, exchange=exchange, routing_key=routing_key, properties=properties, mandatory=mandatory
+                        body,
+                        exchange=exchange,
+                        routing_key=routing_key,
+                        properties=properties,
+                        mandatory=mandatory,
+                        wait=False,
                     )
         except BrokerUnavailable:
             # Its confirms can no longer be told apart from late ones: nothing new goes over this channel.
@@ -45,11 +51,11 @@ class Publisher:
         finally:
             self._leave(channel)
 
-    def _usable(self) -> AbstractChannel | None:
+    def _usable(self) -> Channel | None:
         channel = self._channel
         return None if channel is None or channel.is_closed else channel
 
-    async def _open(self) -> AbstractChannel:
+    async def _open(self) -> Channel:
         async with self._opening:
             if (channel := self._usable()) is not None:
                 return channel
@@ -59,13 +65,13 @@ class Publisher:
             try:
                 with as_unavailable("opening a channel"):
                     async with asyncio.timeout(self._timeout_s):
-                        self._channel = await connection.channel(on_return_raises=True)
+                        self._channel = cast(Channel, await connection.channel(on_return_raises=True))
             except BrokerUnavailable:
                 self._link.suspect()
                 raise
             return self._channel
 
-    def _leave(self, channel: AbstractChannel) -> None:
+    def _leave(self, channel: Channel) -> None:
         """The last to leave a retired channel closes it: until then others await their confirms on it."""
         self._under_way[channel] -= 1
         if self._under_way[channel]:
@@ -76,7 +82,7 @@ class Publisher:
             self._closing.add(task)
             task.add_done_callback(self._closing.discard)
 
-    async def _close(self, channel: AbstractChannel) -> None:
+    async def _close(self, channel: Channel) -> None:
         try:
             with as_unavailable("closing a channel"):
                 async with asyncio.timeout(self._timeout_s):

@@ -1,0 +1,182 @@
+"""Strangers on RabbitMQ: producers with their commands and answers, listeners with their facts, the dead letters."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+
+import pytest
+from pamqp.commands import Basic
+
+from actors.addresses import Address, ReturnAddress, agent, queue_of
+from actors.envelope import Announcement, Envelope
+from actors.messages.agent import PreemptTask
+from actors.messages.answers import StrategySet, TaskAccepted
+from actors.messages.scheduler import SetStrategy
+from rabbitmq import RabbitBroker
+from rabbitmq.codec import BUNDLE_TYPE
+from tests.contracts.broker_rigs import SHARDS, Kept, RabbitRig, Stranger
+from tests.rabbit_server import RabbitServer
+
+AGENT = agent("worker-1")
+QUEUE = queue_of(AGENT, SHARDS)
+
+Story = Callable[[RabbitBroker, Stranger], Awaitable[None]]
+
+
+@pytest.fixture
+def rig(rabbit: RabbitServer) -> RabbitRig:
+    return RabbitRig(rabbit)
+
+
+def perform(rig: RabbitRig, story: Story) -> None:
+    async def run() -> None:
+        await rig.empty()
+        broker = rig.broker()
+        await broker.open()
+        try:
+            await broker.declare([QUEUE])
+            async with Stranger(rig.server.url) as stranger:
+                await story(broker, stranger)
+        finally:
+            await broker.close()
+
+    asyncio.run(run())
+
+
+def test_a_command_reaches_the_scheduler_and_its_answer_the_producer(rig: RabbitRig) -> None:
+    async def story(broker: RabbitBroker, producer: Stranger) -> None:
+        kept = Kept()
+        await broker.receive("swarm.scheduler", kept)
+        await producer.command(b"set weighted", reply_to=producer.queue, correlation="c-1")
+        [asked] = await kept.have(1)
+        assert isinstance(asked.message, SetStrategy)
+        assert asked.message.name == "weighted"
+        assert asked.reply_to == ReturnAddress(Address("producer", producer.queue), "c-1")
+        assert not kept.deliveries[0].redeliverable
+
+        await broker.publish([Envelope("c-1", asked.reply_to.to, StrategySet("weighted", ""))])
+        answer = await producer.next()
+        assert answer.header.properties.correlation_id == "c-1"
+        assert answer.header.properties.content_type == "application/json"
+        assert json.loads(answer.body) == {"type": "StrategySet", "name": "weighted", "model_name": ""}
+
+    perform(rig, story)
+
+
+def test_answers_use_direct_reply_to_as_well(rig: RabbitRig) -> None:
+    async def story(broker: RabbitBroker, producer: Stranger) -> None:
+        kept = Kept()
+        await broker.receive("swarm.scheduler", kept)
+        await producer.read("amq.rabbitmq.reply-to")
+        await producer.command(b"set weighted", reply_to="amq.rabbitmq.reply-to", correlation="c-2")
+        [asked] = await kept.have(1)
+        assert asked.reply_to is not None
+        await broker.publish([Envelope("c-2", asked.reply_to.to, TaskAccepted("t", ""))])
+        assert json.loads((await producer.next()).body)["task_id"] == "t"
+
+    perform(rig, story)
+
+
+def test_a_command_delivered_again_has_the_same_identity_and_another_has_not(rig: RabbitRig) -> None:
+    async def story(broker: RabbitBroker, producer: Stranger) -> None:
+        kept = Kept(settles=False)
+        await broker.receive("swarm.scheduler", kept)
+        await producer.command(b"set weighted", message_id="p-1")
+        await kept.have(1)
+        kept.deliveries[0].put_back()
+        await kept.have(2)
+        await producer.command(b"set weighted", message_id="p-2")
+        first, again, other = await kept.have(3)
+        assert isinstance(first.message, SetStrategy)
+        assert isinstance(other.message, SetStrategy)
+        assert first == again
+        assert first.message.model_name  # where the rig's translation shows the identity
+        assert other.message.model_name not in ("", first.message.model_name)
+
+    perform(rig, story)
+
+
+def test_an_invalid_command_goes_to_the_dead_letters_with_its_reason_and_is_answered(rig: RabbitRig) -> None:
+    async def story(broker: RabbitBroker, producer: Stranger) -> None:
+        kept = Kept()
+        await broker.receive("swarm.scheduler", kept)
+        await producer.command(b"{nonsense", reply_to=producer.queue, correlation="c-3")
+        answer = await producer.next()
+        reason = "body: must be `set NAME`, got b'{nonsense'"
+        assert answer.header.properties.correlation_id == "c-3"
+        assert json.loads(answer.body) == {"type": "Refused", "code": "invalid", "reason": reason}
+
+        await producer.read("swarm.dead")
+        dead = await producer.next()
+        assert dead.body == b"{nonsense"
+        assert (dead.header.properties.headers or {})["x-reason"] == reason
+        await producer.command(b"set weighted")
+        assert len(await kept.have(1)) == 1
+
+    perform(rig, story)
+
+
+def test_an_invalid_command_that_wants_no_answer_is_buried_all_the_same(rig: RabbitRig) -> None:
+    async def story(broker: RabbitBroker, producer: Stranger) -> None:
+        await broker.receive("swarm.scheduler", Kept())
+        await producer.read("swarm.dead")
+        await producer.command(b"")
+        assert (await producer.next()).body == b""
+
+    perform(rig, story)
+
+
+@pytest.mark.parametrize("body", [b"not json", b"[[1]]", b'[["i","agent","a",null,"NoSuchMessage",{}]]', b"{}"])
+def test_a_bundle_that_cannot_be_read_goes_to_the_dead_letters(rig: RabbitRig, body: bytes) -> None:
+    async def story(broker: RabbitBroker, stranger: Stranger) -> None:
+        await broker.receive(QUEUE, Kept())
+        await stranger.read("swarm.dead")
+        properties = Basic.Properties(content_type=BUNDLE_TYPE)
+        await stranger.channel.basic_publish(body, routing_key=QUEUE, properties=properties)
+        dead = await stranger.next()
+        assert dead.body == body
+        assert "bundle of envelopes" in str((dead.header.properties.headers or {})["x-reason"])
+
+    perform(rig, story)
+
+
+def test_a_rejected_bundle_is_found_among_the_dead_letters_with_the_reason(rig: RabbitRig) -> None:
+    async def story(broker: RabbitBroker, stranger: Stranger) -> None:
+        kept = Kept(settles=False)
+        await broker.receive(QUEUE, kept)
+        await broker.publish([Envelope("m-0", AGENT, PreemptTask("t", ""))])
+        await kept.have(1)
+        kept.deliveries[0].reject("no such actor")
+        await stranger.read("swarm.dead")
+        headers = (await stranger.next()).header.properties.headers or {}
+        assert (headers["x-reason"], headers["x-queue"]) == ("no such actor", QUEUE)
+
+    perform(rig, story)
+
+
+def test_answers_to_those_who_have_gone_are_dropped(rig: RabbitRig) -> None:
+    async def story(broker: RabbitBroker, _: Stranger) -> None:
+        await broker.publish([Envelope("c", Address("producer", "gone"), TaskAccepted("t", ""))])
+        await broker.publish([Envelope("c", Address("gateway", "gone"), TaskAccepted("t", ""))])
+
+    perform(rig, story)
+
+
+def test_announcements_reach_the_queues_bound_to_their_topic(rig: RabbitRig) -> None:
+    async def story(broker: RabbitBroker, listener: Stranger) -> None:
+        assert broker.announces
+        await listener.channel.queue_bind(listener.queue, "swarm.events", routing_key="task.completed.*")
+        await broker.announce(
+            [
+                Announcement("a-1", "task.queued.gpt-4", b"[1]"),
+                Announcement("a-2", "task.completed.gpt-4", b"[2]"),
+                Announcement("a-3", "task.completed.llama", b"[3]"),
+            ]
+        )
+        arrived = [await listener.next(), await listener.next()]
+        assert [message.body for message in arrived] == [b"[2]", b"[3]"]
+        assert (arrived[0].header.properties.headers or {})["x-id"] == "a-2"
+
+    perform(rig, story)

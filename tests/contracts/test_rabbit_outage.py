@@ -1,0 +1,135 @@
+"""RabbitMQ stopped, killed and started again under a broker that stays: nothing confirmed is lost."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from itertools import count
+from urllib.parse import urlsplit
+
+import pytest
+
+from actors.addresses import Address, agent, queue_of
+from actors.broker import Broker
+from actors.envelope import Envelope
+from actors.errors import BrokerUnavailable
+from actors.messages.agent import PreemptTask
+from actors.messages.answers import PreemptionAnswered
+from rabbitmq import RabbitBroker
+from tests.contracts.broker_rigs import SHARDS, Kept, RabbitRig, until_down, until_up
+from tests.rabbit_server import RabbitServer, speaks_amqp
+
+AGENT = agent("worker-1")
+QUEUE = queue_of(AGENT, SHARDS)
+GATEWAY = Address("gateway", "g-1")
+
+
+@pytest.fixture
+def rig(rabbit: RabbitServer) -> Iterator[RabbitRig]:
+    """A test that fails in mid outage leaves the next one a running server all the same."""
+    yield RabbitRig(rabbit)
+    if not speaks_amqp(urlsplit(rabbit.url).port or 5672):
+        rabbit.start()
+
+
+def numbered(first: int, last: int) -> list[Envelope]:
+    return [Envelope(f"m-{n}", AGENT, PreemptTask(f"task-{n}", "")) for n in range(first, last)]
+
+
+def perform(rig: RabbitRig, story: Callable[[RabbitBroker], Awaitable[None]]) -> None:
+    async def run() -> None:
+        await rig.empty()
+        broker = rig.broker()
+        await broker.open()
+        try:
+            await broker.declare([QUEUE])
+            await story(broker)
+        finally:
+            await broker.close()
+
+    asyncio.run(run())
+
+
+async def publish_in_the_end(broker: Broker, envelopes: list[Envelope]) -> None:
+    """Publish as an outbox does: again, until it is confirmed."""
+    async with asyncio.timeout(60):
+        while True:
+            try:
+                return await broker.publish(envelopes)
+            except BrokerUnavailable:
+                await asyncio.sleep(0.05)
+
+
+@pytest.mark.parametrize("outage", ["stop", "kill"])
+def test_everything_confirmed_around_an_outage_arrives(rig: RabbitRig, outage: str) -> None:
+    async def story(broker: RabbitBroker) -> None:
+        kept = Kept()
+        await broker.receive(QUEUE, kept)
+        confirmed: list[str] = []
+        refused = asyncio.Event()
+
+        async def keep_publishing() -> None:
+            try:
+                for n in count():
+                    await broker.publish(numbered(n, n + 1))
+                    confirmed.append(f"m-{n}")
+            except BrokerUnavailable:
+                refused.set()
+
+        publishing = asyncio.create_task(keep_publishing())
+        await kept.have(20)
+        await asyncio.to_thread(getattr(rig.server, outage))
+        await asyncio.wait_for(refused.wait(), 30)
+        await publishing
+        await asyncio.to_thread(rig.server.start)
+        await until_up(broker)
+        await publish_in_the_end(broker, [Envelope("last", AGENT, PreemptTask("t", ""))])
+        arrived = await kept.have_id("last")
+        assert set(confirmed) <= {envelope.id for envelope in arrived}
+        assert len(confirmed) >= 20
+
+    perform(rig, story)
+
+
+def test_what_was_confirmed_and_not_settled_survives_a_kill(rig: RabbitRig) -> None:
+    async def story(broker: RabbitBroker) -> None:
+        kept = Kept(settles=False)
+        await broker.receive(QUEUE, kept)
+        for envelope in numbered(0, 3):
+            await broker.publish([envelope])
+        await kept.have(3)
+        await asyncio.to_thread(rig.server.kill)
+        await until_down(broker)
+        for delivery in kept.deliveries:
+            delivery.settle()  # over a channel that is gone: without effect, and without harm
+        await asyncio.to_thread(rig.server.start)
+        again = await kept.have(6)
+        assert [envelope.id for envelope in again[3:]] == ["m-0", "m-1", "m-2"]
+        for delivery in kept.deliveries[3:]:
+            delivery.settle()
+
+    perform(rig, story)
+
+
+def test_while_rabbitmq_is_away_publishing_is_refused_at_once_and_then_works_again(rig: RabbitRig) -> None:
+    async def story(broker: RabbitBroker) -> None:
+        kept, answers = Kept(), Kept()
+        await broker.receive(QUEUE, kept)
+        await broker.receive(queue_of(GATEWAY, SHARDS), answers, temporary=True)
+        await asyncio.to_thread(rig.server.stop)
+        await until_down(broker)
+        for _ in range(3):
+            with pytest.raises(BrokerUnavailable):
+                await broker.publish(numbered(0, 1))
+        with pytest.raises(BrokerUnavailable):
+            await rig.broker().open()
+        await asyncio.to_thread(rig.server.start)
+        await until_up(broker)
+        await publish_in_the_end(broker, numbered(1, 2))
+        assert (await kept.have(1))[0].id == "m-1"
+        while not answers.envelopes:  # the gateway's own queue is made anew; answers before that are dropped
+            await publish_in_the_end(broker, [Envelope("c-1", GATEWAY, PreemptionAnswered(True))])
+            await asyncio.sleep(0.05)
+        assert answers.envelopes[0].id == "c-1"
+
+    perform(rig, story)
