@@ -60,8 +60,8 @@ def _and_probe(
     chance: float,
     now: Now,
 ) -> Decision[DispatcherEvent]:
-    if not probes:
+    if not probes or state.instance is None:
         return decision
     draft = Draft(list(decision.events), list(decision.effects))
-    health.probe(policy, state, chance, now, draft)
+    health.probe(policy, state.instance.endpoint, chance, now, draft)
     return draft.decision()

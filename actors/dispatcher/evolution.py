@@ -85,7 +85,7 @@ def _evolve_instance(
             state.instance = Instance(endpoint, event.model_name, event.capacity, event.capabilities)
             _count_as_up(state)
         case InstanceReleased():
-            state.instance = state.probe_due = state.probe_sent_at = state.booted_at = None
+            state.instance = state.probe_due = state.booted_at = None
             _count_as_up(state)
         case InstanceMissed():
             state.failures = event.failures

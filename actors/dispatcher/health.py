@@ -23,7 +23,7 @@ from actors.dispatcher.events import (
 from actors.dispatcher.flights import fail_all
 from actors.dispatcher.policy import DispatcherPolicy
 from actors.dispatcher.state import DispatcherState, Flight
-from actors.errands import ProbeInstance
+from actors.errands import Endpoint, ProbeInstance
 from actors.messages.dispatcher import ProbeAnswered
 from actors.messages.scheduler import InstanceCameUp, InstanceWentDown
 
@@ -31,24 +31,21 @@ _UPTIME_STEP_S = 1.0
 """Some instances tell their uptime in whole seconds."""
 
 
-def probe_sent(policy: DispatcherPolicy, chance: float, now: Now) -> ProbeSent:
-    """The fact of a probe sent now, with the time of the next."""
-    return ProbeSent(now, now + max(spread(policy.probe_interval_s, chance), policy.probe_window_s))
-
-
-def probe(policy: DispatcherPolicy, state: DispatcherState, chance: float, now: Now, draft: Draft) -> None:
+def probe(policy: DispatcherPolicy, endpoint: Endpoint, chance: float, now: Now, draft: Draft) -> None:
     """Probe now, and again after the interval."""
-    if state.instance is not None:
-        draft.add([probe_sent(policy, chance, now)], [ProbeInstance(state.instance.endpoint)])
+    due = now + max(spread(policy.probe_interval_s, chance), policy.probe_window_s)
+    draft.add([ProbeSent(now, due)], [ProbeInstance(endpoint)])
 
 
-def probe_soon(policy: DispatcherPolicy, state: DispatcherState, chance: float, now: Now, draft: Draft) -> None:
+def probe_soon(
+    policy: DispatcherPolicy, state: DispatcherState, endpoint: Endpoint, chance: float, now: Now, draft: Draft
+) -> None:
     """Probe at once, or, while a probe may be under way, as soon as it cannot be any more."""
     free_at = now if state.probe_sent_at is None else state.probe_sent_at + policy.probe_window_s
     if now >= free_at:
-        probe(policy, state, chance, now, draft)
-    elif state.probe_due is not None and free_at < state.probe_due:
-        draft.add([ProbeAdvanced(free_at)], [])
+        probe(policy, endpoint, chance, now, draft)
+    elif state.probe_due is None or free_at < state.probe_due:
+        draft.events.append(ProbeAdvanced(free_at))
 
 
 def hear(

@@ -25,10 +25,10 @@ from actors.dispatcher.events import (
     PushRepeated,
 )
 from actors.dispatcher.flights import fail_all
-from actors.dispatcher.health import fall_silent, miss, probe_sent, probe_soon
+from actors.dispatcher.health import fall_silent, miss, probe_soon
 from actors.dispatcher.policy import DispatcherPolicy
 from actors.dispatcher.state import DispatcherState, Flight, Instance
-from actors.errands import Endpoint, ProbeInstance, PushToInstance
+from actors.errands import Endpoint, PushToInstance
 from actors.messages.agent import AttemptStarted
 from actors.messages.dispatcher import AttendInstance, PushAnswered, PushTask
 from actors.messages.scheduler import InstanceCameUp
@@ -51,10 +51,7 @@ def attend(
         )
     )
     endpoint = Endpoint(message.host, message.port, message.protocol)
-    if state.instance is None:
-        draft.add([probe_sent(policy, chance, now)], [ProbeInstance(endpoint)])
-    else:
-        probe_soon(policy, state, chance, now, draft)
+    probe_soon(policy, state, endpoint, chance, now, draft)
     if not state.is_up:
         draft.effects.append(Send(SCHEDULER, InstanceCameUp(state.ti_uuid)))
     for task_id, flight in state.flights.items():
@@ -88,7 +85,8 @@ def hear(
 ) -> Decision[DispatcherEvent]:
     """What came of a push; of one whose flight has ended meanwhile, nothing."""
     flight = state.flights.get(answer.task_id)
-    if flight is None or flight.attempt != answer.attempt or flight.phase in ("held", "accepted"):
+    instance = state.instance
+    if instance is None or flight is None or flight.attempt != answer.attempt or flight.phase == "accepted":
         return Decision()
     draft = Draft()
     match answer.outcome:
@@ -101,9 +99,11 @@ def hear(
         case "refused":
             draft.add(*fail_all(state, [(answer.task_id, flight)], f"refused: {answer.detail}"))
         case "unreachable":
-            _note_unreachable(policy, state, answer, flight, chance, now, draft)
+            _note_unreachable(policy, state, answer, flight, now, draft)
+            probe_soon(policy, state, instance.endpoint, chance, now, draft)
         case "unknown":
             _note_unknown(policy, state, answer, flight, chance, now, draft)
+            probe_soon(policy, state, instance.endpoint, chance, now, draft)
         case _:
             assert_never(answer.outcome)
     return draft.decision()
@@ -136,7 +136,6 @@ def _note_unreachable(
     state: DispatcherState,
     answer: PushAnswered,
     flight: Flight,
-    chance: float,
     now: Now,
     draft: Draft,
 ) -> None:
@@ -144,7 +143,6 @@ def _note_unreachable(
     draft.add(*fail_all(state, [(answer.task_id, flight)], f"unreachable: {answer.detail}"))
     others = {task_id: other for task_id, other in state.flights.items() if task_id != answer.task_id}
     miss(policy, state, answer.detail, others, now, draft)
-    probe_soon(policy, state, chance, now, draft)
 
 
 def _note_unknown(
@@ -160,10 +158,9 @@ def _note_unknown(
     tries = flight.tries + 1
     if tries > policy.push_retries:
         fall_silent(policy, state, answer.detail, now, draft)
-        return
-    delay_s = spread(exponential(tries, policy.push_retry_delay_s, policy.push_retry_delay_max_s), chance)
-    draft.events.append(PushDoubted(answer.task_id, answer.attempt, tries, now + delay_s, answer.detail))
-    probe_soon(policy, state, chance, now, draft)
+    else:
+        delay_s = spread(exponential(tries, policy.push_retry_delay_s, policy.push_retry_delay_max_s), chance)
+        draft.events.append(PushDoubted(answer.task_id, answer.attempt, tries, now + delay_s, answer.detail))
 
 
 def _push_errand(instance: Instance, task_id: str, attempt: int) -> PushToInstance:

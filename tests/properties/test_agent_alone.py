@@ -1,0 +1,158 @@
+"""Whatever an agent hears, in whatever order: no task ends twice, loses its end, or is in flight without a deadline.
+
+The state's own promises (`AgentState.check`) are checked after every step by `Driven`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from actors.agent import AgentPolicy, AgentState, agent_behaviour
+from actors.agent.events import AgentEvent, TaskFinished
+from actors.behaviour import Decision, Keep, Send
+from actors.errands import PostCallback
+from actors.messages.agent import (
+    AgentMessage,
+    AttemptFailed,
+    AttemptStarted,
+    CallbackAnswered,
+    ExpectTask,
+    PollActivity,
+    PurgeActivity,
+    RunTask,
+    TaskEnded,
+)
+from actors.messages.runtime import Resumed, TimePassed
+from actors.messages.scheduler import ReturnTask, TaskSettled
+from actors.messages.tasks import TaskSpec
+from tests.driving import Driven
+
+POLICY = AgentPolicy(max_attempts=3, run_timeout_s=20, callback_attempts=2, ended_entries=2)
+TASKS = st.sampled_from([f"t{n}" for n in range(4)])
+INSTANCES = st.sampled_from(["ti-1", "ti-2"])
+ATTEMPTS = st.integers(0, 4)
+
+
+class AgentHistory(RuleBasedStateMachine):
+    """A scheduler that behaves (places what waits, once an attempt), and everybody else at random."""
+
+    @initialize(agent_id=st.sampled_from(["worker-1", "model:m"]))
+    def begin(self, agent_id: str) -> None:
+        self.agent: Driven[AgentState, AgentMessage, AgentEvent] = Driven(agent_behaviour(POLICY), agent_id)
+        self.agent_id = agent_id
+        self.to_place: dict[str, int] = {}
+        self.placed: set[str] = set()
+        self.settled: Counter[str] = Counter()
+        self.finished: Counter[str] = Counter()
+        self.kept: Counter[str] = Counter()
+        self.posting: set[str] = set()
+
+    def tell(self, message: AgentMessage, after: float = 0.0) -> None:
+        self.note(self.agent.tell(message, after=after))
+
+    def note(self, decision: Decision[AgentEvent]) -> None:
+        self.finished.update(event.task_id for event in decision.events if isinstance(event, TaskFinished))
+        for effect in decision.effects:
+            if isinstance(effect, Keep):
+                self.kept[effect.task_id] += 1
+            if isinstance(effect, PostCallback):
+                self.posting.add(effect.task_id)
+            if isinstance(effect, Send) and isinstance(effect.message, TaskSettled):
+                self.settled[effect.message.task_id] += 1
+            if isinstance(effect, Send) and isinstance(effect.message, ReturnTask):
+                self.to_place[effect.message.task_id] = effect.message.attempt
+
+    def spec(self, task_id: str) -> TaskSpec:
+        url = "http://h/" if task_id in ("t0", "t1") else None
+        timeout_ms = 5000 if task_id == "t1" else None
+        return TaskSpec(task_id, self.agent_id, "m", 0, 0.0, "d", timeout_ms=timeout_ms, callback_url=url)
+
+    @rule(task_id=TASKS)
+    def admit(self, task_id: str) -> None:
+        if task_id not in self.placed and task_id not in self.to_place:
+            self.to_place[task_id] = 1
+            self.tell(ExpectTask(self.spec(task_id)))
+
+    @precondition(lambda self: self.to_place)
+    @rule(data=st.data(), ti=INSTANCES)
+    def place(self, data: st.DataObject, ti: str) -> None:
+        """Also tasks that ended while they waited: the scheduler may not have heard of it yet."""
+        task_id = data.draw(st.sampled_from(sorted(self.to_place)))
+        attempt = self.to_place.pop(task_id)
+        self.placed.add(task_id)
+        self.tell(RunTask(self.spec(task_id), attempt, ti))
+
+    @rule(task_id=TASKS, attempt=ATTEMPTS)
+    def start(self, task_id: str, attempt: int) -> None:
+        self.tell(AttemptStarted(task_id, attempt))
+
+    @rule(task_id=TASKS, attempt=ATTEMPTS, ti=INSTANCES)
+    def fail(self, task_id: str, attempt: int, ti: str) -> None:
+        self.tell(AttemptFailed(task_id, attempt, ti, "why"))
+
+    @rule(task_id=TASKS, attempt=ATTEMPTS, ti=INSTANCES, is_error=st.booleans())
+    def report(self, task_id: str, attempt: int, ti: str, is_error: bool) -> None:
+        self.tell(TaskEnded(task_id, attempt, ti, 1.0, b"{}", is_error))
+
+    @rule(after=st.sampled_from([0.0, 1.0, 6.0, 21.0]))
+    def wait(self, after: float) -> None:
+        self.tell(TimePassed(), after=after)
+
+    @precondition(lambda self: self.posting)
+    @rule(data=st.data(), delivered=st.booleans())
+    def answer_callback(self, data: st.DataObject, delivered: bool) -> None:
+        task_id = data.draw(st.sampled_from(sorted(self.posting)))
+        self.posting.discard(task_id)
+        self.tell(CallbackAnswered(task_id, delivered, ""))
+
+    @rule()
+    def look(self) -> None:
+        self.tell(PollActivity())
+
+    @rule()
+    def purge(self) -> None:
+        self.tell(PurgeActivity())
+
+    @rule()
+    def restart(self) -> None:
+        self.agent.restart()
+        self.posting.clear()
+        self.tell(Resumed())
+
+    @invariant()
+    def each_task_ends_once_and_every_end_is_told(self) -> None:
+        if not hasattr(self, "agent"):
+            return
+        assert self.finished == self.settled
+        assert max(self.finished.values(), default=0) <= 1
+        assert max(self.kept.values(), default=0) <= 1
+        lives = self.agent.state.lives
+        for task_id in self.placed:
+            assert (task_id in lives) != (self.finished[task_id] == 1), f"{task_id} is neither alive nor ended"
+            if task_id in lives and lives[task_id].phase == "waiting":
+                assert self.to_place[task_id] == lives[task_id].attempt + 1, f"{task_id} waits for nobody"
+
+    @invariant()
+    def callbacks_are_posted_or_due(self) -> None:
+        if hasattr(self, "agent"):
+            due = {task_id for task_id, _ in self.agent.state.callback_deadlines.items()}
+            assert set(self.agent.state.callbacks) == due | self.posting
+
+    def teardown(self) -> None:
+        """Left alone with a scheduler that places what waits, every task ends: by its deadlines if by nothing else."""
+        if not hasattr(self, "agent"):
+            return
+        while self.agent.state.lives:
+            for task_id in sorted(self.to_place):
+                self.placed.add(task_id)
+                self.tell(RunTask(self.spec(task_id), self.to_place.pop(task_id), "ti-1"))
+            self.tell(TimePassed(), after=21.0)
+        self.each_task_ends_once_and_every_end_is_told()
+
+
+TestAgentHistory = AgentHistory.TestCase
+TestAgentHistory.settings = settings(max_examples=80, stateful_step_count=30, deadline=None)

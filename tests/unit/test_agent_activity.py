@@ -1,0 +1,94 @@
+"""The activity buffer by example: an entry from admission to the end, kept until purged, bounded."""
+
+from __future__ import annotations
+
+from actors.agent import AgentPolicy, AgentState, agent_behaviour
+from actors.agent.activity_buffer import ActivityBuffer
+from actors.agent.events import ActivityForgotten, AgentEvent
+from actors.behaviour import Decision, Reply
+from actors.messages.agent import AgentMessage, ExpectTask, PollActivity, PurgeActivity, RunTask, TaskEnded
+from actors.messages.answers import ActivityEntry, ActivityListed, ActivityPurged
+from actors.messages.tasks import Activity, TaskSpec
+from tests.driving import Driven
+
+ON_MAIN = Activity(repo_id="r", branch="main", description="tidy up")
+
+
+def spec(task_id: str, activity: Activity | None = ON_MAIN) -> TaskSpec:
+    return TaskSpec(task_id, "worker-1", "m", 0, 0.0, "d", activity=activity)
+
+
+def an_agent(agent_id: str = "worker-1") -> Driven[AgentState, AgentMessage, AgentEvent]:
+    return Driven(agent_behaviour(AgentPolicy(ended_entries=2)), agent_id)
+
+
+def end(agent: Driven[AgentState, AgentMessage, AgentEvent], task_id: str) -> None:
+    agent.tell(RunTask(spec(task_id), 1, "ti"), after=1)
+    agent.tell(TaskEnded(task_id, 0, "ti", 1.0, b"{}"), after=1)
+
+
+def listed(agent: Driven[AgentState, AgentMessage, AgentEvent]) -> tuple[ActivityEntry, ...]:
+    (reply,) = agent.tell(PollActivity()).effects
+    assert isinstance(reply, Reply)
+    assert isinstance(reply.answer, ActivityListed)
+    return reply.answer.entries
+
+
+def test_an_entry_lives_from_admission_through_the_end() -> None:
+    agent = an_agent()
+    agent.tell(ExpectTask(spec("a")))
+    assert listed(agent) == (ActivityEntry("a", ON_MAIN, 1000.0),)
+    agent.tell(RunTask(spec("a", None), 1, "ti"), after=5)
+    assert listed(agent) == (ActivityEntry("a", ON_MAIN, 1005.0),)
+    agent.tell(TaskEnded("a", 0, "ti", 1.0, b"{}"), after=5)
+    assert listed(agent) == (ActivityEntry("a", ON_MAIN, 1010.0, ended=True),)
+
+
+def test_the_list_is_ordered_by_the_last_change() -> None:
+    agent = an_agent()
+    agent.tell(ExpectTask(spec("waits")))
+    agent.tell(ExpectTask(spec("runs")), after=1)
+    end(agent, "ended")
+    agent.tell(RunTask(spec("runs"), 1, "ti"), after=1)
+    assert [entry.task_id for entry in listed(agent)] == ["waits", "ended", "runs"]
+
+
+def test_only_the_newest_ended_entries_are_kept() -> None:
+    agent = an_agent()
+    for task_id in "abc":
+        end(agent, task_id)
+    assert [entry.task_id for entry in listed(agent)] == ["b", "c"]
+
+
+def test_the_agent_of_a_model_keeps_no_ended_entries() -> None:
+    agent = an_agent("model:m")
+    agent.tell(RunTask(spec("a"), 1, "ti"))
+    assert [entry.task_id for entry in listed(agent)] == ["a"]
+    agent.tell(TaskEnded("a", 0, "ti", 1.0, b"{}"))
+    assert listed(agent) == ()
+
+
+def test_purging_forgets_ended_entries_and_never_others() -> None:
+    agent = an_agent()
+    agent.tell(RunTask(spec("runs"), 1, "ti"))
+    end(agent, "a")
+    end(agent, "b")
+    named = agent.tell(PurgeActivity(("runs", "a", "a", "unknown")))
+    assert named == Decision((ActivityForgotten(("a",)),), (Reply(ActivityPurged(1)),))
+    everything = agent.tell(PurgeActivity())
+    assert everything == Decision((ActivityForgotten(("b",)),), (Reply(ActivityPurged(1)),))
+    assert [entry.task_id for entry in listed(agent)] == ["runs"]
+    assert agent.tell(PurgeActivity()) == Decision((), (Reply(ActivityPurged(0)),))
+
+
+def test_a_buffer_is_rebuilt_from_what_it_stored() -> None:
+    buffer = ActivityBuffer(2)
+    for at, task_id in enumerate("abcd"):
+        buffer.note(task_id, at, ON_MAIN if task_id == "b" else None)
+    buffer.end("c", 9)
+    buffer.end("a", 10)
+    again = ActivityBuffer(2, list(buffer.stored()))
+    again.end("b", 11)
+    buffer.end("b", 11)
+    assert again.entries() == buffer.entries()
+    assert [entry.task_id for entry in again.entries()] == ["d", "a", "b"]

@@ -1,0 +1,172 @@
+"""Probes by example: an instance goes down, comes back, is started anew; a healthy answer leaves no trace."""
+
+from __future__ import annotations
+
+from actors.addresses import SCHEDULER, agent
+from actors.behaviour import Decision, Send
+from actors.dispatcher import DispatcherEvent, DispatcherPolicy, DispatcherState, dispatcher_behaviour
+from actors.dispatcher.events import (
+    FlightFailed,
+    InstanceHeard,
+    InstanceLost,
+    InstanceMissed,
+    InstanceRecovered,
+    InstanceRestarted,
+    ProbeAdvanced,
+    ProbeSent,
+)
+from actors.errands import Endpoint, ProbeInstance
+from actors.messages.agent import AttemptFailed
+from actors.messages.dispatcher import AttendInstance, DispatcherMessage, ProbeAnswered, PushAnswered, PushTask
+from actors.messages.runtime import TimePassed
+from actors.messages.scheduler import InstanceCameUp, InstanceWentDown
+from tests.driving import Driven
+
+ATTEND = AttendInstance("ti", "h", 1, "m", 2, "submit")
+PROBE = ProbeInstance(Endpoint("h", 1))
+ALIVE = ProbeAnswered(True)
+DEAD = ProbeAnswered(False, "refused")
+NOTHING: Decision[DispatcherEvent] = Decision([], [])
+
+Dispatcher = Driven[DispatcherState, DispatcherMessage, DispatcherEvent]
+
+
+def attending(policy: DispatcherPolicy | None = None) -> Dispatcher:
+    dispatcher: Dispatcher = Driven(dispatcher_behaviour(policy or DispatcherPolicy()), "ti")
+    dispatcher.tell(ATTEND)
+    return dispatcher
+
+
+def accept(dispatcher: Dispatcher, task_id: str) -> None:
+    dispatcher.tell(PushTask(task_id, 1, "a"))
+    dispatcher.tell(PushAnswered(task_id, 1, "accepted"))
+
+
+def failed(task_id: str, reason: str) -> Send:
+    return Send(agent("a"), AttemptFailed(task_id, 1, "ti", reason))
+
+
+def down(dispatcher: Dispatcher) -> Decision[DispatcherEvent]:
+    dispatcher.tell(DEAD)
+    return dispatcher.tell(DEAD)
+
+
+def test_an_instance_is_probed_at_every_interval_and_a_healthy_answer_is_not_remembered() -> None:
+    dispatcher = attending()
+    assert dispatcher.tell(ALIVE) == NOTHING
+    assert dispatcher.due == 1005.0
+    assert dispatcher.tell(TimePassed(), after=5) == Decision([ProbeSent(1005.0, 1010.0)], [PROBE])
+    assert dispatcher.tell(ALIVE) == NOTHING
+
+
+def test_the_interval_is_spread_and_never_shorter_than_the_answer_may_take() -> None:
+    dispatcher = attending(DispatcherPolicy(probe_interval_s=1.0, probe_timeout_s=4.0))
+    assert dispatcher.due == 1005.0
+    dispatcher = attending()
+    dispatcher.tell(TimePassed(), after=5, chance=0.0)
+    assert dispatcher.due == 1005.0 + 3.75
+
+
+def test_failures_in_a_row_take_the_instance_down_with_all_its_flights() -> None:
+    dispatcher = attending()
+    accept(dispatcher, "t")
+    dispatcher.tell(PushTask("u", 1, "a"))
+    assert dispatcher.tell(DEAD) == Decision([InstanceMissed(1, "refused")], [])
+    lost = dispatcher.tell(DEAD)
+    assert lost.events == [
+        InstanceMissed(2, "refused"),
+        InstanceLost("refused", 1000.0),
+        FlightFailed("t", 1, "instance down: refused"),
+        FlightFailed("u", 1, "instance down: refused"),
+    ]
+    assert lost.effects == [
+        Send(SCHEDULER, InstanceWentDown("ti", "refused")),
+        failed("t", "instance down: refused"),
+        failed("u", "instance down: refused"),
+    ]
+    assert dispatcher.tell(DEAD) == NOTHING, "it is down already"
+    assert dispatcher.due == 1005.0, "and is probed further"
+
+
+def test_one_answer_in_between_clears_the_failures() -> None:
+    dispatcher = attending()
+    dispatcher.tell(DEAD)
+    assert dispatcher.tell(ALIVE).events == [InstanceHeard()]
+    assert dispatcher.tell(DEAD).events == [InstanceMissed(1, "refused")]
+
+
+def test_an_instance_that_answers_again_is_up() -> None:
+    dispatcher = attending()
+    down(dispatcher)
+    refused = dispatcher.tell(PushTask("t", 1, "a"))
+    assert refused.effects == [failed("t", "instance down: refused")]
+    back = dispatcher.tell(ALIVE, after=5)
+    assert back.events[-1] == InstanceRecovered()
+    assert back.effects == [Send(SCHEDULER, InstanceCameUp("ti"))]
+    assert dispatcher.tell(ALIVE) == NOTHING
+
+
+def test_registering_it_again_brings_an_instance_up() -> None:
+    dispatcher = attending()
+    down(dispatcher)
+    assert Send(SCHEDULER, InstanceCameUp("ti")) in dispatcher.tell(ATTEND, after=5).effects
+    assert dispatcher.state.is_up
+
+
+def test_an_unreachable_push_counts_as_a_failed_probe() -> None:
+    dispatcher = attending()
+    for task_id in ("t", "u", "v"):
+        dispatcher.tell(PushTask(task_id, 1, "a"))
+    unreachable = dispatcher.tell(PushAnswered("t", 1, "unreachable", "refused"))
+    assert unreachable.events == [
+        FlightFailed("t", 1, "unreachable: refused"),
+        InstanceMissed(1, "refused"),
+        ProbeAdvanced(1002.5),
+    ], "the probe sent when attending may still be under way: the next waits until it cannot be"
+    again = dispatcher.tell(PushAnswered("u", 1, "unreachable", "refused"), after=3)
+    assert again.events[2:] == [
+        InstanceLost("refused", 1003.0),
+        FlightFailed("v", 1, "instance down: refused"),
+        ProbeSent(1003.0, 1008.0),
+    ]
+
+
+def test_a_silent_instance_rests_before_it_counts_as_up_and_loses_all_when_probes_fail_too() -> None:
+    dispatcher = attending(DispatcherPolicy(push_retries=0, silence_s=60))
+    accept(dispatcher, "kept")
+    dispatcher.tell(PushTask("t", 1, "a"))
+    dispatcher.tell(PushAnswered("t", 1, "unknown", "no answer in time"))
+    assert dispatcher.tell(ALIVE, after=59) == NOTHING
+    dispatcher.tell(DEAD)
+    assert dispatcher.tell(DEAD).effects == [failed("kept", "instance down: refused")]
+    assert dispatcher.tell(ALIVE, after=1).effects == [Send(SCHEDULER, InstanceCameUp("ti"))]
+
+
+def test_an_instance_that_was_restarted_has_forgotten_what_it_accepted_before() -> None:
+    dispatcher = attending()
+    dispatcher.tell(ProbeAnswered(True, uptime_s=100.0))
+    assert dispatcher.state.booted_at == 900.0
+    accept(dispatcher, "before")
+    dispatcher.now += 10
+    accept(dispatcher, "after")
+    restarted = dispatcher.tell(ProbeAnswered(True, uptime_s=6.0), after=1)
+    assert restarted.events == [InstanceRestarted(1005.0), FlightFailed("before", 1, "instance restarted")]
+    assert restarted.effects == [failed("before", "instance restarted")]
+    assert dispatcher.tell(ProbeAnswered(True, uptime_s=6.5), after=1) == NOTHING
+
+
+def test_a_first_uptime_shorter_than_a_flight_is_a_restart_too() -> None:
+    dispatcher = attending()
+    accept(dispatcher, "t")
+    assert dispatcher.tell(ProbeAnswered(True, uptime_s=8.0), after=10).events == [InstanceHeard(1002.0)], "in doubt"
+    dispatcher = attending()
+    accept(dispatcher, "t")
+    restarted = dispatcher.tell(ProbeAnswered(True, uptime_s=2.0), after=10)
+    assert restarted.effects == [failed("t", "instance restarted")]
+
+
+def test_a_push_answered_shortly_after_the_start_is_not_lost_by_rounding() -> None:
+    dispatcher = attending()
+    dispatcher.tell(ProbeAnswered(True, uptime_s=0.0))
+    accept(dispatcher, "t")
+    assert dispatcher.tell(ProbeAnswered(True, uptime_s=4.0), after=5) == NOTHING
