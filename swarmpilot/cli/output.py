@@ -37,17 +37,18 @@ def duration(milliseconds: float | None) -> str:
 
 
 def instances_table(queues: list[InstanceQueue], names: dict[int, str] | None = None) -> Table:
-    """A line per instance; `names` gives ports a name."""
+    """A line per instance; `names` gives ports a name, and tells that all are of one model."""
     table = Table(box=box.SIMPLE_HEAD, expand=True, pad_edge=False)
-    for header in ("instance", "model", "condition"):
+    for header in ("instance", "condition") if names else ("instance", "model", "condition"):
         table.add_column(header, no_wrap=True)
     for header in ("running", "waiting", "expected wait"):
         table.add_column(header, justify="right", no_wrap=True)
-    for queue in sorted(queues, key=lambda queue: (queue.model_name, queue.host, queue.port)):
+    order = list(names or {})
+    for queue in sorted(queues, key=lambda q: (q.port in order and order.index(q.port), q.model_name, q.host, q.port)):
         name = (names or {}).get(queue.port) or (f"{queue.host}:{queue.port}" if queue.port else queue.ti_uuid[:8])
         table.add_row(
             name,
-            queue.model_name,
+            *(() if names else (queue.model_name,)),
             Text(queue.condition or "–", style=CONDITIONS.get(queue.condition, "")),
             f"{queue.running}/{queue.capacity}",
             str(queue.waiting),

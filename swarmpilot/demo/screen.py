@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 
 from rich import box
 from rich.console import Group, RenderableType
-from rich.layout import Layout
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
@@ -19,7 +18,6 @@ from swarmpilot.records import InstanceQueue
 STYLES = {"critical": "bold red", "high": "yellow", "normal": "green", "low": "blue"}
 BARS = "▁▂▃▄▅▆▇█"
 HISTORY_S = 40
-HEIGHT = 26
 
 
 @dataclass(slots=True)
@@ -41,17 +39,16 @@ class Moment:
 
 def draw(moment: Moment) -> RenderableType:
     """The live screen."""
-    layout = Layout(size=HEIGHT)
-    layout.split_column(Layout(_headline(moment), size=3), Layout(name="middle", size=10), Layout(name="below"))
-    layout["middle"].split_row(
-        Layout(Panel(instances_table(moment.queues, moment.names), title="instances", box=box.ROUNDED), ratio=3),
-        Layout(Panel(_lines(moment.tally), title="lines by priority", box=box.ROUNDED), ratio=2),
+    above, below = _two_columns(), _two_columns()
+    above.add_row(
+        Panel(instances_table(moment.queues, moment.names), title="instances", box=box.ROUNDED, height=9),
+        Panel(_lines(moment.tally), title="lines by priority", box=box.ROUNDED, height=9),
     )
-    layout["below"].split_row(
-        Layout(Panel(_recent(moment), title="last finished", box=box.ROUNDED), ratio=3),
-        Layout(Panel(_rate(moment), title="completed/s", box=box.ROUNDED), ratio=2),
+    below.add_row(
+        Panel(_recent(moment), title="last finished", box=box.ROUNDED, height=11),
+        Panel(_rate(moment), title="completed/s", box=box.ROUNDED, height=11),
     )
-    return layout
+    return Group(_headline(moment), above, below)
 
 
 def line(moment: Moment) -> str:
@@ -69,6 +66,13 @@ def sparkline(counts: list[int]) -> str:
     """Counts as bars of eight heights; the tallest is the largest count."""
     most = max(counts, default=0) or 1
     return "".join(BARS[round(count / most * (len(BARS) - 1))] for count in counts)
+
+
+def _two_columns() -> Table:
+    grid = Table.grid(expand=True)
+    grid.add_column(ratio=3)
+    grid.add_column(ratio=2)
+    return grid
 
 
 def _headline(moment: Moment) -> Panel:
@@ -118,8 +122,9 @@ def _recent(moment: Moment) -> Table:
 
 def _rate(moment: Moment) -> Group:
     counts = moment.tally.per_second(moment.now, HISTORY_S)
-    steady = counts[-6:-1]  # the current second has only begun
+    recent_s = max(1, min(5, int(moment.elapsed_s)))
+    mean = sum(counts[-recent_s - 1 : -1]) / recent_s  # the current second has only begun
     return Group(
         Text(sparkline(counts), style="green", no_wrap=True, overflow="crop"),
-        Text(f"{sum(steady) / len(steady):.1f}/s over 5 s, at most {max(counts)}/s"),
+        Text(f"{mean:.1f}/s of late, at most {max(counts)}/s"),
     )

@@ -75,7 +75,7 @@ async def _service(script: Script, children: Children, moment: Moment, console: 
         port, grpc_port = free_port(), free_port()
         url = f"http://127.0.0.1:{port}"
         store = f"sqlite:///{children.folder / 'tasks.db'}"
-        console.print(f"starting a scheduler at {url}, its tasks in a temporary SQLite store")
+        console.print(f"starting a scheduler at {url}, its tasks in a temporary SQLite store", soft_wrap=True)
         children.start(
             "scheduler",
             ["start", "--host", "127.0.0.1", "--port", str(port), "--grpc-port", str(grpc_port), "--store", store],
@@ -169,6 +169,6 @@ def _shown(moment: Moment, console: Console) -> Iterator[Callable[[], None]]:
         nonlocal said
         if moment.elapsed_s - said >= LINE_EVERY_S or moment.phase == "done":
             said = moment.elapsed_s
-            console.print(line(moment), soft_wrap=True, highlight=False)
+            console.print(line(moment), soft_wrap=True, highlight=False, markup=False)
 
     yield say
