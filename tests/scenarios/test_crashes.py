@@ -1,0 +1,119 @@
+"""Kill -9 of the whole scheduler in mid load: every accepted task is known afterwards and ends exactly once."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.rabbit_server import RabbitServer
+from tests.scenarios.processes import World
+
+ENDS = {"TaskFinished"}
+
+
+class Submitters:
+    """Threads that submit until they are stopped, and remember what was acknowledged."""
+
+    def __init__(self, world: World, threads: int = 6) -> None:
+        self.acknowledged: list[str] = []
+        self.refused = 0
+        self._world = world
+        self._stop = threading.Event()
+        self._threads = [threading.Thread(target=self._submit, args=(n,)) for n in range(threads)]
+
+    def __enter__(self) -> Submitters:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(30)
+
+    def wait_for(self, count: int) -> None:
+        """Return once so many tasks were acknowledged."""
+        while len(self.acknowledged) < count and not self._stop.wait(0.01):
+            pass
+
+    def _submit(self, number: int) -> None:
+        count = 0
+        while not self._stop.is_set():
+            count += 1
+            task_id = f"task-{number}-{count}"
+            try:
+                answer = self._world.submit("m", {"service_ms": 5}, task_id=task_id, metadata={"priority": count % 3})
+            except requests.RequestException:
+                self.refused += 1
+                self._stop.wait(0.05)
+                continue
+            if answer.status_code == 200:
+                self.acknowledged.append(task_id)
+            else:
+                self.refused += 1
+
+
+def assert_each_ended_once(world: World, task_ids: list[str]) -> None:
+    for task_id in task_ids:
+        record = world.ended(task_id, within_s=60)
+        assert record["state"] == "completed", record
+        assert record["result"]["status"] == "success"
+        ends = [kind for kind in world.story(task_id) if kind in ENDS]
+        assert len(ends) == 1, world.story(task_id)
+
+
+def crash_in_mid_load(world: World, crashes: int) -> None:
+    world.start_scheduler()
+    for speed in ("1", "2"):
+        world.start_instance("m", "--capacity", "4", "--speed", speed)
+    with Submitters(world) as submitters:
+        for crash in range(1, crashes + 1):
+            submitters.wait_for(crash * 150)
+            assert world.scheduler is not None
+            world.scheduler.kill()
+            world.start_scheduler()
+        submitters.wait_for((crashes + 1) * 150)
+    assert submitters.refused > 0, "no request met the crash: nothing was shown"
+    assert len(set(submitters.acknowledged)) == len(submitters.acknowledged)
+    assert_each_ended_once(world, submitters.acknowledged)
+
+
+def test_embedded(tmp_path: Path) -> None:
+    with World(tmp_path, probe_interval_s=0.5) as world:
+        crash_in_mid_load(world, crashes=3)
+
+
+@pytest.mark.parametrize("hand_over", [True, False])
+def test_over_rabbitmq(tmp_path: Path, rabbit: RabbitServer, hand_over: bool) -> None:
+    with World(tmp_path, amqp=rabbit.url, probe_interval_s=0.5, hand_over=hand_over) as world:
+        crash_in_mid_load(world, crashes=2)
+
+
+def test_a_broker_outage_loses_nothing(tmp_path: Path, rabbit: RabbitServer) -> None:
+    with World(tmp_path, amqp=rabbit.url, ask_timeout_s=3) as world:
+        world.start_scheduler()
+        world.start_instance("m", "--capacity", "4")
+        with Submitters(world) as submitters:
+            submitters.wait_for(100)
+            rabbit.stop()
+            try:
+                refused = refusal_during_outage(world)
+            finally:
+                rabbit.start()
+            assert refused.status_code == 503
+            assert int(refused.headers["Retry-After"]) >= 1
+            assert refused.json()["detail"]
+            seen = len(submitters.acknowledged)
+            submitters.wait_for(seen + 100)
+        assert_each_ended_once(world, submitters.acknowledged)
+
+
+def refusal_during_outage(world: World) -> requests.Response:
+    """The first submit that is refused; those that the broker took just before it stopped may still succeed."""
+    while True:
+        answer = world.submit("m", {"service_ms": 1})
+        if answer.status_code != 200:
+            return answer
