@@ -85,8 +85,7 @@ class HttpCourier:
     async def discover(self, host: str, port: int) -> InstanceReport:
         """Probe `/info`, then the older `/status`; the one that answers tells the generation."""
         refusals = []
-        for protocol, path in (("submit", "/info"), ("enqueue", "/status")):
-            endpoint = Endpoint(host, port, "submit" if protocol == "submit" else "enqueue")
+        for endpoint, path in ((Endpoint(host, port, "submit"), "/info"), (Endpoint(host, port, "enqueue"), "/status")):
             try:
                 status, body = await self._get(endpoint, path)
             except _FAILED as error:
@@ -130,9 +129,9 @@ class HttpCourier:
 
     async def _cancel(self, errand: CancelOnInstance) -> None:
         path = f"/task/{quote(errand.task_id, safe='')}/cancel"
-        url = _url(errand.endpoint.host, errand.endpoint.port, "/").join(URL(path, encoded=True))
         headers = {"Content-Type": _JSON, "Idempotency-Key": idempotency_key(errand.task_id, errand.attempt)}
         try:
+            url = _url(errand.endpoint.host, errand.endpoint.port, "/").join(URL(path, encoded=True))
             await self._post(url, b'{"attempt":%d}' % errand.attempt, headers, self._push_timeout)
         except _FAILED:
             return  # the attempt no longer counts, so nothing hangs on whether the instance heard it
