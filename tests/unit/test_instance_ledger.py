@@ -1,0 +1,85 @@
+"""What an instance holds: each key is run once, within its capacity, first come first served."""
+
+from __future__ import annotations
+
+import pytest
+
+from swarmpilot.instance.ledger import Ledger, Taking
+from swarmpilot.instance.pushes import BadPush, Push, attempt_of, read_push
+
+
+def push(key: str) -> Push:
+    return Push(key, key.partition(":")[0], attempt_of(key), "m", {}, {})
+
+
+def started(ledger: Ledger) -> list[str]:
+    return [one.key for one in ledger.startable()]
+
+
+def test_runs_as_many_as_its_capacity_in_order_of_arrival() -> None:
+    ledger = Ledger(2)
+    for key in ("a:1", "b:1", "c:1", "d:1"):
+        assert ledger.take(push(key)) is Taking.NEW
+    assert started(ledger) == ["a:1", "b:1"]
+    assert started(ledger) == []
+    ledger.end("b:1", b"{}")
+    assert started(ledger) == ["c:1"]
+    assert (ledger.running, ledger.waiting) == (2, 1)
+
+
+def test_a_repeated_key_is_one_run_while_waiting_running_and_ended() -> None:
+    ledger = Ledger(1)
+    ledger.take(push("a:1"))
+    assert ledger.take(push("a:1")) is Taking.HELD
+    ledger.startable()
+    assert ledger.take(push("a:1")) is Taking.HELD
+    ledger.end("a:1", b"report")
+    assert ledger.take(push("a:1")) is Taking.ENDED
+    assert ledger.report_of("a:1") == b"report"
+    assert started(ledger) == []
+
+
+def test_another_attempt_of_the_same_task_is_another_run() -> None:
+    ledger = Ledger(2)
+    ledger.take(push("a:1"))
+    assert ledger.take(push("a:2")) is Taking.NEW
+    assert started(ledger) == ["a:1", "a:2"]
+    assert [one.attempt for one in ledger.running_of("a")] == [1, 2]
+
+
+def test_endings_are_forgotten_oldest_first_beyond_either_bound() -> None:
+    ledger = Ledger(1, remember=2, remember_bytes=100)
+    for key in ("a", "b", "c"):
+        ledger.end(key, b"x" * 10)
+    assert [ledger.report_of(key) is None for key in ("a", "b", "c")] == [True, False, False]
+    ledger.end("d", b"x" * 95)
+    assert [ledger.report_of(key) is None for key in ("b", "c", "d")] == [True, True, False]
+
+
+def test_capacity_must_be_positive() -> None:
+    with pytest.raises(ValueError, match="capacity must be at least 1, got 0"):
+        Ledger(0)
+
+
+def test_a_push_is_read_with_its_key() -> None:
+    body = b'{"model_name": "m", "task_input": {"x": 1}, "metadata": {"u": 2}, "task_id": "a:b"}'
+    assert read_push(body, "a:b:3") == Push("a:b:3", "a:b", 3, "m", {"x": 1}, {"u": 2})
+    assert read_push(body, None) == Push("a:b", "a:b", 0, "m", {"x": 1}, {"u": 2})
+
+
+@pytest.mark.parametrize(
+    ("body", "named"),
+    [
+        (b"{", "truncated"),
+        (b"[]", "Expected `object`"),
+        (b'{"task_input": {}}', "task_id"),
+        (b'{"task_id": "", "task_input": {}}', "task_id"),
+        (b'{"task_id": 1, "task_input": {}}', "task_id"),
+        (b'{"task_id": "a", "task_input": [1]}', "task_input"),
+        (b'{"task_id": "a", "task_input": {}, "metadata": "x"}', "metadata"),
+        (b'{"task_id": "a", "task_input": ' + b'{"a":' * 100_000, "recursion"),
+    ],
+)
+def test_a_bad_push_is_refused_with_the_field(body: bytes, named: str) -> None:
+    with pytest.raises(BadPush, match=named):
+        read_push(body, "a:1")

@@ -1,0 +1,66 @@
+"""The report of a task's end always is JSON that the scheduler can take."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from swarmpilot.instance.pushes import Push
+from swarmpilot.instance.reports import encode_report, failure_result, replaced_result
+
+PUSH = Push("t:2", "t", 2, "m", {}, {})
+
+
+@dataclass
+class Answer:
+    text: str
+
+
+def result_of(value: Any) -> Any:
+    return json.loads(encode_report(PUSH, "one", 12.5, value))["result"]
+
+
+def test_a_report_says_what_the_guide_asks_and_the_attempt() -> None:
+    assert json.loads(encode_report(PUSH, "one", 12.5, {"output": "x"})) == {
+        "task_id": "t",
+        "instance_id": "one",
+        "execution_time": 12.5,
+        "result": {"output": "x"},
+        "attempt": 2,
+    }
+
+
+@pytest.mark.parametrize(
+    ("value", "result"),
+    [
+        ({"a": [1, None]}, {"a": [1, None]}),
+        (Answer("x"), {"text": "x"}),
+        ("text", {"output": "text"}),
+        ([1, 2], {"output": [1, 2]}),
+        (0, {"output": 0}),
+        (None, None),
+    ],
+)
+def test_a_result_is_an_object(value: Any, result: Any) -> None:
+    assert result_of(value) == result
+
+
+@pytest.mark.parametrize("value", [object(), {"f": lambda: None}, "\ud800"])
+def test_what_json_cannot_hold_is_an_error_that_says_so(value: Any) -> None:
+    result = result_of(value)
+    assert (result["status"], result["type"]) == ("error", "ResultNotJson")
+    assert f"({type(value).__name__})" in result["error"]
+
+
+def test_a_failure_without_words_is_named_by_its_type() -> None:
+    assert failure_result(KeyError()) == {"status": "error", "error": "KeyError", "type": "KeyError"}
+
+
+def test_a_refused_result_gives_way_to_an_error_and_the_rest_stays() -> None:
+    before = encode_report(PUSH, "one", 12.5, {"output": "x" * 100})
+    after = json.loads(replaced_result(before, "413 too large"))
+    assert after.pop("result") == {"status": "error", "error": "413 too large", "type": "ReportRefused"}
+    assert after == {"task_id": "t", "instance_id": "one", "execution_time": 12.5, "attempt": 2}
