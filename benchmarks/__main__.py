@@ -1,0 +1,113 @@
+"""`python -m benchmarks`: measure on this machine, print a table, write JSON."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import tempfile
+from argparse import ArgumentParser, Namespace
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+from rich.console import Console
+
+from benchmarks.children import ChildFailed, Children
+from benchmarks.deployment import Deployment, Target
+from benchmarks.figures import Row, measure_latency, measure_throughput, measure_waiting
+from benchmarks.plan import CORES, DEPLOYMENTS, FIGURES, DeploymentName, FigureName, Plan
+from benchmarks.report import describe_machine, show, write
+
+RESULTS = Path("bench-results")
+
+
+def main() -> int:
+    """Measure what was asked for. Returns 0 where it could be measured, whether or not goals are met."""
+    asked = _arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:CORES])
+    console = Console(stderr=False, width=None if sys.stdout.isatty() else 150)
+    plan = Plan().quick() if asked.quick else Plan()
+    rows: list[Row] = []
+    with tempfile.TemporaryDirectory(prefix="swarm-bench-") as made, Children(Path(made)) as children:
+        directory = Path(made)
+        machine = describe_machine(directory)
+        console.print(f"{machine}", style="dim", highlight=False)
+        try:
+            bare = _start_bare(children)
+            for name in DEPLOYMENTS if asked.deployment == "both" else (asked.deployment,):
+                rows += _measure(name, asked.only, plan, children, bare, console)
+        except (ChildFailed, AssertionError, TimeoutError) as error:
+            console.print(f"[red]not measured:[/red] {error}", highlight=False)
+            return 1
+    show(rows, console)
+    write(rows, plan, machine, asked.json)
+    console.print(f"written to {asked.json}", style="dim")
+    return 0
+
+
+def _measure(
+    name: DeploymentName,
+    only: Collection[FigureName],
+    plan: Plan,
+    children: Children,
+    bare: Target,
+    console: Console,
+) -> list[Row]:
+    rows: list[Row] = []
+
+    def say(text: str) -> None:
+        console.print(f"  {name}: {text}", style="dim", highlight=False)
+
+    with _broker(name) as amqp:
+        if {"throughput", "latency"} & set(only):
+            service = Deployment(children, name, amqp, children.directory / f"{name}-running.db")
+            service.start_instances(plan.instances, plan.instance_capacity)
+            if "throughput" in only:
+                rows += measure_throughput(service, bare, plan, say)
+            if "latency" in only:
+                rows += measure_latency(service, bare, plan, say)
+            service.end()
+        if {"waiting", "memory"} & set(only):
+            service = Deployment(children, name, amqp, children.directory / f"{name}-waiting.db")
+            service.start_instances(1, 1)
+            found = measure_waiting(service, bare, plan, say)
+            rows += [row for row in found if row.figure in only]
+            service.end()
+    return rows
+
+
+@contextmanager
+def _broker(name: DeploymentName) -> Iterator[str | None]:
+    """The URL of a RabbitMQ of our own, for the deployment that needs one."""
+    if name == "embedded":
+        yield None
+        return
+    from tests.rabbit_server import obtain
+
+    server = obtain()
+    try:
+        yield server.url
+    finally:
+        server.close()
+
+
+def _start_bare(children: Children) -> Target:
+    process = children.start("benchmarks.bare_endpoint", str(children.directory / "bare.db"))
+    return Target(children, process, process.announced_url())
+
+
+def _arguments() -> Namespace:
+    parser = ArgumentParser(prog="python -m benchmarks", description="Measure the service on this machine.")
+    parser.add_argument("--quick", action="store_true", help="about a minute, for a first impression")
+    parser.add_argument("--only", nargs="+", choices=FIGURES, default=FIGURES, metavar="NAME", help=", ".join(FIGURES))
+    parser.add_argument("--deployment", choices=(*DEPLOYMENTS, "both"), default="both")
+    default = RESULTS / f"{datetime.now():%Y-%m-%d-%H%M%S}.json"
+    parser.add_argument("--json", type=Path, default=default, metavar="FILE", help="where the figures are written")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,91 @@
+"""The service under test as its users start it, with instance processes, and what can be seen of it from outside."""
+
+from __future__ import annotations
+
+import json
+import re
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from benchmarks.children import Child, Children, wait_until
+from benchmarks.load import Order, Outcome
+from benchmarks.plan import MODEL, DeploymentName
+
+LOAD_TIMEOUT_S = 300.0
+
+
+class Target:
+    """Something at a URL that takes tasks, and the process that does."""
+
+    def __init__(self, children: Children, process: Child, url: str) -> None:
+        self.children = children
+        self.process = process
+        self.url = url
+
+    def put_load(self, order: Order) -> Outcome:
+        """Have a load generator carry out the order. Raises ChildFailed."""
+        load = self.children.start("benchmarks.load", msgspec.json.encode(order).decode())
+        return msgspec.json.decode(load.output(LOAD_TIMEOUT_S), type=Outcome)
+
+    @property
+    def memory_mib(self) -> float:
+        """Resident memory of the process."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        found = re.search(r"VmRSS:\s+(\d+) kB", status)
+        assert found is not None
+        return int(found.group(1)) / 1024
+
+
+class Deployment(Target):
+    """A scheduler on a store of its own, and its instances."""
+
+    def __init__(self, children: Children, name: DeploymentName, amqp: str | None, store: Path) -> None:
+        options = ["--port", "0", "--grpc-port", "-1", "--store", f"sqlite:///{store}", "--log-level", "WARNING"]
+        options += ["--set", "drain_timeout_s=1"]
+        options += ["--amqp", amqp] if amqp else []
+        scheduler = children.start("swarmpilot", "start", *options)
+        super().__init__(children, scheduler, scheduler.announced_url())
+        self.name = name
+        self._instances: list[Child] = []
+        wait_until("the scheduler is healthy", self._is_healthy)
+
+    def start_instances(self, count: int, capacity: int) -> None:
+        """Instance processes that do no work; returns once all are registered."""
+        options = ["--model", MODEL, "--simulate", "--capacity", str(capacity), "--scheduler", self.url]
+        options += ["--log-level", "WARNING", "--drain-timeout", "1"]
+        for _ in range(count):
+            self._instances.append(self.children.start("swarmpilot", "instance", *options))
+        wait_until("all instances are registered", lambda: len(self.get("/queue/info")["queues"]) == count)
+
+    def end(self) -> None:
+        """Stop all of it."""
+        for instance in self._instances:
+            instance.end()
+        self.process.end()
+
+    def get(self, path: str) -> Any:
+        """The JSON of an answer."""
+        with urllib.request.urlopen(self.url + path, timeout=30) as answer:
+            return json.load(answer)
+
+    def must_have_completed(self, total: int, task_ids: list[str]) -> None:
+        """Raises AssertionError unless the store has `total` completed tasks and no other, these among them."""
+        with urllib.request.urlopen(self.url + "/metrics", timeout=30) as answer:
+            found = re.findall(r'^swarmpilot_tasks\{state="(\w+)"\} ([\d.e+]+)$', answer.read().decode(), re.MULTILINE)
+        counts = {state: int(float(count)) for state, count in found if float(count)}
+        assert counts == {"completed": total}, f"expected {total} completed tasks, the store has {counts}"
+        for task_id in task_ids:
+            record = self.get(f"/task/query?task_id={task_id}")
+            assert (record["state"], record["attempt"]) == ("completed", 1), f"not completed at once: {record}"
+
+    def _is_healthy(self) -> bool:
+        if self.process.process.poll() is not None:
+            raise self.process.failed("ended")
+        try:
+            return bool(self.get("/health")["status"] == "healthy")
+        except (urllib.error.URLError, OSError):
+            return False

@@ -1,0 +1,139 @@
+"""The figures: how each is measured. Every round is followed by the same load on the bare endpoint."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import TypeAlias
+
+from benchmarks.deployment import Deployment, Target
+from benchmarks.load import Order, Outcome
+from benchmarks.plan import GOALS, OPEN_RATE, Goal, Plan
+
+Say: TypeAlias = Callable[[str], None]
+
+HELD_MS = 3_600_000
+"""Run time of the task that keeps the only place taken while others wait."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One figure of one deployment: the median of `rounds`, and of the same load on the bare endpoint."""
+
+    figure: str
+    deployment: str
+    measured: float
+    unit: str
+    goal: Goal
+    is_met: bool
+    rounds: Sequence[float]
+    bare: float | None
+    note: str = ""
+
+    @property
+    def ratio_to_bare(self) -> float | None:
+        """This figure over the bare endpoint's."""
+        return None if self.bare is None else self.measured / self.bare
+
+
+def measure_throughput(service: Deployment, bare: Target, plan: Plan, say: Say) -> list[Row]:
+    """Tasks a second from the first submit to the last completion. The instances are running and do no work."""
+    total = plan.warm_up_tasks
+    service.put_load(Order(url=service.url, mode="closed", tasks=total, until_idle=True))
+    rates, submits, bares = [], [], []
+    for _ in range(plan.rounds):
+        order = Order(url=service.url, mode="closed", tasks=plan.throughput_tasks, until_idle=True)
+        outcome = service.put_load(order)
+        total += plan.throughput_tasks
+        service.must_have_completed(total, outcome.task_ids)
+        rates.append(plan.throughput_tasks / (outcome.idle_at - outcome.began_at))
+        submits.append(_answered_rate(outcome))
+        bares.append(_bare_rate(bare, plan))
+        say(f"{rates[-1]:.0f} tasks/s completed, {submits[-1]:.0f}/s answered; bare endpoint {bares[-1]:.0f}/s")
+    return [
+        _row("throughput", service, median(rates), "tasks/s", rates, median(bares), f"{median(submits):.0f}/s answered")
+    ]
+
+
+def measure_latency(service: Deployment, bare: Target, plan: Plan, say: Say) -> list[Row]:
+    """From the time at which a submit was due to its answer, while what was submitted runs."""
+    halves, tails, bare_halves, bare_tails = [], [], [], []
+    for _ in range(plan.rounds):
+        outcome = service.put_load(_open(service, plan, until_idle=True))
+        halves.append(_percentile(outcome, 50))
+        tails.append(_percentile(outcome, 99))
+        outcome = bare.put_load(_open(bare, plan, until_idle=False))
+        bare_halves.append(_percentile(outcome, 50))
+        bare_tails.append(_percentile(outcome, 99))
+        say(f"p50 {halves[-1]:.2f} ms, p99 {tails[-1]:.2f} ms; bare {bare_halves[-1]:.2f} and {bare_tails[-1]:.2f} ms")
+    return [
+        _row("latency p50", service, median(halves), "ms", halves, median(bare_halves), f"at {OPEN_RATE}/s"),
+        _row("latency p99", service, median(tails), "ms", tails, median(bare_tails), f"at {OPEN_RATE}/s"),
+    ]
+
+
+def measure_waiting(service: Deployment, bare: Target, plan: Plan, say: Say) -> list[Row]:
+    """The rate of submits to an empty line and to a long one, and the memory that the long one takes.
+
+    The service's only place is taken by a task that does not end.
+    """
+    service.put_load(Order(url=service.url, mode="closed", tasks=1, service_ms=HELD_MS))
+    _submit_round(service, plan)
+    at_first = service.memory_mib
+    empty = [_submit_round(service, plan) for _ in range(plan.rounds)]
+    say(f"{median(empty):.0f} submits/s to a line of {_waiting(service)}; {at_first:.0f} MiB")
+    service.put_load(Order(url=service.url, mode="batch", tasks=plan.waiting_tasks - _waiting(service)))
+    waiting = _waiting(service)
+    assert waiting == plan.waiting_tasks, f"{waiting} tasks wait, not {plan.waiting_tasks}"
+    memory = service.memory_mib
+    full, bares = [], []
+    for _ in range(plan.rounds):
+        full.append(_submit_round(service, plan))
+        bares.append(_bare_rate(bare, plan))
+    say(f"{median(full):.0f} submits/s to a line of {_waiting(service)}; {memory:.0f} MiB")
+    ratio = median(full) / median(empty)
+    rates = f"{median(full):.0f}/s over {median(empty):.0f}/s, {waiting:,} waiting, bare {median(bares):.0f}/s"
+    return [
+        _row("waiting", service, ratio, "x", [rate / median(empty) for rate in full], None, rates),
+        _row("memory", service, memory, "MiB", [memory], None, f"{waiting:,} waiting; {at_first:.0f} MiB with none"),
+    ]
+
+
+def _submit_round(service: Deployment, plan: Plan) -> float:
+    return _answered_rate(service.put_load(Order(url=service.url, mode="closed", tasks=plan.waiting_round_tasks)))
+
+
+def _bare_rate(bare: Target, plan: Plan) -> float:
+    return _answered_rate(bare.put_load(Order(url=bare.url, mode="closed", tasks=plan.bare_requests)))
+
+
+def _open(target: Target, plan: Plan, *, until_idle: bool) -> Order:
+    return Order(url=target.url, mode="open", tasks=plan.latency_requests, rate=OPEN_RATE, until_idle=until_idle)
+
+
+def _waiting(service: Deployment) -> int:
+    return int(service.get("/queue/info")["waiting_total"])
+
+
+def _answered_rate(outcome: Outcome) -> float:
+    return len(outcome.latencies_ms) / (outcome.answered_at - outcome.began_at)
+
+
+def _percentile(outcome: Outcome, percent: int) -> float:
+    values = outcome.latencies_ms
+    return values[math.ceil(len(values) * percent / 100) - 1]
+
+
+def _row(
+    figure: str,
+    service: Deployment,
+    measured: float,
+    unit: str,
+    rounds: Sequence[float],
+    bare: float | None,
+    note: str = "",
+) -> Row:
+    goal = GOALS[figure, service.name]
+    return Row(figure, service.name, measured, unit, goal, goal.is_met_by(measured), rounds, bare, note)

@@ -1,0 +1,81 @@
+"""What is measured, how much of it, and what it has to reach."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal, TypeAlias
+
+DeploymentName: TypeAlias = Literal["embedded", "rabbitmq"]
+FigureName: TypeAlias = Literal["throughput", "latency", "waiting", "memory"]
+
+DEPLOYMENTS: tuple[DeploymentName, ...] = ("embedded", "rabbitmq")
+FIGURES: tuple[FigureName, ...] = ("throughput", "latency", "waiting", "memory")
+
+CONNECTIONS = 64
+TASK_INPUT_BYTES = 1024
+OPEN_RATE = 100
+"""Submits a second of the open loop."""
+CORES = 2
+MODEL = "bench"
+
+DURABILITY: dict[DeploymentName, str] = {
+    "embedded": "SQLite synchronous=FULL",
+    "rabbitmq": "SQLite synchronous=FULL + RabbitMQ durable queues, confirms",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Sizes of a run. Each round of a figure is followed by one of the bare endpoint."""
+
+    rounds: int = 3
+    warm_up_tasks: int = 1500
+    throughput_tasks: int = 6000
+    latency_requests: int = 600
+    waiting_tasks: int = 100_000
+    waiting_round_tasks: int = 2500
+    bare_requests: int = 2500
+    instances: int = 2
+    instance_capacity: int = 64
+
+    def quick(self) -> Plan:
+        """A fraction of it, for a first impression: the goals for 100,000 waiting tasks are not judged by it."""
+        return replace(
+            self,
+            rounds=2,
+            warm_up_tasks=500,
+            throughput_tasks=2500,
+            latency_requests=200,
+            waiting_tasks=8_000,
+            waiting_round_tasks=1000,
+            bare_requests=1200,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """What a figure has to reach: at least or at most `value`."""
+
+    value: float
+    at_least: bool
+
+    def is_met_by(self, measured: float) -> bool:
+        """Whether it is reached."""
+        return measured >= self.value if self.at_least else measured <= self.value
+
+    def __str__(self) -> str:
+        return f"{'≥' if self.at_least else '≤'} {self.value:g}"
+
+
+GOALS: dict[tuple[str, DeploymentName], Goal] = {
+    ("throughput", "embedded"): Goal(1000, at_least=True),
+    ("throughput", "rabbitmq"): Goal(700, at_least=True),
+    ("latency p50", "embedded"): Goal(5, at_least=False),
+    ("latency p99", "embedded"): Goal(20, at_least=False),
+    ("latency p50", "rabbitmq"): Goal(10, at_least=False),
+    ("latency p99", "rabbitmq"): Goal(30, at_least=False),
+    ("waiting", "embedded"): Goal(0.8, at_least=True),
+    ("waiting", "rabbitmq"): Goal(0.8, at_least=True),
+    ("memory", "embedded"): Goal(300, at_least=False),
+    ("memory", "rabbitmq"): Goal(300, at_least=False),
+}
