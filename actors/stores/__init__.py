@@ -1,0 +1,26 @@
+"""Stores by URL: the one place that knows which implementations there are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from actors.store import Store
+from actors.stores.sqlite import SqliteStore
+
+FORMS = "sqlite:///relative.db, sqlite:////absolute/path.db, or sqlite:// for memory"
+
+
+def open_store(url: str) -> Store:
+    """The store that `url` names, constructed and not yet opened. Raises ValueError naming the accepted forms."""
+    scheme, separator, rest = url.partition("://")
+    if separator and scheme in ("postgresql", "postgres"):
+        raise ValueError(f"PostgreSQL is not supported by this version; accepted are {FORMS}")
+    if not separator or scheme != "sqlite":
+        raise ValueError(f"{url!r} names no store; accepted are {FORMS}")
+    if rest == "":
+        return SqliteStore(None)
+    if not rest.startswith("/"):
+        raise ValueError(f"{url!r} names a host, which SQLite has not; accepted are {FORMS}")
+    if rest == "/" or rest.endswith("/"):
+        raise ValueError(f"{url!r} names no file; accepted are {FORMS}")
+    return SqliteStore(Path(rest[1:]))

@@ -1,0 +1,5 @@
+"""The store port on SQLite: one file, one process, one writer thread."""
+
+from actors.stores.sqlite.store import SqliteStore
+
+__all__ = ["SqliteStore"]

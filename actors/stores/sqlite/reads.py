@@ -1,0 +1,87 @@
+"""What can be asked of the store, as functions of a connection. Each reads all it returns before it returns, because
+a statement left open keeps the log from being emptied."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from sqlite3 import Connection
+
+from actors.store import JournalEntry, OutboxRow, Payload, TaskRow
+from actors.stores.sqlite import batches, bulk, task_table
+from actors.task_lifecycle import TaskState
+
+JOURNAL_ROWS = 64
+"""Journal rows (batches of entries) read at a time."""
+
+_DIGESTS = bulk.per_row(1, "SELECT task_id, digest FROM task WHERE task_id IN ({values})")
+
+
+def task(connection: Connection, task_id: str) -> TaskRow | None:
+    """The task under our id, else the newest one that its instance gave this id."""
+    rows = connection.execute(f"{task_table.SELECT} WHERE task_id = ?", (task_id,)).fetchall()
+    if not rows and task_id:
+        by_remote_id = f"{task_table.SELECT} WHERE remote_id = ? AND remote_id <> '' ORDER BY pos DESC LIMIT 1"
+        rows = connection.execute(by_remote_id, (task_id,)).fetchall()
+    return task_table.read(rows[0]) if rows else None
+
+
+def newest_tasks(
+    connection: Connection, agent_id: str | None, states: Collection[TaskState] | None, limit: int
+) -> list[TaskRow]:
+    """The newest tasks first, of this agent and in these states where given."""
+    conditions, parameters = ["TRUE"], list[str | int]()
+    if agent_id is not None:
+        conditions.append("agent_id = ?")
+        parameters.append(agent_id)
+    if states is not None:
+        conditions.append(f"state IN ({','.join('?' * len(states))})")
+        parameters += [str(state) for state in states]
+    where = " AND ".join(conditions)
+    found = connection.execute(f"{task_table.SELECT} WHERE {where} ORDER BY pos DESC LIMIT ?", (*parameters, limit))
+    return [task_table.read(row) for row in found.fetchall()]
+
+
+def count_by_state(connection: Connection) -> dict[TaskState, int]:
+    """How many tasks are in each state; states without tasks are left out."""
+    counts = connection.execute("SELECT state, count(*) FROM task GROUP BY state").fetchall()
+    return {TaskState(state): count for state, count in counts}
+
+
+def payload(connection: Connection, task_id: str, part: str) -> Payload | None:
+    """A stored payload."""
+    query = "SELECT body, content_type, metadata FROM payload WHERE task_id = ? AND part = ?"
+    rows = connection.execute(query, (task_id, part)).fetchall()
+    return Payload(*rows[0]) if rows else None
+
+
+def digests(connection: Connection, task_ids: Collection[str]) -> dict[str, str]:
+    """The digests of those of these tasks that are known."""
+    return dict(bulk.select(connection, _DIGESTS, list(task_ids)))
+
+
+def story(connection: Connection, task_id: str) -> list[JournalEntry]:
+    """Every entry about a task, in the order of writing: finds the transactions that may mention it, and looks."""
+    spans = connection.execute(
+        "SELECT first, last FROM mention WHERE instr(tasks, ?) ORDER BY first", (batches.hashes([task_id]),)
+    ).fetchall()
+    entries: list[JournalEntry] = []
+    for span in spans if task_id else ():
+        rows = connection.execute("SELECT first, entries FROM journal WHERE pos BETWEEN ? AND ? ORDER BY pos", span)
+        for first, packed in rows.fetchall():
+            entries += (entry for entry in batches.unpack(first, packed) if entry.task_id == task_id)
+    return entries
+
+
+def journal(connection: Connection, shard: str, after: int) -> list[JournalEntry]:
+    """The next entries of the shard with seq > after; empty where there are none."""
+    rows = connection.execute(
+        "SELECT first, entries FROM journal WHERE shard = ? AND last > ? ORDER BY last LIMIT ?",
+        (shard, after, JOURNAL_ROWS),
+    ).fetchall()
+    return [entry for first, packed in rows for entry in batches.unpack(first, packed) if entry.seq > after]
+
+
+def outbox(connection: Connection, shards: Collection[str]) -> list[OutboxRow]:
+    """What these shards have not sent, in the order of writing."""
+    rows = connection.execute("SELECT id, shard, body FROM outbox ORDER BY pos").fetchall()
+    return [OutboxRow(*row) for row in rows if row[1] in shards]

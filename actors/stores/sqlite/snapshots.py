@@ -1,0 +1,94 @@
+"""Snapshots in pieces of a megabyte, each a transaction of its own, so that commits pass between them.
+
+A snapshot counts from the moment its row in `snapshot` is written, which is the last step; pieces that no such
+row names are leftovers of a crash or of an older snapshot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from sqlite3 import Connection
+
+import msgspec
+
+from actors.errors import Fenced
+from actors.store import Lease, Snapshot
+from actors.stores.sqlite.commit import transaction
+
+PIECE_BYTES = 1 << 20
+
+_Piece = list[tuple[str, bytes]]
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(_Piece)
+
+
+def pieces(actors: Mapping[str, bytes]) -> Iterator[bytes]:
+    """The actors' states, cut and packed into pieces of about PIECE_BYTES."""
+    piece: _Piece = []
+    size = 0
+    for actor, body in actors.items():
+        for start in range(0, max(len(body), 1), PIECE_BYTES):
+            part = body[start : start + PIECE_BYTES]
+            piece.append((actor, part))
+            size += len(actor) + len(part)
+            if size >= PIECE_BYTES:
+                yield _encoder.encode(piece)
+                piece, size = [], 0
+    if piece:
+        yield _encoder.encode(piece)
+
+
+def is_newer(connection: Connection, lease: Lease, seq: int) -> bool:
+    """Whether a snapshot up to `seq` is worth keeping. Raises Fenced."""
+    _check(connection, lease)
+    rows = connection.execute("SELECT seq FROM snapshot WHERE shard = ?", (lease.shard,)).fetchall()
+    return not rows or seq > rows[0][0]
+
+
+def add(connection: Connection, shard: str, seq: int, piece: bytes) -> None:
+    """Write one piece of a snapshot that does not count yet."""
+    with transaction(connection):
+        connection.execute("INSERT INTO snapshot_piece (shard, seq, body) VALUES (?, ?, ?)", (shard, seq, piece))
+
+
+def finish(connection: Connection, lease: Lease, seq: int) -> None:
+    """Make the snapshot count. Raises Fenced."""
+    with transaction(connection):
+        _check(connection, lease)
+        connection.execute("INSERT OR REPLACE INTO snapshot (shard, seq) VALUES (?, ?)", (lease.shard, seq))
+
+
+def sweep(connection: Connection, shard: str) -> bool:
+    """Remove one piece that does not count; False where there is none."""
+    with transaction(connection):
+        removed = connection.execute(
+            "DELETE FROM snapshot_piece WHERE pos = (SELECT pos FROM snapshot_piece WHERE shard = ?1"
+            " AND seq IS NOT (SELECT seq FROM snapshot WHERE shard = ?1) LIMIT 1)",
+            (shard,),
+        ).rowcount
+    return removed > 0
+
+
+def load(connection: Connection, shard: str) -> Snapshot | None:
+    """The newest complete snapshot."""
+    connection.execute("BEGIN")
+    try:
+        rows = connection.execute("SELECT seq FROM snapshot WHERE shard = ?", (shard,)).fetchall()
+        if not rows:
+            return None
+        seq: int = rows[0][0]
+        query = "SELECT body FROM snapshot_piece WHERE shard = ? AND seq = ? ORDER BY pos"
+        bodies = connection.execute(query, (shard, seq)).fetchall()
+    finally:
+        connection.execute("COMMIT")
+    parts: dict[str, list[bytes]] = {}
+    for (body,) in bodies:
+        for actor, part in _decoder.decode(body):
+            parts.setdefault(actor, []).append(part)
+    return Snapshot(seq, {actor: b"".join(cut) for actor, cut in parts.items()})
+
+
+def _check(connection: Connection, lease: Lease) -> None:
+    rows = connection.execute("SELECT epoch FROM shard WHERE id = ?", (lease.shard,)).fetchall()
+    if not rows or rows[0][0] != lease.epoch:
+        raise Fenced([lease.shard])

@@ -1,0 +1,161 @@
+"""The store port on SQLite: durable when `commit` returns, one writer, readers that never wait for it.
+
+The driver is used directly: a commit carries the work of dozens of tasks at tens of microseconds each, which is less
+than a mapping layer costs a row. Commits run in one writer thread. Reads by key run on the event loop itself, on a
+connection of their own: 10-20 us, less than it costs to ask a thread. Scans run in a thread of theirs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Collection, Sequence
+from pathlib import Path
+from sqlite3 import Connection
+from tempfile import TemporaryDirectory
+
+from actors.errors import StoreUnavailable
+from actors.store import JournalEntry, Lease, OutboxRow, Payload, Snapshot, TaskRow, Transaction
+from actors.stores.sqlite import reads, snapshots
+from actors.stores.sqlite.commit import received, transaction
+from actors.stores.sqlite.open_file import OpenFile
+from actors.task_lifecycle import TaskState
+
+FORGET_ROWS = 5_000
+"""Inbox rows dropped a transaction, so that commits pass between them."""
+
+
+class SqliteStore:
+    """A store in the file `path`; None for one in a private temporary file that goes when it is closed."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._temporary: TemporaryDirectory[str] | None = None
+        self._open: OpenFile | None = None
+        self._saving = asyncio.Lock()
+
+    @property
+    def _file(self) -> OpenFile:
+        if self._open is None:
+            raise StoreUnavailable("the store is not open")
+        return self._open
+
+    async def open(self) -> None:
+        """Open, creating the schema where there is none. Raises StoreInUse, StoreUnavailable."""
+        if self._open is not None:
+            raise StoreUnavailable("the store is open already")
+        if self._path is not None:
+            self._open = await asyncio.to_thread(OpenFile, self._path.resolve(), "FULL")
+            return
+        self._temporary = TemporaryDirectory(prefix="swarmpilot-")
+        self._open = await asyncio.to_thread(OpenFile, Path(self._temporary.name, "store.db"), "OFF")
+
+    async def close(self) -> None:
+        """Finish what is being written and close."""
+        if self._open is not None:
+            closing, self._open = self._open, None
+            await asyncio.to_thread(closing.close)
+        if self._temporary is not None:
+            self._temporary.cleanup()
+            self._temporary = None
+
+    async def take_over(self, shards: Sequence[str], owner: str) -> dict[str, Lease]:
+        """Become the owner of these shards: each epoch grows by one, and older owners are fenced."""
+        return await self._file.write(_take_over, shards, owner)
+
+    async def commit(self, transaction: Transaction) -> None:
+        """Write it all or nothing. Raises Fenced, AlreadyReceived, StoreUnavailable.
+
+        ValueError says that the work contradicts itself or TaskRow. Of a payload that is there already the first
+        stays. After StoreUnavailable the disk may still turn out, at the next opening, to hold the transaction.
+        """
+        await self._file.commit(transaction, time.time())
+
+    async def snapshot(self, shard: str) -> Snapshot | None:
+        """The newest snapshot of the shard."""
+        return await self._file.scan(snapshots.load, shard)
+
+    async def save_snapshot(self, lease: Lease, snapshot: Snapshot) -> None:
+        """Keep this snapshot instead of older ones. Raises Fenced."""
+        file, shard, seq = self._file, lease.shard, snapshot.seq
+        async with self._saving:
+            if not await file.write(snapshots.is_newer, lease, seq):
+                return
+            await self._sweep(file, shard)
+            for piece in snapshots.pieces(snapshot.actors):
+                await file.write(snapshots.add, shard, seq, piece)
+            await file.write(snapshots.finish, lease, seq)
+            await self._sweep(file, shard)
+
+    async def _sweep(self, file: OpenFile, shard: str) -> None:
+        while await file.write(snapshots.sweep, shard):
+            pass
+
+    async def journal(self, shard: str, after: int) -> AsyncIterator[JournalEntry]:
+        """The shard's entries with seq > after, in order."""
+        while entries := await self._file.scan(reads.journal, shard, after):
+            for entry in entries:
+                yield entry
+            after = entries[-1].seq
+
+    async def outbox(self, shards: Collection[str]) -> list[OutboxRow]:
+        """What these shards have not been confirmed to have sent, in the order in which it was written."""
+        return await self._file.scan(reads.outbox, frozenset(shards))
+
+    async def received(self, ids: Collection[str]) -> set[str]:
+        """Which of these message ids are in the inbox."""
+        return self._file.read(received, list(ids))
+
+    async def digests(self, task_ids: Collection[str]) -> dict[str, str]:
+        """The digests of those of these tasks that are known."""
+        return self._file.read(reads.digests, list(task_ids))
+
+    async def forget_received(self, before: float) -> int:
+        """Drop inbox ids older than this time; returns how many."""
+        forgotten = 0
+        while dropped := await self._file.write(_forget_received, before):
+            forgotten += dropped
+        return forgotten
+
+    async def task(self, task_id: str) -> TaskRow | None:
+        """The task under our id, or under the id that its instance gave it."""
+        return self._file.read(reads.task, task_id)
+
+    async def tasks(
+        self, *, agent_id: str | None = None, states: Collection[TaskState] | None = None, limit: int = 100
+    ) -> list[TaskRow]:
+        """The newest tasks, filtered."""
+        return await self._file.scan(reads.newest_tasks, agent_id, states, limit)
+
+    async def payload(self, task_id: str, part: str) -> Payload | None:
+        """A stored payload."""
+        return self._file.read(reads.payload, task_id, part)
+
+    async def story(self, task_id: str) -> list[JournalEntry]:
+        """Every event about a task, in the order in which they were written."""
+        return await self._file.scan(reads.story, task_id)
+
+    async def count_by_state(self) -> dict[TaskState, int]:
+        """How many tasks are in each state; states without tasks are left out."""
+        return await self._file.scan(reads.count_by_state)
+
+
+def _take_over(connection: Connection, shards: Sequence[str], owner: str) -> dict[str, Lease]:
+    take = (
+        "INSERT INTO shard (id, owner, epoch, seq) VALUES (?, ?, 1, 0) "
+        "ON CONFLICT DO UPDATE SET owner = excluded.owner, epoch = epoch + 1 RETURNING epoch, seq"
+    )
+    leases = {}
+    with transaction(connection):
+        for shard in shards:
+            [(epoch, seq)] = connection.execute(take, (shard, owner)).fetchall()
+            leases[shard] = Lease(shard, epoch, seq)
+    return leases
+
+
+def _forget_received(connection: Connection, before: float) -> int:
+    """Ids come in order of time, so the old ones are at the front."""
+    with transaction(connection):
+        return connection.execute(
+            "DELETE FROM inbox WHERE at < ?1 AND pos <= (SELECT min(pos) FROM inbox) + ?2", (before, FORGET_ROWS)
+        ).rowcount

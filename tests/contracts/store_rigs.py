@@ -1,0 +1,74 @@
+"""The implementations of the store port, and what its tests are written with."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from actors.store import JournalEntry, Lease, ShardAppend, Store, TaskRow, Transaction
+from actors.stores import open_store
+from actors.task_lifecycle import TaskState
+
+T = TypeVar("T")
+
+
+class Bench:
+    """A store under test and the loop it lives on, so that the tests read as plain steps."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._runner = asyncio.Runner()
+        self.store: Store = open_store(url)
+        self(self.store.open())
+
+    def __call__(self, awaitable: Awaitable[T]) -> T:
+        async def wait() -> T:
+            return await awaitable
+
+        return self._runner.run(wait())
+
+    def reopen(self) -> None:
+        """Close and open again, as another object."""
+        self(self.store.close())
+        self.store = open_store(self._url)
+        self(self.store.open())
+
+    def close(self) -> None:
+        self(self.store.close())
+        self._runner.close()
+
+    def lease(self, shard: str = "scheduler", owner: str = "me") -> Lease:
+        return self(self.store.take_over([shard], owner))[shard]
+
+    def commit(self, **work: Any) -> None:
+        self(self.store.commit(Transaction(**work)))
+
+    def journal(self, shard: str = "scheduler", after: int = 0) -> list[JournalEntry]:
+        async def read() -> list[JournalEntry]:
+            return [entry async for entry in self.store.journal(shard, after)]
+
+        return self(read())
+
+    def task(self, task_id: str) -> TaskRow:
+        row = self(self.store.task(task_id))
+        assert row is not None
+        return row
+
+
+DURABLE: dict[str, Callable[[Path], str]] = {"sqlite-file": lambda folder: f"sqlite:///{folder}/store.db"}
+ALL: dict[str, Callable[[Path], str]] = {**DURABLE, "sqlite-memory": lambda _: "sqlite://"}
+
+
+def entry(seq: int, task_id: str = "", kind: str = "TaskQueued", body: bytes = b"{}") -> JournalEntry:
+    return JournalEntry(seq, key="one", at=1000.0 + seq, cause=f"m{seq}", task_id=task_id, kind=kind, body=body)
+
+
+def append(lease: Lease, *entries: JournalEntry) -> ShardAppend:
+    return ShardAppend(lease.shard, lease.epoch, entries)
+
+
+def row(**changes: Any) -> dict[str, Any]:
+    base = {"agent_id": "a", "model_name": "m", "priority": 0, "scope": "", "origin": "rest", "digest": "d"}
+    return {**base, "state": TaskState.QUEUED, "submitted_at": 12.5, **changes}
