@@ -13,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 
 from rich.console import Console
+from rich.text import Text
 
 from benchmarks.children import ChildFailed, Children
 from benchmarks.deployment import Deployment, Target
@@ -40,7 +41,7 @@ def main() -> int:
             for name in DEPLOYMENTS if asked.deployment == "both" else (asked.deployment,):
                 rows += _measure(name, asked.only, plan, children, bare, console)
         except (ChildFailed, AssertionError, TimeoutError) as error:
-            console.print(f"[red]not measured:[/red] {error}", highlight=False)
+            console.print(Text(f"not measured: {error}\n{children.logs()}", style="red"))
             return 1
     show(rows, console)
     write(rows, plan, machine, asked.json)

@@ -68,7 +68,11 @@ class Child:
 
     def failed(self, what: str) -> ChildFailed:
         """The failure `what`, with the end of the log."""
-        return ChildFailed(f"{self.module} {what}:\n{self._log.read_text(errors='replace')[-2000:]}")
+        return ChildFailed(f"{what}; {self.log_end()}")
+
+    def log_end(self) -> str:
+        """The end of what it has logged."""
+        return f"{self.module} logged: {self._log.read_text(errors='replace')[-2000:].strip() or 'nothing'}"
 
     def end(self) -> None:
         """SIGTERM, and SIGKILL where that takes long."""
@@ -98,6 +102,10 @@ class Children:
         child = Child(module, arguments, log)
         self._children.append(child)
         return child
+
+    def logs(self) -> str:
+        """The end of what each child that still runs has logged."""
+        return "\n".join(child.log_end() for child in self._children if child.process.poll() is None)
 
     def __enter__(self) -> Children:
         return self

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import urllib.error
 import urllib.request
@@ -39,6 +40,11 @@ class Target:
         assert found is not None
         return int(found.group(1)) / 1024
 
+    @property
+    def cpu_s(self) -> float:
+        """Processor time that the process has used, all threads."""
+        return _cpu_s(self.process)
+
 
 class Deployment(Target):
     """A scheduler on a store of its own, and its instances."""
@@ -67,6 +73,11 @@ class Deployment(Target):
             instance.end()
         self.process.end()
 
+    @property
+    def instances_cpu_s(self) -> float:
+        """Processor time that all instances have used."""
+        return sum(_cpu_s(instance) for instance in self._instances)
+
     def get(self, path: str) -> Any:
         """The JSON of an answer."""
         with urllib.request.urlopen(self.url + path, timeout=30) as answer:
@@ -89,3 +100,8 @@ class Deployment(Target):
             return bool(self.get("/health")["status"] == "healthy")
         except (urllib.error.URLError, OSError):
             return False
+
+
+def _cpu_s(child: Child) -> float:
+    fields = Path(f"/proc/{child.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

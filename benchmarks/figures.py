@@ -42,19 +42,24 @@ def measure_throughput(service: Deployment, bare: Target, plan: Plan, say: Say) 
     """Tasks a second from the first submit to the last completion. The instances are running and do no work."""
     total = plan.warm_up_tasks
     service.put_load(Order(url=service.url, mode="closed", tasks=total, until_idle=True))
-    rates, submits, bares = [], [], []
+    rates, submits, bares, costs = [], [], [], []
     for _ in range(plan.rounds):
         order = Order(url=service.url, mode="closed", tasks=plan.throughput_tasks, until_idle=True)
+        used = service.cpu_s, service.instances_cpu_s
         outcome = service.put_load(order)
+        spent = service.cpu_s - used[0], service.instances_cpu_s - used[1], outcome.cpu_s
+        costs.append([seconds * 1e6 / plan.throughput_tasks for seconds in spent])
         total += plan.throughput_tasks
         service.must_have_completed(total, outcome.task_ids)
         rates.append(plan.throughput_tasks / (outcome.idle_at - outcome.began_at))
         submits.append(_answered_rate(outcome))
         bares.append(_bare_rate(bare, plan))
-        say(f"{rates[-1]:.0f} tasks/s completed, {submits[-1]:.0f}/s answered; bare endpoint {bares[-1]:.0f}/s")
-    return [
-        _row("throughput", service, median(rates), "tasks/s", rates, median(bares), f"{median(submits):.0f}/s answered")
-    ]
+        say(
+            f"{rates[-1]:.0f} tasks/s completed, {submits[-1]:.0f}/s answered; bare endpoint {bares[-1]:.0f}/s; "
+            f"processor a task: {_costs(costs[-1:])}"
+        )
+    note = f"{median(submits):.0f}/s answered; processor a task: {_costs(costs)}"
+    return [_row("throughput", service, median(rates), "tasks/s", rates, median(bares), note)]
 
 
 def measure_latency(service: Deployment, bare: Target, plan: Plan, say: Say) -> list[Row]:
@@ -99,6 +104,11 @@ def measure_waiting(service: Deployment, bare: Target, plan: Plan, say: Say) -> 
         _row("waiting", service, ratio, "x", [rate / median(empty) for rate in full], None, rates),
         _row("memory", service, memory, "MiB", [memory], None, f"{waiting:,} waiting; {at_first:.0f} MiB with none"),
     ]
+
+
+def _costs(rounds: Sequence[Sequence[float]]) -> str:
+    scheduler, instances, load = (median(column) for column in zip(*rounds, strict=True))
+    return f"scheduler {scheduler:.0f} µs, instances {instances:.0f}, load {load:.0f}"
 
 
 def _submit_round(service: Deployment, plan: Plan) -> float:

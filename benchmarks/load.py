@@ -10,7 +10,7 @@ import asyncio
 import random
 import sys
 from collections import deque
-from time import monotonic
+from time import monotonic, process_time
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -40,13 +40,17 @@ class Order(msgspec.Struct, kw_only=True):
 
 
 class Outcome(msgspec.Struct, kw_only=True):
-    """`latencies_ms` are sorted. `task_ids` is a sample. `idle_at` is 0 where nobody waited for it."""
+    """`latencies_ms` are sorted. `task_ids` is a sample. `idle_at` is 0 where nobody waited for it.
+
+    `cpu_s` is the processor time that the load generator has used.
+    """
 
     began_at: float
     answered_at: float
     idle_at: float
     latencies_ms: list[float]
     task_ids: list[str]
+    cpu_s: float
 
 
 class _Accepted(msgspec.Struct):
@@ -210,7 +214,9 @@ async def carry_out(order: Order) -> Outcome:
     """Do what was ordered."""
     is_batch = order.mode == "batch"
     load = Load(order, -(-order.tasks // BATCH) if is_batch else order.tasks)
+    used = process_time()
     began_at, answered_at = await load.run(2 if is_batch else CONNECTIONS)
+    used = process_time() - used
     idle_at = await until_idle(load.host, load.port) if order.until_idle else 0.0
     sample = random.Random(2).sample(sorted(load.task_ids), min(50, len(load.task_ids)))
     return Outcome(
@@ -219,6 +225,7 @@ async def carry_out(order: Order) -> Outcome:
         idle_at=idle_at,
         latencies_ms=sorted(load.latencies_ms),
         task_ids=sample,
+        cpu_s=used,
     )
 
 
