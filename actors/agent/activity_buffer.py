@@ -47,7 +47,7 @@ class ActivityBuffer:
     def end(self, task_id: str, at: float) -> None:
         """The task has ended; the oldest ended entry makes room where there are too many."""
         before = self._live.pop(task_id, None)
-        if self._keep_ended == 0 or before is None:
+        if before is None:
             return
         self._ended[task_id] = (before[0], at)
         while len(self._ended) > self._keep_ended:

@@ -146,7 +146,7 @@ def test_a_report_of_an_abandoned_attempt_wins_while_the_task_waits() -> None:
     agent = an_agent()
     agent.tell(run())
     agent.tell(AttemptFailed("t", 1, "ti-1", "instance down"))
-    end = agent.tell(ended(1))
+    end = agent.tell(ended(1, "ti-3"))
     assert isinstance(end.events[0], TaskFinished)
     assert len(end.effects) == 2, "no attempt is under way that would have to be dropped"
     assert agent.tell(run(2, "ti-2")) == NOTHING, "the scheduler had sent this before it heard of the end"

@@ -155,6 +155,14 @@ def test_an_instance_that_was_restarted_has_forgotten_what_it_accepted_before() 
     assert dispatcher.tell(ProbeAnswered(True, uptime_s=6.5), after=1) == NOTHING
 
 
+def test_a_known_restart_costs_also_what_was_accepted_just_before() -> None:
+    dispatcher = attending()
+    dispatcher.tell(ProbeAnswered(True, uptime_s=100.0))
+    accept(dispatcher, "t")
+    restarted = dispatcher.tell(ProbeAnswered(True, uptime_s=4.0), after=5)
+    assert restarted.effects == [failed("t", "instance restarted")]
+
+
 def test_a_first_uptime_shorter_than_a_flight_is_a_restart_too() -> None:
     dispatcher = attending()
     accept(dispatcher, "t")
