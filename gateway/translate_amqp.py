@@ -15,6 +15,7 @@ from gateway.bad_request import Absent, BadRequest, line_of, name_of, object_of,
 from gateway.json_body import decode_json
 from gateway.translate import PriorityOrder, agent_name, build_submit
 
+IDENTITY: Final = "message-identity"
 DEFAULT_GRACE_S: Final = 30.0
 MAX_GRACE_S: Final = 30 * 86_400
 
@@ -39,9 +40,10 @@ def command_from_amqp(
 ) -> Message:
     """The message for the scheduler that this body means.
 
-    A task without `task_id` is given `new_id`. A producer that may publish twice sends a `task_id` of its
-    own: that is what makes the repeat harmless. `now` in Unix seconds. Raises BadRequest or MalformedJson,
-    both ValueError.
+    A task without `task_id` is named after the message, where the broker adapter knows its identity
+    (`message-identity` among the headers), so that a message delivered twice is one task; else it is given
+    `new_id`. A producer that may publish twice sends a `task_id` of its own: that is what makes the repeat
+    harmless. `now` in Unix seconds. Raises BadRequest or MalformedJson, both ValueError.
     """
     command = object_of("body", decode_json(body))
     kind = command.pop("type", Absent.FIELD)
@@ -52,6 +54,8 @@ def command_from_amqp(
             raise BadRequest(name, f"is not a field of {kind}, which has {', '.join(COMMANDS[kind])}", value)
     match kind:
         case "SubmitTask":
+            if command.get("task_id") is None and (identity := headers.get(IDENTITY)):
+                command["task_id"] = f"task-{identity}"
             return _submit(command, order, time.time() if now is None else now, new_id or f"task-{uuid4().hex}")
         case "RequestPreemption":
             return _preemption(command)

@@ -14,9 +14,9 @@ from actors.addresses import queue_of
 from actors.broker import BrokerCondition, Receiver
 from actors.envelope import Announcement, Envelope
 from actors.errors import BrokerUnavailable
-from actors.messages.answers import Refused
 from rabbitmq.codec import BUNDLE_TYPE, answer_json, decode_bundle, encode_envelope, join_bundle
-from rabbitmq.commands import Translate, read_command, return_address
+from rabbitmq.commands import Translate, read_command
+from rabbitmq.dead_letters import answer, bury
 from rabbitmq.failures import Unroutable, as_unavailable
 from rabbitmq.link import Link
 from rabbitmq.mailbox import Mailbox
@@ -24,7 +24,6 @@ from rabbitmq.outbox import Destination, Outbox, Parcel, Ticket
 from rabbitmq.publisher import Publisher
 from rabbitmq.topology import (
     COMMANDS,
-    DEAD_LETTERS,
     EVENTS,
     SCHEDULER_QUEUE,
     QueueTypeSetting,
@@ -37,7 +36,7 @@ DECLARE_TIMEOUT_S = 30.0
 CLOSE_TIMEOUT_S = 5.0
 JSON = "application/json"
 TRANSIENT, PERSISTENT = 1, 2
-LONGEST_REASON = 2000
+LONGEST_ROUTING_KEY = 255
 
 log = structlog.get_logger(__name__)
 
@@ -149,7 +148,7 @@ class RabbitBroker:
                 announcement.body,
                 Basic.Properties(content_type=JSON, delivery_mode=PERSISTENT, headers={"x-id": announcement.id}),
                 exchange=EVENTS,
-                routing_key=announcement.topic,
+                routing_key=_shortened(announcement.topic),
                 mandatory=False,
             )
             for announcement in announcements
@@ -157,7 +156,7 @@ class RabbitBroker:
 
     async def _send(self, destination: Destination, parcels: Sequence[Parcel]) -> None:
         if destination.kind == "producer":
-            await _all(self._answer(destination.queue, parcel) for parcel in parcels)
+            await _all(answer(self._publisher, destination.queue, parcel) for parcel in parcels)
             return
         mode = TRANSIENT if destination.kind == "gateway" else PERSISTENT
         properties = Basic.Properties(content_type=BUNDLE_TYPE, delivery_mode=mode)
@@ -169,43 +168,19 @@ class RabbitBroker:
                 raise BrokerUnavailable(f"there is no queue {destination.queue}") from None
             log.info("answers dropped, the gateway that asked is gone", queue=destination.queue, answers=len(parcels))
 
-    async def _answer(self, queue: str, parcel: Parcel) -> None:
-        # Never mandatory: the producer may have gone, and a direct reply-to counts as no queue at all.
-        properties = Basic.Properties(
-            content_type=JSON, delivery_mode=TRANSIENT, correlation_id=parcel.correlation or None
-        )
-        await self._publisher.publish(parcel.body, properties, routing_key=queue, mandatory=False)
-
     async def _bury(self, message: DeliveredMessage, reason: str) -> None:
-        properties = message.header.properties
-        headers = {
-            **(properties.headers or {}),
-            "x-reason": reason[:LONGEST_REASON],
-            "x-queue": message.routing_key or "",
-        }
-        copy = Basic.Properties(
-            content_type=properties.content_type,
-            delivery_mode=PERSISTENT,
-            correlation_id=properties.correlation_id,
-            reply_to=properties.reply_to,
-            headers=headers,
-        )
-        try:
-            await self._publisher.publish(
-                message.body, copy, exchange=DEAD_LETTERS, routing_key=message.routing_key or "dead"
-            )
-        except Unroutable:
-            raise BrokerUnavailable(f"nothing is bound to {DEAD_LETTERS}") from None
-        back = return_address(properties)
-        if back is not None and properties.content_type != BUNDLE_TYPE:
-            refusal = Parcel(answer_json(Refused("invalid", reason)), back.correlation)
-            await self._answer(back.to.key, refusal)
+        await bury(self._publisher, message, reason)
 
 
 def _parcel(envelope: Envelope) -> Parcel:
     if envelope.to.kind == "producer":
         return Parcel(answer_json(envelope.message), envelope.id)
     return Parcel(encode_envelope(envelope))
+
+
+def _shortened(topic: str) -> str:
+    """AMQP's limit is in bytes; a name that is too long must not hold up what waits behind it."""
+    return topic.encode()[:LONGEST_ROUTING_KEY].decode(errors="ignore")
 
 
 async def _all(publishing: Iterable[Coroutine[Any, Any, None]]) -> None:

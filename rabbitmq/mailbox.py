@@ -103,7 +103,8 @@ class Consumption:
         try:
             await self._bury(message, reason)
         except BrokerUnavailable as error:
-            log.warning("could not bury a message, it stays in its queue", reason=reason, error=str(error))
+            log.warning("could not bury a message, it goes back into its queue", reason=reason, error=str(error))
+            await asyncio.sleep(FIRST_DELAY_S)  # not in a tight circle while only publishing is down
             self.put_back(tag)
         else:
             log.warning("message to the dead letters", reason=reason)
@@ -208,5 +209,9 @@ class Mailbox:
             envelopes, redeliverable = self._read(message)
         except ValueError as error:
             consumption.reject(message, str(error))
+            return
+        except Exception as error:  # a fault of ours: kept among the dead letters rather than delivered for ever
+            log.exception("a message could not be read", queue=self._queue)
+            consumption.reject(message, f"internal error: {error!r}")
             return
         self._receiver(RabbitDelivery(envelopes, redeliverable, message, consumption))

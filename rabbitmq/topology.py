@@ -18,7 +18,7 @@ QueueTypeSetting: TypeAlias = Literal["auto", "classic", "quorum"]
 COMMANDS = "swarm.commands"
 """Topic exchange that producers publish commands to; any routing key reaches the scheduler's queue."""
 EVENTS = "swarm.events"
-"""Topic exchange of facts about tasks; routing key `task.<state>.<model_name>`."""
+"""Topic exchange of facts about tasks; routing key `task.<state>.<agent_id>`, with `_` for dots in the id."""
 DEAD_LETTERS = "swarm.dead"
 """Fanout exchange, and the queue bound to it, of what can never have an effect."""
 SCHEDULER_QUEUE = "swarm.scheduler"

@@ -35,6 +35,7 @@ class PrivateRabbit:
         self._home = Path(tempfile.mkdtemp(prefix="swarm-rabbit-"))
         self._node: subprocess.Popen[bytes] | None = None
         self._epmd: subprocess.Popen[bytes] | None = None
+        self._reaper: subprocess.Popen[bytes] | None = None
         atexit.register(self.close)
 
     @property
@@ -48,6 +49,7 @@ class PrivateRabbit:
             self._epmd = _spawn(["epmd", "-port", str(self._epmd_port), "-address", "127.0.0.1"], environment)
         self._pid_file.unlink(missing_ok=True)
         self._node = _spawn([str(SERVER_SCRIPT)], environment, self._home / "console.log")
+        self._reaper = _spawn_reaper(self._node.pid, self._epmd.pid, self._home)
         try:
             self._wait_for_amqp(self._port)
         except TimeoutError as error:
@@ -80,6 +82,10 @@ class PrivateRabbit:
         """Signal the Erlang machine (the start script waits for it), then clear what is left of its session."""
         if self._node is None:
             return
+        if self._reaper is not None:
+            self._reaper.kill()
+            self._reaper.communicate()
+            self._reaper = None
         with contextlib.suppress(FileNotFoundError, ValueError, ProcessLookupError):
             os.kill(int(self._pid_file.read_text()), signum)
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -160,3 +166,15 @@ def _spawn(command: list[str], environment: dict[str, str], log: Path | None = N
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+
+
+def _spawn_reaper(node: int, epmd: int, home: Path) -> subprocess.Popen[bytes]:
+    """A shell that outlives us: its stdin ends when we do, however that comes about, and then it clears up."""
+    script = 'read _; kill -9 -- "-$0" "$1"; rm -rf "$2"'
+    return subprocess.Popen(
+        ["sh", "-c", script, str(node), str(epmd), str(home)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
