@@ -28,6 +28,15 @@ def decode_json(body: bytes | msgspec.Raw) -> Any:
         raise MalformedJson(f"malformed JSON: {error}") from None
 
 
+def decode_part(part: bytes, whole: bytes) -> Any:
+    """The JSON value of a part that was cut out of `whole` unread. Raises MalformedJson, with places in `whole`."""
+    try:
+        return decode_json(part)
+    except MalformedJson:
+        decode_json(whole)
+        raise
+
+
 def decode_as(decoder: msgspec.json.Decoder[T], body: bytes | msgspec.Raw) -> T:
     """The JSON value as the decoder's type.
 

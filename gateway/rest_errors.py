@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from traceback import format_exception
 from typing import Any, Final
 
 import msgspec
@@ -64,7 +65,8 @@ def problem_of(error: Exception) -> Problem:
         case SwarmPilotError():
             return Problem(503, f"{_sentence(error)}; try again")
         case _:
-            _log.error("request failed", exc_info=error)
+            # As text, because a renderer that shows locals would hold up the loop for seconds.
+            _log.error("request failed", exception="".join(format_exception(error)))
             return Problem(500, "Internal error: the request was understood and could not be carried out")
 
 

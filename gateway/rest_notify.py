@@ -22,7 +22,7 @@ from actors.task_lifecycle import TERMINAL
 from gateway.bad_request import BadRequest, name_of
 from gateway.edge import Edge
 from gateway.expecting import ask
-from gateway.json_body import decode_json
+from gateway.json_body import decode_part
 from gateway.rest_submit import decode_request, explain
 from gateway.schemas_tasks import CompletionRequest, CompletionResponse
 from gateway.strict_route import ERRORS, StrictRoute
@@ -50,7 +50,7 @@ async def task_complete(edge: Edge, query: bytes, body: bytes) -> bytes:
     task_id = name_of("task_id", request.task_id)
     _check_numbers(request)
     result = bytes(request.result)
-    content = decode_json(result)
+    content = decode_part(result, body)
     if content is not None and not isinstance(content, dict):
         raise explain(CompletionRequest, body)
     row = await _find(edge, task_id)

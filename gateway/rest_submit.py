@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from actors.addresses import SCHEDULER
 from actors.messages.answers import TaskAccepted
+from gateway.bad_request import BadRequest, MalformedJson
 from gateway.edge import Edge
 from gateway.expecting import ask, refuse_while_draining
 from gateway.json_body import decode_as, decode_json
@@ -24,6 +25,7 @@ from gateway.translate import build_submit
 T = TypeVar("T")
 
 MAX_BATCH: Final = 10_000
+_OBJECT: Final = ord("{")
 AT_ONCE: Final = 256
 """Tasks of a batch that are on their way at the same time: one batch must not crowd out everybody else."""
 
@@ -47,14 +49,20 @@ class _Batch(msgspec.Struct):
 
 _SUBMIT: Final = msgspec.json.Decoder(_Submit)
 _BATCH: Final = msgspec.json.Decoder(_Batch)
-_OBJECT: Final = ord("{")
 
 
 async def submit(edge: Edge, query: bytes, body: bytes) -> bytes:
     """Admit one task. The answer is written by hand: it is the service's most frequent one."""
     refuse_while_draining(edge)
     request = decode_request(_SUBMIT, SubmitRequest, body)
-    accepted = await _admit(edge, request.model_name, request, SubmitRequest, body)
+    if not _is_object(request.task_input):
+        raise explain(SubmitRequest, body)
+    try:
+        accepted = await _admit(edge, request.model_name, request)
+    except BadRequest as error:
+        if isinstance(error.__cause__, MalformedJson):
+            decode_json(body)  # says the same of the whole body, with the place in it
+        raise
     return msgspec.json.encode(
         {"status": "success", "task_id": accepted.task_id, "scheduled_ti": accepted.scheduled_ti}
     )
@@ -64,14 +72,15 @@ async def submit_batch(edge: Edge, query: bytes, body: bytes) -> bytes:
     """Admit several tasks, each with a result of its own. Raises Problem (503) where none can be admitted now."""
     refuse_while_draining(edge)
     request = decode_request(_BATCH, BatchRequest, body)
-    if not 0 < len(request.tasks) <= MAX_BATCH:
+    decode_json(body)
+    if not 0 < len(request.tasks) <= MAX_BATCH or not all(_is_object(task.task_input) for task in request.tasks):
         raise explain(BatchRequest, body)
     gate = asyncio.Semaphore(AT_ONCE)
 
     async def one(task: _Task) -> dict[str, Any]:
         async with gate:
             try:
-                accepted = await _admit(edge, request.model_name, task, BatchRequest, body)
+                accepted = await _admit(edge, request.model_name, task)
             except Exception as error:
                 problem = problem_of(error)
                 return _result("error", code=problem.status_code, detail=problem.detail)
@@ -85,22 +94,23 @@ async def submit_batch(edge: Edge, query: bytes, body: bytes) -> bytes:
     return msgspec.json.encode({"status": status, "accepted": count, "results": results})
 
 
-async def _admit(edge: Edge, model_name: str, task: _Task, model: type[BaseModel], body: bytes) -> TaskAccepted:
-    task_input = bytes(task.task_input)
-    if task_input[0] != _OBJECT:
-        raise explain(model, body)
+async def _admit(edge: Edge, model_name: str, task: _Task) -> TaskAccepted:
     metadata = bytes(task.metadata)
     message = build_submit(
         task_id=new_task_id() if task.task_id is None else task.task_id,
         now=time.time(),
         order=edge.settings.priority_order,
         origin="rest",
-        task_input=task_input,
+        task_input=bytes(task.task_input),
         model_name=model_name,
         metadata=b"{}" if metadata == b"null" else metadata,
         id_is_fresh=task.task_id is None,
     )
     return await ask(edge, SCHEDULER, message, TaskAccepted)
+
+
+def _is_object(value: msgspec.Raw) -> bool:
+    return memoryview(value)[0] == _OBJECT
 
 
 def decode_request(decoder: msgspec.json.Decoder[T], model: type[BaseModel], body: bytes) -> T:

@@ -77,6 +77,8 @@ def build_submit(
     params: Mapping[str, Any] = content if isinstance(content, dict) else {}
     agent = facts.get("agent_id") if agent_id is None else agent_id
     if agent is None:
+        if model_name is None:
+            raise BadRequest("model_name", "must be given for a task of no agent")
         model = name_of("model_name", model_name)
         agent, params = IMPLICIT_AGENT + model, {}
     else:

@@ -1,0 +1,241 @@
+"""What REST offers beyond the guide: batches, ids of the client's choice, strategies, stories, agents, metrics."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any, cast
+
+import pytest
+
+from actors.addresses import Address
+from actors.errors import AnswerTimeout, BrokerUnavailable, StoreUnavailable
+from actors.messages import Answer, Message
+from gateway.app import build_app
+from gateway.edge import Edge
+from tests.embedded import Embedded, embedded, instance, until
+from tests.rest_client import Rest, rest_client
+from tests.serving import serving
+
+MODEL = "gpt-3.5-turbo"
+AGENT = "team/worker-1"
+
+
+def play(scene: Callable[[Rest, Embedded], Awaitable[None]], **settings: Any) -> None:
+    async def run() -> None:
+        async with embedded(**settings) as service, rest_client(service.url) as rest:
+            await scene(rest, service)
+
+    asyncio.run(run())
+
+
+def test_a_batch_has_a_result_per_task() -> None:
+    async def scene(rest: Rest, service: Embedded) -> None:
+        async with instance(service, MODEL, capacity=4) as steered:
+            steered.gate.set()
+            tasks = [
+                {"task_input": {"n": 1}, "metadata": {"batch_id": 7}},
+                {"task_input": {"n": 2}, "metadata": {"priority": "urgent"}},
+                {"task_input": {"n": 3}, "task_id": "mine"},
+            ]
+            reply = await rest.post("/queue/submit_batch", {"model_name": MODEL, "tasks": tasks})
+            assert (reply.status, reply.body["status"], reply.body["accepted"]) == (200, "partial", 2)
+            first, second, third = reply.body["results"]
+            assert (first["status"], first["code"]) == ("success", 200)
+            assert (second["status"], second["code"], second["task_id"]) == ("error", 422, "")
+            assert "metadata.priority" in second["detail"]
+            assert third["task_id"] == "mine"
+            for task_id in (first["task_id"], "mine"):
+                assert (await service.ended(task_id)).state == "completed"
+
+    play(scene)
+
+
+def test_a_batch_nobody_can_run_is_refused_as_a_whole() -> None:
+    async def scene(rest: Rest, service: Embedded) -> None:
+        reply = await rest.post("/queue/submit_batch", {"model_name": "gpt-4", "tasks": [{"task_input": {}}] * 3})
+        assert (reply.status, reply.detail) == (503, "No TaskInstances configured for model gpt-4")
+
+    play(scene)
+
+
+def test_a_batch_queues_in_its_order() -> None:
+    async def scene(rest: Rest, service: Embedded) -> None:
+        async with instance(service, MODEL) as steered:
+            steered.gate.set()
+            tasks = [{"task_input": {"n": n}} for n in range(40)]
+            reply = await rest.post("/queue/submit_batch", {"model_name": MODEL, "tasks": tasks})
+            assert (reply.body["status"], reply.body["accepted"]) == ("success", 40)
+            await steered.has_started(40)
+            assert [task["n"] for task in steered.started] == list(range(40))
+
+    play(scene)
+
+
+def test_the_same_id_and_content_is_one_task_and_other_content_is_a_conflict() -> None:
+    async def scene(rest: Rest, service: Embedded) -> None:
+        async with instance(service, MODEL) as steered:
+            first = await rest.submit(MODEL, {"a": 1, "b": 2}, task_id="task-abc123")
+            assert first.body["task_id"] == "task-abc123"
+            again = await rest.submit(MODEL, {"b": 2, "a": 1}, task_id="task-abc123")
+            assert (again.status, again.body) == (200, first.body)
+            other = await rest.submit(MODEL, {"a": 2}, task_id="task-abc123")
+            assert other.status == 409
+            assert "task-abc123" in other.detail
+            steered.gate.set()
+            await service.ended("task-abc123")
+            late = await rest.submit(MODEL, {"a": 1, "b": 2}, task_id="task-abc123")
+            assert (late.status, late.body["task_id"]) == (200, "task-abc123")
+            assert (await rest.submit(MODEL, {"a": 3}, task_id="task-abc123")).status == 409
+            assert len(steered.started) == 1
+
+    play(scene)
+
+
+def test_strategies_are_listed_and_chosen() -> None:
+    async def scene(rest: Rest, service: Embedded) -> None:
+        listed = (await rest.get("/scheduler/strategies")).body
+        assert listed["current"] == "shortest_queue"
+        names = [strategy["name"] for strategy in listed["strategies"]]
+        for name in [*names, "ShortestQueue", "RoundRobin", "Weighted", "Probabilistic"]:
+            reply = await rest.post("/scheduler/set", {"name": name})
+            assert (reply.status, reply.body["status"], reply.body["name"] in names) == (200, "success", True)
+            assert (await rest.get("/queue/info")).body["strategy"] == reply.body["name"]
+        reply = await rest.post("/scheduler/set", {"name": "weighted", "model_name": MODEL})
+        assert reply.body["message"] == f"Strategy set to weighted for model {MODEL}"
+
+    play(scene)
+
+
+def test_a_tasks_story() -> None:
+    async def scene(rest: Rest, service: Embedded) -> None:
+        async with instance(service, MODEL) as steered:
+            steered.gate.set()
+            await rest.submit(MODEL, {}, task_id="t")
+            await service.ended("t")
+            story = (await rest.get("/task/story", task_id="t")).body
+            assert story["task_id"] == "t"
+            kinds = [event["kind"] for event in story["events"]]
+            assert kinds[0] == "TaskQueued"
+            assert len(kinds) >= 3
+            assert story["events"][0]["event"]["spec"]["task_id"] == "t"
+
+    play(scene)
+
+
+def test_an_agents_tasks_and_activity() -> None:
+    async def scene(rest: Rest, service: Embedded) -> None:
+        at = f"/agents/{AGENT}"
+        params = {"action": "process", "repo_id": "r", "branch": "main", "description": "tidies up"}
+        reply = await rest.post(f"{at}/tasks", {"task_id": "task-123", "priority": 5, "params": params, "scope": "g.r"})
+        assert (reply.status, reply.body["accepted"], reply.body["task_id"]) == (200, True, "task-123")
+        assert reply.body["reason"]
+        again = await rest.post(f"{at}/tasks", {"task_id": "task-123", "params": {}})
+        assert (again.status, again.body["accepted"]) == (200, False)
+        assert "task-123" in again.body["reason"]
+
+        async def look() -> list[dict[str, Any]] | None:
+            return cast("list[dict[str, Any]]", (await rest.get(f"{at}/activity")).body["entries"]) or None
+
+        [entry] = await until(look, "activity entry")
+        expected = {"task_id": "task-123", "repo_id": "r", "worktree_id": "", "branch": "main"}
+        assert expected.items() <= entry.items()
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", entry["timestamp"])
+
+        assert (await rest.post(f"{at}/tasks/task-123/preempt", {"reason": "urgent"})).body == {"enqueued": True}
+        assert (await rest.post(f"{at}/tasks/nobody/preempt", {})).body == {"enqueued": False}
+        assert (await rest.post(f"{at}/activity/purge", {"task_ids": ["task-123"]})).body == {"purged": 0}
+        assert (await rest.post(f"{at}/shutdown", {"grace_period_s": 0})).body == {"ok": True}
+        refused = await rest.post(f"{at}/tasks", {"params": {}})
+        assert (refused.status, refused.body["accepted"]) == (200, False)
+        assert "shutting down" in refused.body["reason"]
+
+    play(scene)
+
+
+def test_metrics_and_the_status_page() -> None:
+    async def scene(rest: Rest, service: Embedded) -> None:
+        async with instance(service, MODEL) as steered:
+            steered.gate.set()
+            await rest.submit(MODEL, {}, task_id="t")
+            await service.ended("t")
+            text = (await rest.get("/metrics")).body
+            assert re.search(r'^swarmpilot_tasks\{state="completed"\} 1\.0$', text, re.MULTILINE)
+            served = r'^swarmpilot_http_requests_total\{method="POST",path="/queue/submit",status="200"\} 1\.0$'
+            assert re.search(served, text, re.MULTILINE)
+            assert f'swarmpilot_instance_wait_seconds{{model_name="{MODEL}"' in text
+        async with rest.session.get(f"{rest.url}/") as page:
+            html = await page.text()
+            assert (page.status, page.content_type) == (200, "text/html")
+        assert not re.findall(r"""(?:src|href)=["'](?:https?:)?//""", html)
+
+    play(scene)
+
+
+def test_a_draining_service_takes_no_tasks_and_still_hears_reports() -> None:
+    async def scene(rest: Rest, service: Embedded) -> None:
+        async with instance(service, MODEL) as steered:
+            await rest.submit(MODEL, {}, task_id="t")
+            await steered.has_started(1)
+            service.service.begin_drain()
+            health = await rest.get("/health")
+            assert (health.status, health.body["status"]) == (503, "draining")
+            batch = {"model_name": MODEL, "tasks": [{"task_input": {}}]}
+            for path, body in (
+                ("/queue/submit", {"model_name": MODEL, "task_input": {}}),
+                ("/queue/submit_batch", batch),
+                (f"/agents/{AGENT}/tasks", {}),
+            ):
+                reply = await rest.post(path, body)
+                assert (reply.status, "being stopped" in reply.detail) == (503, True)
+                assert reply.headers["retry-after"].isdigit()
+            steered.gate.set()
+            assert (await service.ended("t")).state == "completed"
+
+    play(scene)
+
+
+class Failing:
+    """An asker and a reader of which nothing can be had."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    async def ask(self, to: Address, message: Message, *, timeout: float | None = None) -> Answer:
+        raise self.error
+
+    async def task(self, task_id: str) -> None:
+        raise self.error
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "text"),
+    [
+        (BrokerUnavailable("the broker did not confirm"), 503, "The broker did not confirm; try again"),
+        (AnswerTimeout("no answer within 10 s"), 503, "No answer within 10 s; try again"),
+        (StoreUnavailable("disk full"), 503, "Disk full; try again"),
+        (RuntimeError("secret detail"), 500, "Internal error: the request was understood and could not be carried out"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
+)
+def test_what_fails_behind_the_edge(error: Exception, status: int, text: str) -> None:
+    async def run() -> None:
+        async with embedded() as service:
+            edge = service.service.edge
+            nobody = cast(Any, Failing(error))
+            failing = build_app(Edge(nobody, nobody, edge.courier, edge.settings, edge.status))
+            async with serving(failing) as url, rest_client(url) as rest:
+                notify = {"task_id": "t", "instance_id": "", "execution_time": 0, "result": {}}
+                replies = [
+                    await rest.submit(MODEL, {}),
+                    await rest.get("/queue/info"),
+                    await rest.get("/task/query", task_id="t"),
+                    await rest.post("/notify/task_complete", notify),
+                    await rest.post("/ti/remove", {"host": "h", "port": 1}),
+                ]
+                for reply in replies:
+                    assert (reply.status, reply.detail) == (status, text)
+                    assert (reply.headers.get("retry-after") is not None) == (status == 503)
+
+    asyncio.run(run())
