@@ -6,7 +6,11 @@
 `swarmpilot --help`.
 """
 
-from swarmpilot.async_client import AsyncClient
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from swarmpilot.client import Client
 from swarmpilot.errors import (
     NoInstances,
@@ -19,8 +23,18 @@ from swarmpilot.errors import (
     TaskNotFound,
     WaitTimeout,
 )
-from swarmpilot.instance import TaskContext, TaskInstance
 from swarmpilot.records import Health, InstanceQueue, SubmittedTask, TaskRecord
+
+if TYPE_CHECKING:
+    from swarmpilot.async_client import AsyncClient
+    from swarmpilot.instance import TaskContext, TaskInstance
+
+# These need aiohttp, which takes longer to import than the synchronous client takes to do its work.
+_LATE = {
+    "AsyncClient": "swarmpilot.async_client",
+    "TaskContext": "swarmpilot.instance",
+    "TaskInstance": "swarmpilot.instance",
+}
 
 __all__ = [
     "AsyncClient",
@@ -41,3 +55,9 @@ __all__ = [
     "TaskRecord",
     "WaitTimeout",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_LATE[name]), name)

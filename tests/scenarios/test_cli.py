@@ -1,0 +1,181 @@
+"""The command line as a person uses it: real processes, real output, real exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from swarmpilot.cli import run
+from tests.scenarios.processes import ROOT, World, eventually
+
+
+def swarmpilot(*arguments: str, stdin: str = "", **env: str) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end."""
+    return subprocess.run(
+        [sys.executable, "cli.py", *arguments],
+        cwd=ROOT,
+        env={**os.environ, **env},
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """A scheduler with a simulated instance and one that calls a function."""
+    with World(tmp_path_factory.mktemp("cli")) as world:
+        world.start_scheduler()
+        world.start_instance("sim", "--capacity", "4", "--speed", "10")
+        world.start_instance("words", "--call", "examples.custom_instance:count_words")
+        yield world
+
+
+def test_submit_and_wait_prints_the_result(world: World) -> None:
+    done = swarmpilot(
+        "submit", "words", '{"text": "one two two"}', "--wait", "--priority", "high", SWARMPILOT_URL=world.url
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout)["words"] == 3
+
+
+def test_a_submitted_task_can_be_looked_at(world: World, tmp_path: Path) -> None:
+    file = tmp_path / "task.json"
+    file.write_text('{"service_ms": 100}')
+    metadata = '{"user_id": "u"}'
+    given = ("--task-id", "cli-1", "--metadata", metadata, "--priority", "-5", "--url", world.url)
+    submitted = swarmpilot("submit", "sim", f"@{file}", *given)
+    assert (submitted.returncode, submitted.stdout) == (0, "cli-1\n")
+    assert swarmpilot("submit", "sim", "-", *given, stdin=file.read_text()).stdout == "cli-1\n"
+    shown = swarmpilot("task", "cli-1", "--wait", "--json", "--url", world.url)
+    record = json.loads(shown.stdout)
+    assert (record["state"], record["priority"], record["attempt"]) == ("completed", -5, 1)
+    assert "completed" in swarmpilot("task", "cli-1", "--url", world.url).stdout
+
+
+def test_queues_shows_every_instance(world: World) -> None:
+    shown = swarmpilot("queues", "--url", world.url).stdout
+    assert re.search(r"sim +up +0/4", shown)
+    assert re.search(r"words +up +0/1", shown)
+    [queue] = json.loads(swarmpilot("queues", "--model", "words", "--json", "--url", world.url).stdout)
+    assert (queue["model_name"], queue["condition"]) == ("words", "up")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["submit", "nobody", "{}"], 1, "No TaskInstances configured for model nobody"),
+        (["submit", "sim", "{"], 2, "JSON must be JSON"),
+        (["submit", "sim", "[]"], 2, "must be a JSON object"),
+        (["submit", "sim", "@/no/such/file"], 2, "cannot read /no/such/file"),
+        (["submit", "sim", "{}", "--priority", "99"], 1, "priority"),
+        (["submit", "sim"], 2, "Missing argument 'JSON'"),
+        (["submit", "words", '{"text": 5}', "--wait"], 1, "task .* failed"),
+        (["submit", "sim", '{"service_ms": 60000}', "--wait", "--timeout", "0.1"], 1, "is still"),
+        (["task", "nothing"], 1, "Task nothing not found"),
+        (["task", "x", "--url", "http://127.0.0.1:1"], 1, "no scheduler answers at http://127.0.0.1:1"),
+        (["task", "x", "--url", "ftp://here"], 2, "expected an address like"),
+        (["no-such-command"], 2, "No such command"),
+        (["start", "--port", "99999"], 2, "port"),
+        (["start", "--set", "no_such=1"], 2, "no setting is named no_such"),
+        (["start", "--config", "/no/such/file"], 2, "there is no file /no/such/file"),
+        (["instance", "--model", "m", "--call", "json:nothing"], 2, "module json has no nothing"),
+        (["instance", "--model", "m", "--call", "json:dumps", "--upstream", "http://x"], 2, "choose one of"),
+        (["instance", "--model", "m", "--speed", "0"], 2, "speed must be above 0"),
+    ],
+)
+def test_an_error_is_one_clear_line(
+    world: World,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    code: int,
+    said: str,
+) -> None:
+    monkeypatch.setenv("SWARMPILOT_URL", world.url)
+    assert run(arguments) == code
+    error = capsys.readouterr().err
+    assert len(error.splitlines()) == 1, error
+    assert re.search(rf"^swarmpilot: .*{said}", error)
+
+
+def test_a_server_that_cannot_start_says_why(world: World) -> None:
+    taken = str(world.port)
+    for arguments, said in (
+        (["start", "--store", "sqlite://", "--port", taken], taken),
+        (["start", "--store", "mysql://x", "--port", "0", "--grpc-port", "-1"], "mysql"),
+        (["instance", "--model", "m", "--port", taken], taken),
+    ):
+        done = swarmpilot(*arguments)
+        assert done.returncode == 1
+        assert said in done.stderr.splitlines()[-1]
+        assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("command", [[], ["start"], ["instance"], ["submit"], ["task"], ["queues"], ["demo"]])
+def test_help_teaches_by_example(capsys: pytest.CaptureFixture[str], command: list[str]) -> None:
+    assert run([*command, "--help"]) == 0
+    shown = capsys.readouterr().out
+    assert "swarmpilot " + " ".join(command) in shown
+    assert re.search("Examples|First steps", shown)
+
+
+def test_version_and_module_agree() -> None:
+    versions = [swarmpilot("--version").stdout]
+    command = [sys.executable, "-m", "swarmpilot", "--version"]
+    versions.append(subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60).stdout)
+    assert versions[0] == versions[1]
+    assert versions[0].startswith("swarmpilot 2.")
+
+
+def test_an_instance_that_is_stopped_finishes_what_it_holds(world: World) -> None:
+    instance = world.start_instance("leaving")
+    task_id = world.submitted("leaving", {"service_ms": 1500})
+    eventually(lambda: world.query(task_id)["state"] == "running", what="the task runs")
+    assert instance.terminate() == 0
+    assert world.query(task_id)["state"] == "completed"
+    assert not [queue for queue in world.queues() if queue["model_name"] == "leaving" and queue["condition"] == "up"]
+
+
+def test_a_second_signal_stops_an_instance_at_once(world: World) -> None:
+    instance = world.start_instance("stuck", "--call", "examples.custom_instance:nap")
+    task_id = world.submitted("stuck", {"seconds": 600})
+    eventually(lambda: world.query(task_id)["state"] == "running", what="the task runs")
+    instance.process.send_signal(signal.SIGINT)
+    instance.wait_for("finishing 1 running")
+    instance.process.send_signal(signal.SIGINT)
+    assert instance.process.wait(10) == 1
+
+
+def test_the_demo_completes_every_task_and_leaves_nothing_behind() -> None:
+    done = swarmpilot("demo", "--seconds", "5", "--rate", "20")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"\d+ submitted, \d+ completed, 0 failed, 0 refused, 0 lost", done.stdout)
+    port = re.search(r"a scheduler at http://127.0.0.1:(\d+)", done.stdout)
+    assert port
+    assert swarmpilot("queues", "--url", f"http://127.0.0.1:{port[1]}").returncode == 1
+
+
+def test_an_interrupted_demo_ends_its_children(tmp_path: Path) -> None:
+    with (tmp_path / "demo.log").open("wb") as output:
+        demo = subprocess.Popen([sys.executable, "cli.py", "demo"], cwd=ROOT, stdout=output, stderr=output)
+    log = tmp_path / "demo.log"
+    try:
+        eventually(lambda: "completed" in log.read_text(), what="the demo streams")
+        children = (Path("/proc") / str(demo.pid) / "task" / str(demo.pid) / "children").read_text().split()
+        assert len(children) == 4
+        demo.send_signal(signal.SIGINT)
+        assert demo.wait(30) == 130
+        assert not [pid for pid in children if Path(f"/proc/{pid}").exists()]
+    finally:
+        demo.kill()
+        demo.wait(10)
