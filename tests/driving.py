@@ -28,12 +28,16 @@ class Driven(Generic[StateT, MessageT, EventT]):
     def tell(self, message: MessageT, *, after: float = 0.0, chance: float = 0.5) -> Decision[EventT]:
         """Move time on by `after` seconds, then let the actor decide and evolve.
 
-        Events go through the journal's encoding, so that what is remembered is what would be read back.
+        Events go through the journal's encoding, so that what is remembered is what would be read back; and
+        the state's snapshot has to decide the same as the state does.
         """
         self.now += after
         self._told += 1
         received = Received(message, f"m{self._told}", chance=chance)
         decision = self.behaviour.decide(self.state, received, self.now)
+        reloaded = self._reloaded()
+        assert self.behaviour.decide(reloaded, received, self.now) == decision
+        assert self.behaviour.next_due(reloaded) == self.due
         for event in decision.events:
             name, body = self._events.encode(event)
             recalled = self._events.decode(name, body)
@@ -51,6 +55,9 @@ class Driven(Generic[StateT, MessageT, EventT]):
 
     def restart(self) -> None:
         """Replace the state by what its stored snapshot says."""
+        self.state = self._reloaded()
+
+    def _reloaded(self) -> StateT:
         body = msgspec.json.encode(self.behaviour.dump(self.state))
         snapshot: Any = msgspec.json.decode(body, type=self.behaviour.snapshot_type)
-        self.state = self.behaviour.load(self.key, snapshot)
+        return self.behaviour.load(self.key, snapshot)
