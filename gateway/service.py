@@ -147,7 +147,7 @@ class Service:
             return LocalBroker(shards=self.settings.shards)
 
         def translate(body: bytes, headers: Mapping[str, object]) -> object:
-            return command_from_amqp(body, headers)
+            return command_from_amqp(body, headers, order=self.settings.priority_order)
 
         return RabbitBroker(self.settings.amqp, shards=self.settings.shards, translate=translate)  # type: ignore[arg-type]
 
