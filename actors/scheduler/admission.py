@@ -8,6 +8,7 @@ from actors.behaviour import Decision, Keep, Received, Reply, Send
 from actors.messages.agent import ExpectTask
 from actors.messages.answers import Refused, TaskAccepted
 from actors.messages.scheduler import PlaceTasks, SubmitTask
+from actors.messages.tasks import TaskSpec
 from actors.scheduler.events import SchedulerEvent, TaskQueued
 from actors.scheduler.placement import choose_tentative
 from actors.scheduler.pools import describe, pools_for
@@ -30,7 +31,7 @@ def submit(state: SchedulerState, received: Received[SubmitTask]) -> Decision[Sc
     if not tentative and not message.waits_for_instances:
         return _refuse("no_instances", f"No TaskInstances configured for model {spec.model_name}")
     keep = Keep(spec.task_id, "input", message.input, message.content_type, message.metadata)
-    answer = TaskAccepted(spec.task_id, tentative, _why_waiting(state, spec.agent_id, pools, tentative))
+    answer = TaskAccepted(spec.task_id, tentative, _why_waiting(state, spec, pools))
     expect = [Send(addresses.agent(spec.agent_id), ExpectTask(spec))] if spec.has_own_agent else []
     return Decision(
         events=[TaskQueued(spec, pools, tentative)],
@@ -42,7 +43,7 @@ def wait_reason(state: SchedulerState, entry: TaskEntry) -> str:
     """What a waiting task waits for, in words; "" for one that runs."""
     if entry.ti_uuid:
         return ""
-    return _why_waiting(state, entry.spec.agent_id, entry.pools, entry.tentative) or "waiting for a free TaskInstance"
+    return _why_waiting(state, entry.spec, entry.pools) or "waiting for a free TaskInstance"
 
 
 def _answer_repeat(state: SchedulerState, received: Received[SubmitTask]) -> Reply | None:
@@ -59,13 +60,14 @@ def _answer_repeat(state: SchedulerState, received: Received[SubmitTask]) -> Rep
     return Reply(TaskAccepted(spec.task_id, scheduled_ti, reason))
 
 
-def _why_waiting(state: SchedulerState, agent_id: str, pools: tuple[str, ...], tentative: str) -> str:
-    if not tentative:
+def _why_waiting(state: SchedulerState, spec: TaskSpec, pools: tuple[str, ...]) -> str:
+    pool = state.pools.get(state.serving_pool(pools))
+    if pool is None or not pool.is_served():
         return f"waiting for a TaskInstance or worker that serves {describe(pools)}"
-    agent = state.agents.get(agent_id)
-    if agent is not None and agent.free <= len(agent.offered):
-        return f"waiting for a slot: agent {agent_id} is at its limit of {agent.slots} running"
-    if not any(instance.has_credit for instance in state.pools[state.serving_pool(pools)].instances.values()):
+    agent = state.agents.get(spec.agent_id)
+    if agent is not None and agent.free <= len(agent.offered.keys() - {spec.task_id}):
+        return f"waiting for a slot: agent {spec.agent_id} is at its limit of {agent.slots} running"
+    if not any(instance.has_credit for instance in pool.instances.values()):
         return "waiting for a free TaskInstance"
     return ""
 

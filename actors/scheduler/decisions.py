@@ -32,11 +32,11 @@ def decide(state: SchedulerState, received: Received[SchedulerMessage], now: Now
         case msg.TaskSettled():
             return _settle(state, message)
         case msg.ReturnTask():
-            return _requeue(state, message, now)
+            return _requeue(state, message, received.chance, now)
         case msg.DescribeQueues():
             return Decision(effects=[Reply(describe_queues(state, message.model_name, now))])
         case msg.RegisterInstance():
-            return registry.register(state, message)
+            return registry.register(state, received)  # type: ignore[arg-type]
         case msg.RemoveInstance():
             return registry.remove(state, received)  # type: ignore[arg-type]
         case msg.InstanceWentDown():
@@ -83,7 +83,7 @@ def _settle(state: SchedulerState, message: msg.TaskSettled) -> Verdict:
     return Decision(events=[closed, *gone], effects=[*release, *_look_again(state, entry)])
 
 
-def _requeue(state: SchedulerState, message: msg.ReturnTask, now: Now) -> Verdict:
+def _requeue(state: SchedulerState, message: msg.ReturnTask, chance: float, now: Now) -> Verdict:
     entry = state.tasks.get(message.task_id)
     if entry is None or not entry.ti_uuid or message.attempt <= entry.attempt:
         return Decision()
@@ -96,7 +96,8 @@ def _requeue(state: SchedulerState, message: msg.ReturnTask, now: Now) -> Verdic
         now + message.delay_s,
         message.reason,
     )
-    return Decision(events=[requeued, *gone], effects=[*release, *_look_again(state, entry)])
+    moved = registry.moves_from_leaving(state, entry, chance)
+    return Decision(events=[requeued, *moved, *gone], effects=[*release, *_look_again(state, entry)])
 
 
 def _after_leaving(state: SchedulerState, entry: TaskEntry) -> tuple[list[ev.SchedulerEvent], list[Send]]:

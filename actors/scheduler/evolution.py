@@ -121,13 +121,15 @@ def _instance_registered(state: SchedulerState, event: ev.InstanceRegistered) ->
     )
     if known is not None:
         instance.in_flight, instance.waiting = known.in_flight, known.waiting
-        del state.pool(known.pool).instances[event.ti_uuid]
+    if known is not None and known.pool == pool:
+        instance.own_line = known.own_line
+    elif known is not None:
+        # To the end of both: strategies go by the order of a pool, which a snapshot takes from the whole.
+        del state.pool(known.pool).instances[event.ti_uuid], state.instances[event.ti_uuid]
     state.instances[event.ti_uuid] = instance
     state.pool(pool).instances[event.ti_uuid] = instance
     if known is not None and known.pool != pool:
         lines.move_to_serving_pools(state, known.pool)
-    elif known is not None:
-        instance.own_line = known.own_line
     lines.move_to_serving_pools(state, pool)
 
 

@@ -109,7 +109,7 @@ def _enter_pool(state: SchedulerState, entry: TaskEntry) -> None:
 
 def _enter_own_line(state: SchedulerState, entry: TaskEntry) -> None:
     instance = state.instances.get(entry.tentative)
-    if instance is None or entry.spec.task_id not in state.pool(entry.pool).line:
+    if instance is None or instance.pool != entry.pool or entry.spec.task_id not in state.pool(entry.pool).line:
         return
     if not state.strategy(instance.model_name).pooled:
         instance.own_line.push(entry.rank)

@@ -45,13 +45,22 @@ def choose_next(state: SchedulerState, pool: Pool, chance: float) -> tuple[TaskE
     returned = _first_acceptable(state, pool, free)
     if returned is not None and (head is None or returned[0] < head):
         rank, able = returned
-        return state.tasks[rank[2]], choose_among(state, pool, able, chance)
+        return _place(state, pool, rank, able, chance)
     if head is None:
         return None
     own = _best_own(free, head)
     if own is not None:
         return state.tasks[own[0][2]], own[1]
-    return state.tasks[head[2]], choose_among(state, pool, free, chance)
+    return _place(state, pool, head, free, chance)
+
+
+def _place(
+    state: SchedulerState, pool: Pool, rank: Rank, able: Sequence[Instance], chance: float
+) -> tuple[TaskEntry, Instance]:
+    """The task starts where its submitter was told that it would, if that is possible now."""
+    entry = state.tasks[rank[2]]
+    meant = next((instance for instance in able if instance.ti_uuid == entry.tentative), None)
+    return entry, meant or choose_among(state, pool, able, chance)
 
 
 def _best_own(free: Sequence[Instance], head: Rank) -> tuple[Rank, Instance] | None:

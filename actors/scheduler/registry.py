@@ -18,12 +18,13 @@ from actors.messages.scheduler import (
 from actors.scheduler import events as ev
 from actors.scheduler.placement import choose_tentative
 from actors.scheduler.pools import pool_of_model
-from actors.scheduler.state import Instance, SchedulerState
+from actors.scheduler.state import Instance, SchedulerState, TaskEntry
 from actors.scheduler.strategies import STRATEGIES, find_strategy
 
 
-def register(state: SchedulerState, message: RegisterInstance) -> Decision[ev.SchedulerEvent]:
+def register(state: SchedulerState, received: Received[RegisterInstance]) -> Decision[ev.SchedulerEvent]:
     """Add an instance; one that is registered at this address already keeps its id and gets the new data."""
+    message = received.message
     known = state.instance_at(message.host, message.port)
     ti_uuid = known.ti_uuid if known else message.ti_uuid
     event = ev.InstanceRegistered(
@@ -44,12 +45,14 @@ def register(state: SchedulerState, message: RegisterInstance) -> Decision[ev.Sc
         message.protocol,
         message.capabilities,
     )
+    pool = pool_of_model(message.model_name)
+    moved, pools = _leave_pool(state, known, received.chance) if known and known.pool != pool else ([], set())
     return Decision(
-        events=[event],
+        events=[event, *moved],
         effects=[
             Reply(InstanceAccepted(ti_uuid, message.model_name)),
             Send(addresses.dispatcher(ti_uuid), attend),
-            Send(SCHEDULER, PlaceTasks(pool_of_model(message.model_name))),
+            *_place_in(pools | {pool}),
         ],
     )
 
@@ -60,16 +63,11 @@ def remove(state: SchedulerState, received: Received[RemoveInstance]) -> Decisio
     instance = state.instance_at(message.host, message.port)
     if instance is None:
         return Decision(effects=[Reply(InstanceRemoval(None))])
-    events: list[ev.SchedulerEvent] = [ev.InstanceDrainBegan(instance.ti_uuid)]
-    for task_id, entry in state.tasks.items():
-        if not entry.ti_uuid and entry.tentative == instance.ti_uuid:
-            pool = entry.pool
-            other = choose_tentative(state, pool, received.chance, leaving=instance.ti_uuid)
-            events.append(ev.TaskMoved(task_id, other))
+    moved, pools = _leave_pool(state, instance, received.chance)
     gone, release = removal_when_empty(instance, leaving="", draining=True)
     return Decision(
-        events=[*events, *gone],
-        effects=[Reply(InstanceRemoval(instance.ti_uuid)), *release, Send(SCHEDULER, PlaceTasks(instance.pool))],
+        events=[ev.InstanceDrainBegan(instance.ti_uuid), *moved, *gone],
+        effects=[Reply(InstanceRemoval(instance.ti_uuid)), *release, *_place_in(pools | {instance.pool})],
     )
 
 
@@ -80,6 +78,14 @@ def removal_when_empty(
     if not (draining or instance.condition == "draining") or instance.in_flight - {leaving}:
         return [], []
     return [ev.InstanceRemoved(instance.ti_uuid)], [Send(addresses.dispatcher(instance.ti_uuid), ReleaseInstance())]
+
+
+def moves_from_leaving(state: SchedulerState, entry: TaskEntry, chance: float) -> list[ev.TaskMoved]:
+    """A running task comes back: it is no longer meant for its instance where that one is on its way out."""
+    instance = state.instances.get(entry.ti_uuid)
+    if instance is not None and instance.condition != "draining":
+        return []
+    return [ev.TaskMoved(entry.spec.task_id, choose_tentative(state, state.serving_pool(entry.pools), chance))]
 
 
 def mark_down(state: SchedulerState, message: InstanceWentDown) -> Decision[ev.SchedulerEvent]:
@@ -114,3 +120,20 @@ def set_strategy(state: SchedulerState, message: SetStrategy) -> Decision[ev.Sch
         events=[ev.StrategyChosen(strategy.name, message.model_name)],
         effects=[Reply(StrategySet(strategy.name, message.model_name))],
     )
+
+
+def _leave_pool(state: SchedulerState, instance: Instance, chance: float) -> tuple[list[ev.TaskMoved], set[str]]:
+    """The instance leaves its pool: who waits for it is meant for others, and which pools its tasks may come to."""
+    moved, pools = list[ev.TaskMoved](), set[str]()
+    for task_id, entry in state.tasks.items():
+        if entry.ti_uuid or instance.pool not in entry.pools:
+            continue
+        pool = state.serving_pool(entry.pools, leaving=instance.ti_uuid)
+        pools.add(pool)
+        if entry.tentative == instance.ti_uuid:
+            moved.append(ev.TaskMoved(task_id, choose_tentative(state, pool, chance, leaving=instance.ti_uuid)))
+    return moved, pools
+
+
+def _place_in(pools: set[str]) -> list[Send]:
+    return [Send(SCHEDULER, PlaceTasks(pool)) for pool in sorted(pools)]

@@ -57,11 +57,11 @@ def dump(state: SchedulerState) -> SchedulerKept:
 def load(state: SchedulerState, kept: SchedulerKept) -> SchedulerState:
     """Fill a new state with what was kept."""
     state.arrivals, state.strategies, state.durations = kept.arrivals, dict(kept.strategies), kept.durations
+    for name, rotation in kept.rotations.items():
+        state.pool(name).rotation = rotation
     for instance in kept.instances:
         evolve(state, instance.registered)
         state.instances[instance.registered.ti_uuid].condition = instance.condition
-    for name, rotation in kept.rotations.items():
-        state.pool(name).rotation = rotation
     for agent_id in kept.closed_agents:
         state.agent(agent_id).closed = True
     delayed = dict(kept.delayed)

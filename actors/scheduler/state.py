@@ -73,10 +73,9 @@ class Pool:
     returned: list[Rank] = field(default_factory=list)
     rotation: int = 0
 
-    @property
-    def is_served(self) -> bool:
-        """Whether any instance is there to stay, up or down."""
-        return any(instance.condition != "draining" for instance in self.instances.values())
+    def is_served(self, leaving: str = "") -> bool:
+        """Whether any instance but `leaving` is there to stay, up or down."""
+        return any(i.condition != "draining" and i.ti_uuid != leaving for i in self.instances.values())
 
 
 @dataclass(slots=True)
@@ -130,11 +129,11 @@ class SchedulerState:
             found = self.agents[agent_id] = AgentSlots(agent_id, self.slots_of.get(agent_id, self.default_slots))
         return found
 
-    def serving_pool(self, pools: tuple[str, ...]) -> str:
-        """The first of these pools that has an instance; the last where none has."""
+    def serving_pool(self, pools: tuple[str, ...], leaving: str = "") -> str:
+        """The first of these pools that has an instance other than `leaving`; the last where none has."""
         for name in pools:
             pool = self.pools.get(name)
-            if pool is not None and pool.is_served:
+            if pool is not None and pool.is_served(leaving):
                 return name
         return pools[-1]
 

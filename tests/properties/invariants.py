@@ -1,0 +1,135 @@
+"""What holds of a scheduler at every moment, worked out from its tasks and instances, not from its lines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from actors.scheduler import SchedulerState
+from actors.scheduler.events import SchedulerEvent, TaskBound
+from actors.scheduler.state import Instance, TaskEntry
+
+
+def check(state: SchedulerState) -> None:
+    """Raise AssertionError where a promise of the state is broken."""
+    for task_id in state.tasks:
+        places = places_of(state, task_id)
+        assert len(places) == 1, f"{task_id} is in {places or 'no place'}"
+    held = sum(len(instance.in_flight) for instance in state.instances.values())
+    assert state.running == held == sum(1 for entry in state.tasks.values() if entry.ti_uuid), "running is miscounted"
+    for instance in state.instances.values():
+        waiting = [
+            entry
+            for task_id, entry in state.tasks.items()
+            if not entry.ti_uuid and entry.tentative == instance.ti_uuid and task_id not in state.delayed
+        ]
+        assert instance.waiting == len(waiting), f"{instance.ti_uuid} counts {instance.waiting}, not {len(waiting)}"
+        assert instance.in_flight or instance.condition != "draining", f"{instance.ti_uuid} drains for nothing"
+    staying = {"", *(i.ti_uuid for i in state.instances.values() if i.condition != "draining")}
+    for task_id, entry in state.tasks.items():
+        assert entry.ti_uuid or entry.tentative in staying, f"{task_id} is meant for {entry.tentative}, which is gone"
+    for agent in state.agents.values():
+        busy = {t for t, entry in state.tasks.items() if entry.ti_uuid and entry.spec.agent_id == agent.agent_id}
+        assert agent.busy == busy, f"slots of {agent.agent_id}: {agent.busy}, not {busy}"
+        assert len(busy) <= agent.slots, f"{agent.agent_id} runs {len(busy)} on {agent.slots} slots"
+    gone = {task_id for line in lines_of(state).values() for task_id in line} - state.tasks.keys()
+    assert not gone, f"tasks that have ended still wait: {gone}"
+    expected = {t: serving_pool(state, e) for t, e in state.tasks.items() if not e.ti_uuid}
+    actual = {t: e.pool for t, e in state.tasks.items() if not e.ti_uuid}
+    assert actual == expected, "a task waits in a pool that does not serve it"
+
+
+def check_quiet(state: SchedulerState) -> None:
+    """Nothing that could run waits: for a scheduler that has nothing left to tell itself."""
+    for entry in ready_tasks(state):
+        able = takers(state, entry)
+        assert not able, f"{entry.spec.task_id} waits though {[instance.ti_uuid for instance in able]} could take it"
+
+
+def watch(state: SchedulerState, events: list[SchedulerEvent], apply: Callable[[], None]) -> None:
+    """For `Scheduling`: check each start of a task against the state before it, and the state after it."""
+    for event in events:
+        if isinstance(event, TaskBound):
+            check_start(state, event)
+    apply()
+    check(state)
+
+
+def check_start(state: SchedulerState, event: TaskBound) -> None:
+    """The task may start now, this instance may take it, and nobody was passed over."""
+    entry, instance = state.tasks[event.task_id], state.instances[event.ti_uuid]
+    ready = ready_tasks(state)
+    assert entry in ready, f"{event.task_id} is not ready"
+    assert instance in takers(state, entry), f"{event.ti_uuid} may not take {event.task_id}"
+    assert event.attempt == entry.attempt
+    pooled = state.strategy(instance.model_name).pooled
+    for other in ready:
+        before = other.rank < entry.rank if pooled else other.rank[0] < entry.rank[0]
+        if before and serving_pool(state, other) == instance.pool:
+            assert not takers(state, other), f"{other.spec.task_id} was passed over by {event.task_id}"
+
+
+def ready_tasks(state: SchedulerState) -> list[TaskEntry]:
+    """The tasks that only lack an instance: of each agent, the best that its free slots allow."""
+    waiting = [e for t, e in state.tasks.items() if not e.ti_uuid and t not in state.delayed]
+    waiting.sort(key=lambda entry: entry.rank)
+    ready: list[TaskEntry] = []
+    left = {agent.agent_id: 0 if agent.closed else agent.slots for agent in state.agents.values()}
+    for entry in state.tasks.values():
+        if entry.ti_uuid and entry.spec.has_own_agent:
+            left[entry.spec.agent_id] -= 1
+    for entry in waiting:
+        if not entry.spec.has_own_agent:
+            ready.append(entry)
+        elif left[entry.spec.agent_id] > 0:
+            left[entry.spec.agent_id] -= 1
+            ready.append(entry)
+    return ready
+
+
+def takers(state: SchedulerState, entry: TaskEntry) -> list[Instance]:
+    """The instances that could start this task now: up, with a place free, and not where it has failed while
+    any other is up."""
+    pool = [i for i in state.instances.values() if i.pool == serving_pool(state, entry) and i.condition == "up"]
+    untried = [instance for instance in pool if instance.ti_uuid not in entry.tried]
+    return [instance for instance in untried or pool if len(instance.in_flight) < instance.capacity]
+
+
+def serving_pool(state: SchedulerState, entry: TaskEntry) -> str:
+    """The first of the task's pools that has an instance to stay, else the last."""
+    served = {instance.pool for instance in state.instances.values() if instance.condition != "draining"}
+    return next((pool for pool in entry.pools if pool in served), entry.pools[-1])
+
+
+def places_of(state: SchedulerState, task_id: str) -> list[str]:
+    """Everywhere the task is; offers of its agent and own lines are views of a pool's line, and checked as such."""
+    entry = state.tasks[task_id]
+    lines = lines_of(state)
+    places = [name for name, line in lines.items() if task_id in line]
+    if task_id in state.delayed:
+        places.append("delayed")
+    places += [f"on {i.ti_uuid}" for i in state.instances.values() if task_id in i.in_flight]
+    standing = f"line of {entry.pool}" in places or f"returned of {entry.pool}" in places
+    if entry.spec.has_own_agent:
+        agent = state.agents.get(entry.spec.agent_id)
+        offered = agent is not None and task_id in agent.offered
+        assert offered == standing, f"{task_id} offered: {offered}, in the pool's line: {standing}"
+    own = [i for i in state.instances.values() if task_id in i.own_line]
+    assert all(i.pool == entry.pool and i.ti_uuid == entry.tentative for i in own), f"{task_id} in a foreign own line"
+    assert not own or f"line of {entry.pool}" in places, f"{task_id} in an own line, and not in its pool's"
+    return places
+
+
+def lines_of(state: SchedulerState) -> dict[str, Iterable[str]]:
+    """Who stands in which line."""
+    ids = list(state.tasks)
+    lines: dict[str, Iterable[str]] = {}
+    for pool in state.pools.values():
+        lines[f"line of {pool.name}"] = [t for t in ids if t in pool.line]
+        lines[f"returned of {pool.name}"] = [rank[2] for rank in pool.returned]
+        assert pool.returned == sorted(pool.returned)
+        assert len(pool.line) == len(list(lines[f"line of {pool.name}"])), f"strangers in the line of {pool.name}"
+    for agent in state.agents.values():
+        lines[f"behind {agent.agent_id}"] = [t for t in ids if t in agent.line]
+        assert len(agent.line) == len(list(lines[f"behind {agent.agent_id}"])), f"strangers behind {agent.agent_id}"
+        assert agent.offered.keys() <= state.tasks.keys(), f"{agent.agent_id} offers what has ended"
+    return lines

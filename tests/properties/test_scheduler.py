@@ -1,0 +1,192 @@
+"""Random histories of the scheduler alone: every promise after every decision, and its state can be rebuilt from
+its events or its snapshot at any point without a difference to what follows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from actors.messages.answers import InstanceAccepted, Refused, TaskAccepted
+from actors.messages.runtime import Resumed, TimePassed
+from actors.messages.scheduler import (
+    InstanceCameUp,
+    InstanceWentDown,
+    RegisterInstance,
+    RemoveInstance,
+    RequestPreemption,
+    ReturnTask,
+    SchedulerMessage,
+    SetStrategy,
+    ShutdownAgent,
+    TaskSettled,
+)
+from actors.scheduler import SchedulerPolicy
+from actors.scheduler.strategies import STRATEGIES
+from actors.task_lifecycle import TaskState
+from tests.properties import invariants
+from tests.unit.scheduling import Scheduling, Told, submit
+
+POLICY = SchedulerPolicy(agent_slots=1, slots_of={"b": 2})
+AGENTS, MODELS, PORTS = ("", "", "a", "b", "n"), ("m", "m", "n"), 4
+number = st.integers(0, 7)
+
+step = st.one_of(
+    st.tuples(st.just("submit"), st.sampled_from(AGENTS), st.sampled_from(MODELS), st.integers(-1, 1), st.booleans()),
+    st.tuples(st.just("settle"), number, st.sampled_from([None, 10.0, 2000.0])),
+    st.tuples(st.just("end"), number, st.sampled_from([None, 10.0, 2000.0])),
+    st.tuples(st.just("fail"), number, st.sampled_from([0.0, 0.0, 1.5])),
+    st.tuples(st.just("register"), st.integers(1, PORTS), st.sampled_from(MODELS), st.integers(1, 3)),
+    st.tuples(st.just("remove"), st.integers(1, PORTS)),
+    st.tuples(st.just("down"), number),
+    st.tuples(st.just("up"), number),
+    st.tuples(st.just("strategy"), st.sampled_from(list(STRATEGIES)), st.sampled_from(("", *MODELS))),
+    st.tuples(st.just("wait"), st.sampled_from([0.5, 2.0])),
+    st.tuples(st.just("repeat"), number, st.booleans()),
+    st.tuples(st.just("stale"), number),
+    st.tuples(st.just("close"), st.sampled_from(["a", "b"])),
+    st.tuples(st.just("rebuild")),
+    st.tuples(st.just("resume")),
+)
+
+
+class History:
+    """A scheduler under watch and, from the first `rebuild` on, a twin from a snapshot that hears the same."""
+
+    def __init__(self) -> None:
+        self.one = Scheduling(POLICY, watch=invariants.watch)
+        self.twin: Scheduling | None = None
+        self.count = 0
+        self.open: set[str] = set()
+
+    def run(self, name: str, *args: Any) -> None:
+        """One step; steps that have nothing to act on do nothing."""
+        getattr(self, f"_{name}")(*args)
+
+    def tell(self, message: SchedulerMessage, chance: float = 0.3) -> Told:
+        """Tell it to both, and compare what they make of it."""
+        told = self.one.tell(message, chance=chance)
+        invariants.check_quiet(self.one.state)
+        if self.twin is not None:
+            assert self.twin.tell(message, chance=chance) == told
+        return told
+
+    def _submit(self, agent: str, model: str, priority: int, grpc: bool) -> None:
+        self.count += 1
+        message = submit(
+            f"t{self.count}", agent=agent, model=model, priority=priority, origin="grpc" if grpc else "rest"
+        )
+        answer = self.tell(message, chance=(self.count % 10) / 10).answer
+        if isinstance(answer, TaskAccepted):
+            self.open.add(answer.task_id)
+        else:
+            assert isinstance(answer, Refused)
+        assert self.one.state.tasks.keys() == self.open
+
+    def _settle(self, pick: int, execution_ms: float | None) -> None:
+        if running := sorted(self.one.running()):
+            self._close_task(running[pick % len(running)], execution_ms)
+
+    def _end(self, pick: int, execution_ms: float | None) -> None:
+        if self.open:
+            self._close_task(sorted(self.open)[pick % len(self.open)], execution_ms)
+
+    def _close_task(self, task_id: str, execution_ms: float | None) -> None:
+        self.tell(TaskSettled(task_id, TaskState.COMPLETED, execution_ms))
+        self.open.discard(task_id)
+        assert self.one.state.tasks.keys() == self.open
+
+    def _fail(self, pick: int, delay_s: float) -> None:
+        if running := sorted(self.one.running()):
+            entry = self.one.state.tasks[running[pick % len(running)]]
+            self.tell(ReturnTask(entry.spec.task_id, entry.attempt + 1, entry.ti_uuid, delay_s, "refused"))
+
+    def _register(self, port: int, model: str, capacity: int) -> None:
+        self.count += 1
+        answer = self.tell(RegisterInstance(f"i{self.count}", "host", port, model, capacity)).answer
+        assert isinstance(answer, InstanceAccepted)
+
+    def _remove(self, port: int) -> None:
+        self.tell(RemoveInstance("host", port))
+
+    def _instance(self, pick: int) -> str:
+        instances = list(self.one.state.instances)
+        return instances[pick % len(instances)] if instances else "stranger"
+
+    def _down(self, pick: int) -> None:
+        self.tell(InstanceWentDown(self._instance(pick), "no answer"))
+
+    def _up(self, pick: int) -> None:
+        self.tell(InstanceCameUp(self._instance(pick)))
+
+    def _strategy(self, name: str, model: str) -> None:
+        self.tell(SetStrategy(name, model))
+
+    def _wait(self, seconds: float) -> None:
+        for each in (self.one, self.twin):
+            if each is not None:
+                each.now += seconds
+        self.tell(TimePassed())
+
+    def _repeat(self, pick: int, same: bool) -> None:
+        if self.open:
+            spec = self.one.state.tasks[sorted(self.open)[pick % len(self.open)]].spec
+            told = self.tell(submit(spec.task_id, digest=spec.digest if same else "other"))
+            assert not told.events
+            assert isinstance(told.answer, TaskAccepted if same else Refused)
+
+    def _stale(self, pick: int) -> None:
+        """Word of attempts, tasks and agents that are not what they were."""
+        self.tell(TaskSettled("stranger", TaskState.FAILED))
+        if self.open:
+            entry = self.one.state.tasks[sorted(self.open)[pick % len(self.open)]]
+            assert not self.tell(ReturnTask(entry.spec.task_id, entry.attempt, "i1", 0.0, "late")).events
+            assert not self.tell(RequestPreemption("somebody", entry.spec.task_id)).events
+
+    def _close(self, agent: str) -> None:
+        self.tell(ShutdownAgent(agent, 30.0))
+
+    def _resume(self) -> None:
+        assert not self.tell(Resumed()).events
+
+    def _rebuild(self) -> None:
+        self.twin = self.one.copy()
+        assert self.twin.dumped() == self.one.dumped()
+        invariants.check(self.twin.state)
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.lists(step, max_size=60))
+def test_every_promise_holds_after_every_decision(steps: list[tuple[Any, ...]]) -> None:
+    history = History()
+    for name, *args in [("register", 1, "m", 2), *steps]:
+        history.run(name, *args)
+    replayed = history.one.replayed()
+    assert replayed.dumped() == history.one.dumped()
+    history.twin = replayed
+    ending: list[tuple[Any, ...]] = [
+        ("submit", "", "m", 0, True),
+        ("settle", 0, 5.0),
+        ("wait", 2.0),
+        ("settle", 1, None),
+    ]
+    for name, *args in ending:
+        history.run(name, *args)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(step, max_size=40))
+def test_with_instances_up_and_attempts_succeeding_every_line_runs_empty(steps: list[tuple[Any, ...]]) -> None:
+    history = History()
+    for name, *args in steps:
+        if name != "close":
+            history.run(name, *args)
+    for port, model in enumerate(sorted({*MODELS, *AGENTS}), start=1):
+        history.run("register", port, model or "m", 1)
+    history.run("wait", 10.0)
+    while history.open:
+        running = history.one.running()
+        assert running, f"{sorted(history.open)} wait, and nothing runs"
+        for task_id in sorted(running):
+            history._close_task(task_id, 1.0)

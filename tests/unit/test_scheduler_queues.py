@@ -1,0 +1,102 @@
+"""The waiting times of `/queue/info` are real: from recorded execution times, what runs, and what waits."""
+
+from __future__ import annotations
+
+import pytest
+
+from actors.messages.answers import QueuesDescribed
+from actors.messages.scheduler import DescribeQueues, SetStrategy
+from tests.unit.scheduling import Scheduling, port_of, submit
+
+
+def warmed_up(*execution_ms: float, capacity: int = 1) -> Scheduling:
+    """One instance whose executions have taken so long (ms)."""
+    scheduling = Scheduling()
+    scheduling.register("i1", capacity=capacity)
+    for n, took in enumerate(execution_ms):
+        scheduling.tell(submit(f"warm{n}"))
+        scheduling.settle(f"warm{n}", took)
+    return scheduling
+
+
+def wait(scheduling: Scheduling) -> tuple[float, float]:
+    """Expectation and error (ms) at `i1`."""
+    queue = scheduling.queues()["i1"]
+    return queue.waiting_time_expect, queue.waiting_time_error
+
+
+def test_an_instance_with_a_place_free_has_no_wait() -> None:
+    scheduling = warmed_up(100.0, capacity=2)
+    scheduling.tell(submit("t1"))
+    assert wait(scheduling) == (0.0, 0.0)
+
+
+def test_what_runs_counts_with_what_is_left_of_it() -> None:
+    scheduling = warmed_up(100.0)
+    scheduling.tell(submit("t1"))
+    assert wait(scheduling)[0] == pytest.approx(100.0)
+    scheduling.now += 0.06
+    assert wait(scheduling)[0] == pytest.approx(40.0)
+    scheduling.now += 10.0
+    assert wait(scheduling)[0] == 0.0, "overdue is not negative"
+
+
+def test_what_waits_counts_whole_and_is_shared_by_the_places() -> None:
+    scheduling = warmed_up(100.0, capacity=2)
+    for n in range(6):
+        scheduling.tell(submit(f"t{n}"))
+    assert wait(scheduling)[0] == pytest.approx((2 * 100.0 + 4 * 100.0) / 2)
+
+
+def test_the_error_is_the_deviation_of_all_that_is_ahead() -> None:
+    scheduling = warmed_up(50.0, 150.0)
+    for n in range(4):
+        scheduling.tell(submit(f"t{n}"))
+    expect, error = wait(scheduling)
+    assert expect == pytest.approx(400.0)
+    assert error == pytest.approx(50.0 * 4**0.5)
+
+
+def test_before_the_first_report_a_second_a_task_is_assumed() -> None:
+    scheduling = warmed_up()
+    for n in range(3):
+        scheduling.tell(submit(f"t{n}"))
+    assert wait(scheduling)[0] == pytest.approx(3000.0)
+
+
+def test_only_executions_that_were_reported_teach() -> None:
+    scheduling = warmed_up(100.0)
+    scheduling.tell(submit("t1"))
+    scheduling.settle("t1", None)
+    scheduling.tell(submit("t2"))
+    assert wait(scheduling)[0] == pytest.approx(100.0)
+
+
+def test_each_instance_shows_itself_and_the_totals_are_of_all() -> None:
+    scheduling = warmed_up()
+    scheduling.register("i2", model="n", capacity=4)
+    for n in range(3):
+        scheduling.tell(submit(f"t{n}"))
+    scheduling.tell(submit("t3", model="n"))
+    scheduling.down("i2")
+    described = scheduling.tell(DescribeQueues()).answer
+    assert isinstance(described, QueuesDescribed)
+    assert (described.strategy, described.waiting_total, described.running_total) == ("shortest_queue", 2, 2)
+    first, second = described.queues
+    assert (first.model_name, first.host, first.port, first.condition) == ("m", "host", port_of("i1"), "up")
+    assert (first.capacity, first.running, first.waiting) == (1, 1, 2)
+    assert (second.condition, second.capacity, second.running, second.waiting) == ("down", 4, 1, 0)
+
+
+def test_one_models_instances_on_request_and_none_on_their_way_out() -> None:
+    scheduling = warmed_up()
+    scheduling.register("i2", model="n")
+    scheduling.tell(SetStrategy("weighted", "n"))
+    assert list(scheduling.queues("n")) == ["i2"]
+    described = scheduling.tell(DescribeQueues("n")).answer
+    assert isinstance(described, QueuesDescribed)
+    assert described.strategy == "weighted"
+    assert not scheduling.queues("unknown")
+    scheduling.tell(submit("t1"))
+    scheduling.remove("i1")
+    assert list(scheduling.queues()) == ["i2"]
