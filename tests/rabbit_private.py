@@ -170,7 +170,7 @@ def _spawn(command: list[str], environment: dict[str, str], log: Path | None = N
 
 def _spawn_reaper(node: int, epmd: int, home: Path) -> subprocess.Popen[bytes]:
     """A shell that outlives us: its stdin ends when we do, however that comes about, and then it clears up."""
-    script = 'read _; kill -9 -- "-$0" "$1"; rm -rf "$2"'
+    script = 'read _; kill -9 "-$0"; kill -9 "$1"; rm -rf "$2"'
     return subprocess.Popen(
         ["sh", "-c", script, str(node), str(epmd), str(home)],
         stdin=subprocess.PIPE,

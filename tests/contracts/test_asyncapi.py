@@ -1,0 +1,161 @@
+"""The AsyncAPI document says what the code does: names, fields, examples, exchanges, queues."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, get_args
+
+import aiormq
+import jsonschema
+import msgspec
+import pytest
+import yaml
+
+from actors import announcing
+from actors.messages import answers
+from actors.task_lifecycle import TaskState
+from gateway.bad_request import BadRequest
+from gateway.translate_amqp import COMMANDS, command_from_amqp
+from rabbitmq import dead_letters, topology
+from rabbitmq.codec import answer_json
+from tests.contracts.broker_rigs import RabbitRig
+from tests.rabbit_server import RabbitServer
+
+DOCUMENT: dict[str, Any] = yaml.safe_load((Path(__file__).parents[2] / "docs/asyncapi.yaml").read_text())
+MESSAGES: dict[str, Any] = DOCUMENT["components"]["messages"]
+ANSWERS = {type_.__name__: type_ for type_ in get_args(answers.Answer)}
+
+FIELD_SAMPLES: dict[str, Any] = {"str": "x", "bool": True, "int": 1, "float": 1.5, "str | None": None}
+
+
+def payload(message: str) -> dict[str, Any]:
+    """The schema of a message's body, with what it refers to."""
+    return {**MESSAGES[message]["payload"], "components": DOCUMENT["components"]}
+
+
+def references(node: object) -> Iterator[str]:
+    if isinstance(node, dict):
+        for key, value in node.items():
+            if key == "$ref":
+                yield value
+            yield from references(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from references(value)
+
+
+def sample(type_: type, **given: Any) -> Any:
+    """An answer with something in every field."""
+    values = {
+        field.name: given[field.name] if field.name in given else FIELD_SAMPLES[str(field.type)]
+        for field in fields(type_)
+    }
+    return type_(**values)
+
+
+def test_every_reference_leads_somewhere() -> None:
+    for reference in references(DOCUMENT):
+        node: Any = DOCUMENT
+        for part in reference.removeprefix("#/").split("/"):
+            node = node[part]
+
+
+def test_the_commands_are_those_that_are_translated_field_by_field() -> None:
+    assert set(DOCUMENT["channels"]["commands"]["messages"]) == set(COMMANDS)
+    for command, names in COMMANDS.items():
+        assert set(payload(command)["properties"]) == {"type", *names}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_examples_of_commands_are_valid_by_schema_and_code(command: str) -> None:
+    for example in MESSAGES[command]["examples"]:
+        jsonschema.validate(example["payload"], payload(command))
+        assert type(command_from_amqp(json.dumps(example["payload"]).encode(), {})).__name__ == command
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_exactly_the_required_fields_are_required_by_the_code(command: str) -> None:
+    [example] = MESSAGES[command]["examples"]
+    needed = set(payload(command)["required"])
+    if command == "SubmitTask":
+        needed.add("model_name")  # this example has no agent
+    for name in example["payload"]:
+        body = json.dumps({key: value for key, value in example["payload"].items() if key != name}).encode()
+        if name in needed:
+            with pytest.raises(BadRequest, match=name):
+                command_from_amqp(body, {})
+        else:
+            command_from_amqp(body, {})
+
+
+def test_a_task_of_an_agent_needs_no_model() -> None:
+    for task in ({"agent_id": "worker-1"}, {"metadata": {"agent_id": "worker-1"}}):
+        command = {"type": "SubmitTask", "task_input": {}, **task}
+        jsonschema.validate(command, payload("SubmitTask"))
+        command_from_amqp(json.dumps(command).encode(), {})
+
+
+@pytest.mark.parametrize("name", DOCUMENT["channels"]["answers"]["messages"])
+def test_answers_have_exactly_the_documented_fields(name: str) -> None:
+    schema = payload(name)
+    assert set(schema["required"]) == set(schema["properties"]) == {"type", *(f.name for f in fields(ANSWERS[name]))}
+    queue = sample(answers.QueueOfInstance, condition="up")
+    answer = sample(ANSWERS[name], code="invalid", queues=(queue,))
+    jsonschema.validate(json.loads(answer_json(answer)), schema)
+
+
+def test_the_fields_of_an_instance_and_the_codes_of_a_refusal_are_all_there() -> None:
+    described = DOCUMENT["components"]["schemas"]["QueueOfInstance"]
+    names = {field.name for field in fields(answers.QueueOfInstance)}
+    assert set(described["required"]) == set(described["properties"]) == names
+    assert payload("Refused")["properties"]["code"]["enum"] == list(get_args(answers.RefusalCode))
+    assert described["properties"]["condition"]["enum"] == list(get_args(answers.InstanceCondition))
+
+
+def test_facts_are_as_the_actors_announce_them() -> None:
+    schema = DOCUMENT["components"]["schemas"]["TaskFact"]
+    assert set(schema["properties"]) == {"task_id", "agent_id", "at", *announcing.SHOWN}
+    states = [state.value for state in TaskState]
+    assert schema["properties"]["state"]["enum"] == states
+    assert DOCUMENT["channels"]["events"]["parameters"]["state"]["enum"] == states
+
+    columns = {"state": TaskState.FAILED, "execution_ms": None, "error": "e", "error_code": "c", "ended_at": 1.0}
+    fact = announcing.Fact("agent-0", "t", "a.b", 1.5, columns)
+    [(_, announcement)] = announcing.announcements([fact], lambda _: "id")
+    jsonschema.validate(msgspec.json.decode(announcement.body), payload("TaskFacts"))
+    address = DOCUMENT["channels"]["events"]["address"]
+    assert announcement.topic == address.format(state="failed", agent="a_b")
+
+
+def test_names_and_headers_are_those_of_the_topology() -> None:
+    channels = DOCUMENT["channels"]
+    exchanges = {name: channels[name]["bindings"]["amqp"]["exchange"]["name"] for name in ("commands", "events")}
+    assert exchanges == {"commands": topology.COMMANDS, "events": topology.EVENTS}
+    assert channels["deadLetters"]["address"] == topology.DEAD_LETTERS
+    headers = MESSAGES["DeadLetter"]["headers"]
+    assert set(headers["required"]) == {dead_letters.REASON, dead_letters.QUEUE}
+    assert headers["properties"]["x-reason"]["maxLength"] == dead_letters.LONGEST_REASON
+
+
+def test_rabbitmq_has_the_documented_exchanges_and_queue(rabbit: RabbitServer) -> None:
+    async def compare() -> None:
+        broker = RabbitRig(rabbit).broker()
+        await broker.open()
+        await broker.close()
+        connection = await aiormq.connect(rabbit.url)
+        channel = await connection.channel()
+        for name in ("commands", "events"):
+            described = DOCUMENT["channels"][name]["bindings"]["amqp"]["exchange"]
+            # Declaring what exists is refused unless type and durability are the same.
+            await channel.exchange_declare(
+                described["name"], exchange_type=described["type"], durable=described["durable"]
+            )
+        queue = DOCUMENT["channels"]["deadLetters"]["bindings"]["amqp"]["queue"]
+        await channel.queue_declare(queue["name"], passive=True)
+        await connection.close()
+
+    asyncio.run(compare())
