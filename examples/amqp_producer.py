@@ -61,10 +61,10 @@ async def produce(url: str, model: str) -> int:
             return 1
         while True:
             event = await ended.get()
-            fact = json.loads(event.body)
-            if fact.get("task_id") == task_id:
-                print(f"{event.routing_key}:", fact)
-                return 0 if (event.routing_key or "").startswith("task.completed") else 1
+            for fact in json.loads(event.body):  # facts of one moment come together
+                if fact["task_id"] == task_id:
+                    print(f"{event.routing_key}:", fact)
+                    return 0 if fact["state"] == "completed" else 1
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ then `python examples/basic_usage.py`.
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 
 from swarmpilot import AsyncClient, Client, NoInstances, SchedulerError, SubmittedTask, TaskFailed
@@ -47,7 +48,7 @@ async def many_at_once(url: str) -> None:
 
 def main() -> int:
     """Everything, one after the other; 1 where there is no scheduler or no instance."""
-    with Client() as client:
+    with Client(os.environ.get("SWARMPILOT_URL", "http://127.0.0.1:8102")) as client:
         try:
             print("scheduler:", client.health().status)
             for queue in client.queues(MODEL):
