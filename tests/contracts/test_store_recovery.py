@@ -47,10 +47,12 @@ class TestSnapshots:
         async def cut_short() -> None:
             big = Snapshot(2, {"a": b"2" * (20 << 20)})
             saving = asyncio.create_task(bench.store.save_snapshot(lease, big))
-            for _ in range(3):  # its pieces and these commits take turns
+            for _ in range(8):  # its pieces and these commits take turns
                 await bench.store.commit(Transaction())
+            assert not saving.done()
             saving.cancel()
             await asyncio.gather(saving, return_exceptions=True)
+            await bench.store.commit(Transaction())  # by now the piece under way has been written
 
         bench(cut_short())
         assert bench(bench.store.snapshot("scheduler")) == kept
