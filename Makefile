@@ -15,8 +15,8 @@ export PYTHON
 quietly = @if output=$$($(2) 2>&1); then printf '%-10s ok\n' '$(1)'; \
 	else status=$$?; printf '%-10s FAILED: %s\n%s\n' '$(1)' '$(2)' "$$output"; exit $$status; fi
 
-.PHONY: help setup run check test proto bench format clean \
-	check-format check-lint check-types check-imports check-proto
+.PHONY: help setup run check test proto docs bench format clean \
+	check-format check-lint check-types check-imports check-proto check-docs
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,9 +34,15 @@ run: $(READY)  ## a scheduler, three simulated instances and a stream of tasks, 
 test: $(READY)  ## the whole suite, a real RabbitMQ among it (ARGS="tests/unit -x")
 	@$(BIN)/pytest $(ARGS)
 
-check: check-format check-lint check-types check-imports check-proto  ## format, lint, types, architecture, generated code
+check: check-format check-lint check-types check-imports check-proto check-docs  ## format, lint, types, architecture, generated code
 
-check-format: $(READY)
+check-check-docs: $(READY)
+	$(call quietly,docs,$(BIN)/python tools/readme_tables.py --check)
+
+docs: $(READY)  ## rewrite what the documents take from the code
+	@$(BIN)/python tools/readme_tables.py
+
+format: $(READY)
 	$(call quietly,format,$(BIN)/ruff format --check --quiet .)
 
 check-lint: $(READY)
@@ -50,6 +56,12 @@ check-imports: $(READY)
 
 check-proto: $(READY)
 	@$(BIN)/python tools/generate_protos.py --check
+
+check-docs: $(READY)
+	$(call quietly,docs,$(BIN)/python tools/readme_tables.py --check)
+
+docs: $(READY)  ## rewrite what the documents take from the code
+	@$(BIN)/python tools/readme_tables.py
 
 format: $(READY)  ## format the code and sort its imports
 	@$(BIN)/ruff check --quiet --fix --select I .

@@ -1,0 +1,84 @@
+"""Writes what the README takes from the code: the settings and the states of a task.
+
+python tools/readme_tables.py            rewrite the README
+python tools/readme_tables.py --check    exit 1 where it is out of date
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from pydantic import AliasChoices  # noqa: E402
+from pydantic.fields import FieldInfo  # noqa: E402
+
+from actors.settings import Settings  # noqa: E402
+from actors.task_lifecycle import MOVES, TASK_STATUS, TERMINAL  # noqa: E402
+
+
+def settings_table() -> str:
+    """One row a setting: its variables, its default, what it is."""
+    rows = ["| variable | default | meaning |", "|---|---|---|"]
+    for name, field in Settings.model_fields.items():
+        variables = ", ".join(f"`{variable}`" for variable in variables_of(name, field))
+        default = "none" if field.default is None else f"`{field.default}`"
+        rows.append(f"| {variables} | {default} | {field.description} |")
+    return "\n".join(rows)
+
+
+def variables_of(name: str, field: FieldInfo) -> list[str]:
+    """The environment variables that set it."""
+    if isinstance(field.validation_alias, AliasChoices):
+        return [choice for choice in field.validation_alias.choices if isinstance(choice, str) and choice.isupper()]
+    return [f"SWARMPILOT_{name.upper()}"]
+
+
+def states_table() -> str:
+    """One row a state: what a client of the guide sees, and what may come next."""
+    rows = ["| state | `task_status` | may become |", "|---|---|---|"]
+    for state, moves in MOVES.items():
+        following = ", ".join(f"`{move}`" for move in MOVES if move in moves) or "(the end)"
+        rows.append(f"| `{state}` | `{TASK_STATUS[state]}` | {following} |")
+    return "\n".join(rows)
+
+
+def states_diagram() -> str:
+    """The same as a picture, for viewers that draw Mermaid."""
+    moves = [f"    {state} --> {move}" for state, following in MOVES.items() for move in MOVES if move in following]
+    ends = [f"    {state} --> [*]" for state in MOVES if state in TERMINAL]
+    return "\n".join(["```mermaid", "stateDiagram-v2", "    [*] --> queued", *moves, *ends, "```"])
+
+
+PARTS = {"settings": settings_table, "states": states_table, "states-diagram": states_diagram}
+
+
+def filled(text: str) -> str:
+    """The text with every generated part made anew."""
+    for name, make in PARTS.items():
+        pattern = re.compile(f"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
+        text = pattern.sub(lambda match, make=make: match.group(1) + make() + "\n" + match.group(2), text)
+    return text
+
+
+def main() -> int:
+    """Rewrite or check the documents."""
+    stale = []
+    for document in (ROOT / "README.md", ROOT / "docs" / "states.md"):
+        before = document.read_text(encoding="utf-8")
+        after = filled(before)
+        if before != after:
+            stale.append(document.relative_to(ROOT))
+            if "--check" not in sys.argv:
+                document.write_text(after, encoding="utf-8")
+    if stale and "--check" in sys.argv:
+        sys.stderr.write(f"out of date: {', '.join(map(str, stale))}; run `make docs`\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
