@@ -168,6 +168,7 @@ class Service:
             "dispatcher": dispatcher_behaviour(
                 DispatcherPolicy(
                     probe_interval_s=s.probe_interval_s,
+                    probe_timeout_s=s.probe_timeout_s,
                     probe_failures=s.probe_failures,
                     push_retries=s.push_retries,
                 )

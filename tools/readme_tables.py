@@ -6,7 +6,6 @@ python tools/readme_tables.py --check    exit 1 where it is out of date
 
 from __future__ import annotations
 
-import re
 import sys
 from pathlib import Path
 
@@ -59,8 +58,10 @@ PARTS = {"settings": settings_table, "states": states_table, "states-diagram": s
 def filled(text: str) -> str:
     """The text with every generated part made anew."""
     for name, make in PARTS.items():
-        pattern = re.compile(f"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
-        text = pattern.sub(lambda match, make=make: match.group(1) + make() + "\n" + match.group(2), text)
+        before, _, rest = text.partition(f"<!-- {name} -->\n")
+        _, mark, after = rest.partition(f"<!-- /{name} -->")
+        if mark:
+            text = f"{before}<!-- {name} -->\n{make()}\n{mark}{after}"
     return text
 
 

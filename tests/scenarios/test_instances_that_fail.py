@@ -68,7 +68,7 @@ class BadInstance:
 @contextmanager
 def world_with(tmp_path: Path, bad: BadInstance, **settings: object) -> Iterator[World]:
     """A scheduler with quick probes and retries, and the bad instance registered for model m."""
-    quick = {"probe_interval_s": 0.3, "probe_timeout_s": 1, "retry_delay_s": 0.1, "push_timeout_s": 1.0}
+    quick: dict[str, Any] = {"probe_interval_s": 0.3, "probe_timeout_s": 1, "retry_delay_s": 0.1, "push_timeout_s": 1.0}
     with World(tmp_path, **{**quick, **settings}) as world:
         world.start_scheduler()
         assert world.register(bad.port, "m")["status"] == "success"
