@@ -160,3 +160,15 @@ def test_fields_nobody_knows_are_passed_over() -> None:
         assert (await rest.post("/ti/remove", {"host": "h", "port": 1, "novelty": 1})).status == 200
 
     play(scene)
+
+
+@pytest.mark.parametrize("path", ["/queue/submit", "/ti/register"])
+def test_a_body_that_is_announced_too_large_is_not_waited_for(path: str) -> None:
+    async def scene(rest: Rest, service: Embedded) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(service.url.rpartition(":")[2]))
+        writer.write(f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000000\r\n\r\n".encode())
+        async with asyncio.timeout(30):
+            assert (await reader.readline()).startswith(b"HTTP/1.1 413 ")
+        writer.close()
+
+    play(scene, max_body_bytes=LIMIT)
