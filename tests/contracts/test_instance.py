@@ -11,6 +11,7 @@ import aiohttp
 import pytest
 
 from swarmpilot import TaskContext, TaskInstance
+from swarmpilot.instance.pushes import Push
 from tests.recording_scheduler import DEADLINE_S, RecordingScheduler
 
 
@@ -193,6 +194,18 @@ def test_cancels_what_runs_and_what_waits() -> None:
     run(scenario)
 
 
+def test_a_task_that_is_cancelled_before_its_first_step_is_reported_and_frees_its_place() -> None:
+    async def scenario() -> None:
+        async with bench() as b:
+            b.instance.take(Push("early:1", "early", 1, "m", {}, {}))
+            assert b.instance.cancel("early")
+            assert (await b.scheduler.next_report())["result"]["type"] == "Cancelled"
+            await b.push("next")
+            assert await b.next_start() == "next:1"
+
+    run(scenario)
+
+
 def test_a_function_that_raises_gives_an_error_result() -> None:
     def broken(task_input: dict[str, Any]) -> None:
         raise ValueError(f"no such city: {task_input['city']}")
@@ -287,7 +300,7 @@ def test_a_drain_leaves_first_and_loses_neither_task_nor_report() -> None:
             b.open("t")
             b.open("waits")
             assert await drain
-            reports = {(await b.scheduler.next_report())["task_id"] for _ in range(2)}
+            reports = {b.scheduler.reports.get_nowait()["task_id"] for _ in range(2)}
             assert reports == {"t", "waits"}
             assert await b.push("late") == (503, {"status": "error", "detail": "the instance is stopping"})
 
@@ -306,7 +319,7 @@ def test_a_drain_without_the_scheduler_takes_nothing_new() -> None:
             b.open("one too many")
             await b.scheduler.come()
             assert await drain
-            assert (await b.scheduler.next_report())["task_id"] == "t"
+            assert b.scheduler.reports.get_nowait()["task_id"] == "t"
 
     run(scenario)
 
