@@ -15,7 +15,7 @@ from actors.messages.agent import PollActivity, PurgeActivity
 from actors.messages.scheduler import RequestPreemption, ShutdownAgent
 from gateway.bad_request import name_of
 from gateway.edge import Edge
-from gateway.expecting import ask, refuse_while_draining
+from gateway.expecting import ask, ask_to_admit, refuse_while_draining
 from gateway.front_door import edge_of
 from gateway.rest_submit import new_task_id
 from gateway.schemas_agents import (
@@ -68,7 +68,7 @@ async def submit(agent_id: AgentId, body: AgentTaskRequest, edge: TheEdge) -> Ag
         id_is_fresh=body.task_id is None,
         waits_for_instances=True,
     )
-    answer = await edge.asker.ask(SCHEDULER, message)
+    answer = await ask_to_admit(edge, message)
     accepted = isinstance(answer, answers.TaskAccepted)
     reason = answer.reason if isinstance(answer, answers.TaskAccepted | answers.Refused) else ""
     return AgentTaskResponse(accepted=accepted, reason=reason, task_id=message.spec.task_id)

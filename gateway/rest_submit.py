@@ -11,11 +11,10 @@ import msgspec
 from fastapi import APIRouter
 from pydantic import BaseModel, ValidationError
 
-from actors.addresses import SCHEDULER
 from actors.messages.answers import TaskAccepted
 from gateway.bad_request import BadRequest, MalformedJson
 from gateway.edge import Edge
-from gateway.expecting import ask, refuse_while_draining
+from gateway.expecting import ask_to_admit, expect, refuse_while_draining
 from gateway.json_body import decode_as, decode_json
 from gateway.rest_errors import Problem, invalid_fields, problem_of
 from gateway.schemas_tasks import BatchRequest, BatchResponse, SubmitRequest, SubmitResponse
@@ -106,7 +105,7 @@ async def _admit(edge: Edge, model_name: str, task: _Task) -> TaskAccepted:
         metadata=b"{}" if metadata == b"null" else metadata,
         id_is_fresh=task.task_id is None,
     )
-    return await ask(edge, SCHEDULER, message, TaskAccepted)
+    return expect(await ask_to_admit(edge, message), TaskAccepted)
 
 
 def _is_object(value: msgspec.Raw) -> bool:

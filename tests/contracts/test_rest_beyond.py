@@ -228,14 +228,33 @@ def test_what_fails_behind_the_edge(error: Exception, status: int, text: str) ->
             async with serving(failing) as url, rest_client(url) as rest:
                 notify = {"task_id": "t", "instance_id": "", "execution_time": 0, "result": {}}
                 replies = [
-                    await rest.submit(MODEL, {}),
                     await rest.get("/queue/info"),
                     await rest.get("/task/query", task_id="t"),
                     await rest.post("/notify/task_complete", notify),
                     await rest.post("/ti/remove", {"host": "h", "port": 1}),
                 ]
+                if not isinstance(error, AnswerTimeout):
+                    replies.append(await rest.submit(MODEL, {}))
                 for reply in replies:
                     assert (reply.status, reply.detail) == (status, text)
                     assert (reply.headers.get("retry-after") is not None) == (status == 503)
+
+    asyncio.run(run())
+
+
+def test_a_submit_without_an_answer_names_the_id_under_which_a_retry_is_safe() -> None:
+    async def run() -> None:
+        async with embedded() as service:
+            edge = service.service.edge
+            silent = Failing(AnswerTimeout("no answer within 10 s"))
+            app = build_app(Edge(silent, edge.reader, edge.courier, edge.settings, edge.status))
+            async with serving(app) as url, rest_client(url) as rest:
+                text = r"no answer within 10 s; the task may be admitted: submit it again with task_id "
+                fresh = await rest.submit(MODEL, {})
+                assert re.fullmatch(text + r"task-[0-9a-f]{32}", fresh.detail)
+                agents = await rest.post(f"/agents/{AGENT}/tasks", {"task_id": "mine"})
+                assert re.fullmatch(text + "mine", agents.detail)
+                assert (fresh.status, agents.status) == (503, 503)
+                assert "retry-after" in fresh.headers
 
     asyncio.run(run())
