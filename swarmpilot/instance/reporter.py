@@ -7,17 +7,16 @@ import contextlib
 import logging
 from collections.abc import Callable
 
-import aiohttp
-from yarl import URL
-
 from swarmpilot.backoff import delays
+from swarmpilot.instance.post import PostConnection
 from swarmpilot.instance.reports import replaced_result
 
 log = logging.getLogger("swarmpilot.instance")
 
-SENDERS = 8
+SENDERS = 64
 FIRST_DELAY_S = 0.1
 LONGEST_DELAY_S = 5.0
+TIMEOUT_S = 30.0
 
 # Refusals that a later attempt may overcome; any other 4xx is about the report itself.
 PASSING = frozenset({404, 408, 425, 429})
@@ -26,9 +25,8 @@ PASSING = frozenset({404, 408, 425, 429})
 class Reporter:
     """Sends reports over a few kept-alive connections, each until it is answered 2xx."""
 
-    def __init__(self, scheduler: str, session: aiohttp.ClientSession, on_delivered: Callable[[], None]) -> None:
-        self._url = URL(f"{scheduler}/notify/task_complete")
-        self._session = session
+    def __init__(self, scheduler: str, on_delivered: Callable[[], None]) -> None:
+        self._url = f"{scheduler}/notify/task_complete"
         self._on_delivered = on_delivered
         self._queue: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue()
         self._pending: set[str] = set()
@@ -53,19 +51,23 @@ class Reporter:
             await asyncio.gather(*self._senders, return_exceptions=True)
 
     async def _send_all(self) -> None:
-        while True:
-            key, body = await self._queue.get()
-            await self._deliver(key, body)
-            self._pending.discard(key)
-            self._on_delivered()
+        connection = PostConnection(self._url, TIMEOUT_S)
+        try:
+            while True:
+                key, body = await self._queue.get()
+                await self._deliver(connection, key, body)
+                self._pending.discard(key)
+                self._on_delivered()
+        finally:
+            connection.close()
 
-    async def _deliver(self, key: str, body: bytes) -> None:
+    async def _deliver(self, connection: PostConnection, key: str, body: bytes) -> None:
         """Send until answered 2xx. A result that is refused for good is replaced by an error that says so."""
         waits = delays(FIRST_DELAY_S, LONGEST_DELAY_S)
         replaced = False
         failures = 0
         while True:
-            status, reason = await self._post(body)
+            status, reason = await self._post(connection, body)
             if 200 <= status < 300:
                 if failures:
                     log.info("report of %s delivered after %d failed attempts", key, failures)
@@ -84,13 +86,12 @@ class Reporter:
                 log.warning("report of %s not delivered, trying again in %.1f s: %s", key, delay, reason)
             await asyncio.sleep(delay)
 
-    async def _post(self, body: bytes) -> tuple[int, str]:
+    async def _post(self, connection: PostConnection, body: bytes) -> tuple[int, str]:
         """Status and reason; status 0 where nothing was answered."""
         try:
-            async with self._session.post(self._url, data=body) as answer:
-                text = await answer.read()
-                return answer.status, f"{answer.status} {text[:300].decode(errors='replace')}"
+            status, text = await connection.post(body)
         except TimeoutError:
             return 0, f"{self._url} did not answer in time"
-        except aiohttp.ClientError as failure:
-            return 0, str(failure) or type(failure).__name__
+        except OSError as failure:
+            return 0, f"{self._url}: {failure.strerror or failure}"
+        return status, f"{status} {text[:300].decode(errors='replace')}"
