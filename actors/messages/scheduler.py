@@ -129,6 +129,13 @@ class InstanceCameUp:
     ti_uuid: str
 
 
+@dataclass(frozen=True, slots=True)
+class PlaceTasks:
+    """From the scheduler to itself: something changed in this pool; start what can be started there."""
+
+    pool: str
+
+
 SchedulerMessage: TypeAlias = (
     SubmitTask
     | RegisterInstance
@@ -141,6 +148,7 @@ SchedulerMessage: TypeAlias = (
     | TaskSettled
     | InstanceWentDown
     | InstanceCameUp
+    | PlaceTasks
     | TimePassed
     | Resumed
 )
