@@ -52,12 +52,14 @@ class FrontDoor:
         self._metrics.count_request(method, path, status, perf_counter() - started)
 
     async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> int:
-        status = 0
+        status, complete = 0, False
 
         async def noted(message: Message) -> None:
-            nonlocal status
+            nonlocal status, complete
             if message["type"] == "http.response.start":
                 status = message["status"]
+            else:
+                complete = not message.get("more_body", False)
             await send(message)
 
         try:
@@ -65,9 +67,10 @@ class FrontDoor:
             refuse_announced(scope, limit)
             await self._app(scope, counted(receive, limit), noted)
         except Exception as error:
-            if status:
-                raise  # half an answer is out already
-            await _send_problem(problem_of(error), noted)
+            if status and not complete:
+                raise  # half an answer is out already: only a broken connection can say so
+            if not status:
+                await _send_problem(problem_of(error), noted)
         return status
 
 
