@@ -16,15 +16,13 @@ from swarmpilot.instance.http import build_app
 from swarmpilot.instance.ledger import Ledger, Taking
 from swarmpilot.instance.membership import Membership, reachable_host
 from swarmpilot.instance.pushes import Push
-from swarmpilot.instance.reporter import SENDERS, Reporter
+from swarmpilot.instance.reporter import Reporter
 from swarmpilot.instance.runner import Runner
 from swarmpilot.instance.signals import run_until_stopped
 from swarmpilot.instance.work.call import as_work
 from swarmpilot.instance.work.simulate import simulate
 
 log = logging.getLogger("swarmpilot.instance")
-
-REPORT_TIMEOUT_S = 30.0
 
 # A push that was bound before the removal may still be on its way; it is taken rather than sent elsewhere.
 LATE_PUSH_S = 0.25
@@ -78,14 +76,8 @@ class TaskInstance:
 
     async def start(self) -> None:
         """Listen, and join the scheduler in the background. Raises OSError where the port is taken."""
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=2 * SENDERS, keepalive_timeout=60.0),
-            timeout=aiohttp.ClientTimeout(total=REPORT_TIMEOUT_S),
-            headers={"Content-Type": "application/json"},
-            skip_auto_headers=("Accept", "Accept-Encoding", "User-Agent"),
-            cookie_jar=aiohttp.DummyCookieJar(),
-        )
-        self._reporter = Reporter(self.scheduler, self._session, self._progress.set) if self.scheduler else None
+        self._session = aiohttp.ClientSession()
+        self._reporter = Reporter(self.scheduler, self._progress.set) if self.scheduler else None
         self._runner = Runner(self._ledger, self._work, self.model, self.instance_id, self._report)
         self._http = web.AppRunner(build_app(self), access_log=None, keepalive_timeout=300.0)
         try:
