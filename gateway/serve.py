@@ -18,6 +18,7 @@ from gateway.app import build_app
 from gateway.config_file import ConfigError
 from gateway.logs import set_up_logs
 from gateway.service import Service
+from gateway.whole_answers import WholeAnswers
 
 log = structlog.get_logger(__name__)
 
@@ -58,8 +59,9 @@ async def serve(settings: Settings) -> int:
         config = uvicorn.Config(
             build_app(service.edge),
             loop="none",
-            http="httptools",
+            http=WholeAnswers,
             access_log=False,
+            proxy_headers=False,  # nothing here asks where a request came from
             log_config=None,
             timeout_graceful_shutdown=int(settings.drain_timeout_s) + 1,
         )
