@@ -13,13 +13,15 @@ class Envelope:
     """A message with its id, its receiver, and where an answer goes.
 
     `id` derives from the cause (shard, sequence number, position), so that a repeat is recognised by the
-    receiver's inbox. For an answer, `id` is the asker's correlation.
+    receiver's inbox. For an answer, `id` is the asker's correlation. `store_id` is the store that the sending
+    actor lives in, "" for askers: what an actor of another store says is not meant for the actors of this one.
     """
 
     id: str
     to: Address
     message: Message
     reply_to: ReturnAddress | None = None
+    store_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

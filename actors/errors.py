@@ -25,6 +25,10 @@ class StoreInUse(SwarmPilotError):
     """Another process has this store open; two would overwrite each other."""
 
 
+class WrongShards(SwarmPilotError):
+    """The store was made with another number of shards than the one configured."""
+
+
 class Fenced(SwarmPilotError):
     """Another owner has taken these shards: this one's writes no longer count. Drop their state."""
 

@@ -5,55 +5,20 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import deque
-from typing import TypeAlias
 
-import msgspec
 import structlog
 
-from actors.addresses import Address, ReturnAddress
 from actors.broker import Broker
 from actors.envelope import Announcement, Envelope
+from actors.envelope_json import Parcel
 from actors.errors import BrokerUnavailable
-from actors.messages.wire import MESSAGES
 
 log = structlog.get_logger(__name__)
-
-Parcel: TypeAlias = Envelope | Announcement
 
 BUNDLE = 512
 """Parcels published together at most."""
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.05, 2.0
-
-
-class _Stored(msgspec.Struct, array_like=True):
-    id: str
-    to: Address | None
-    topic: str
-    kind: str
-    body: msgspec.Raw
-    reply_to: ReturnAddress | None
-
-
-_decode = msgspec.json.Decoder(_Stored).decode
-
-
-def encode_parcel(parcel: Parcel) -> bytes:
-    """A parcel as its outbox row keeps it."""
-    if isinstance(parcel, Announcement):
-        stored = _Stored(parcel.id, None, parcel.topic, "", msgspec.Raw(parcel.body), None)
-    else:
-        kind, body = MESSAGES.encode(parcel.message)
-        stored = _Stored(parcel.id, parcel.to, "", kind, msgspec.Raw(body), parcel.reply_to)
-    return msgspec.json.encode(stored)
-
-
-def decode_parcel(body: bytes) -> Parcel:
-    """The parcel that an outbox row keeps."""
-    stored = _decode(body)
-    if stored.to is None:
-        return Announcement(stored.id, stored.topic, bytes(stored.body))
-    return Envelope(stored.id, stored.to, MESSAGES.decode(stored.kind, stored.body), stored.reply_to)
 
 
 class Outbox:

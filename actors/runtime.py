@@ -247,9 +247,16 @@ class Runtime:
         fresh: dict[str, Envelope] = {}
         for delivery in deliveries:
             for envelope in delivery.envelopes:
-                if envelope.id not in self._seen and envelope.id not in self._poison:
+                if self._is_strange(envelope):
+                    log.warning("dropped a message of another store's actors", id=envelope.id, to="/".join(envelope.to))
+                elif envelope.id not in self._seen and envelope.id not in self._poison:
                     fresh.setdefault(envelope.id, envelope)
         return list(fresh.values())
+
+    def _is_strange(self, envelope: Envelope) -> bool:
+        """Whether it was left in a queue by actors whose store is not ours: they mean other tasks."""
+        shard = self._find_shard(envelope.to)
+        return shard is not None and envelope.store_id not in ("", shard.store_id)
 
     async def _recall(self, envelopes: Iterable[Envelope]) -> dict[str, Recalled]:
         recalled: dict[str, Recalled] = {}

@@ -19,9 +19,10 @@ SNAPSHOT_WORTH = 2
 class Shard:
     """The actors of one shard. State is written by `apply` alone, and only with events that get stored."""
 
-    def __init__(self, name: str, epoch: int, behaviour: AnyBehaviour, *, messages_sent: int = 0) -> None:
-        self.name = name
-        self.epoch = epoch
+    def __init__(self, lease: Lease, behaviour: AnyBehaviour, *, messages_sent: int = 0) -> None:
+        self.name = lease.shard
+        self.epoch = lease.epoch
+        self.store_id = lease.store_id
         self.seq = 0
         self.behaviour = behaviour
         self.wakeups = Deadlines()
@@ -35,7 +36,7 @@ class Shard:
     @property
     def lease(self) -> Lease:
         """The right to write, and how far it has got."""
-        return Lease(self.name, self.epoch, self.seq)
+        return Lease(self.name, self.epoch, self.seq, self.store_id)
 
     @property
     def keys(self) -> list[str]:
@@ -66,7 +67,7 @@ class Shard:
 
     def reborn(self) -> Shard:
         """An empty shard in this one's place, to be loaded, that never repeats a message id."""
-        return Shard(self.name, self.epoch, self.behaviour, messages_sent=self._messages_sent)
+        return Shard(self.lease, self.behaviour, messages_sent=self._messages_sent)
 
     def plan_wakeup(self, key: str, not_before: float = 0.0) -> None:
         """Note when the actor wants to be woken next."""

@@ -20,11 +20,15 @@ from actors.task_lifecycle import TaskState
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """The right to write a shard: only the newest epoch counts. `seq` is that of its last journal entry."""
+    """The right to write a shard: only the newest epoch counts. `seq` is that of its last journal entry.
+
+    `store_id` is the random name that the store got when it was made.
+    """
 
     shard: str
     epoch: int
     seq: int
+    store_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,8 +179,8 @@ class Store(TaskReader, Protocol):
     async def received(self, ids: Collection[str]) -> set[str]:
         """Which of these message ids are in the inbox."""
 
-    async def digests(self, task_ids: Collection[str]) -> dict[str, str]:
-        """The digests of those of these tasks that are known."""
+    async def shards(self) -> frozenset[str]:
+        """The shards that have ever been taken over in this store."""
 
     async def forget_received(self, before: float) -> int:
         """Drop inbox ids older than this time; returns how many."""

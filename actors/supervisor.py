@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 import structlog
@@ -14,8 +15,10 @@ from actors.behaviour import AnyBehaviour
 from actors.broker import Broker
 from actors.courier import Courier
 from actors.envelope import Envelope
+from actors.envelope_json import decode_parcel
+from actors.errors import WrongShards
 from actors.messages.runtime import Resumed
-from actors.outbox import Outbox, decode_parcel
+from actors.outbox import Outbox
 from actors.runtime import Runtime, RuntimeSettings
 from actors.shard import Shard
 from actors.store import Store
@@ -36,22 +39,26 @@ class Supervisor:
         settings: RuntimeSettings,
         answer: Callable[[Envelope], None] = lambda _: None,
         asked_here: Collection[Address] = (),
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
         self._broker = broker
         self._behaviours = behaviours
         self._names = shards
         self._outbox = Outbox(broker)
-        self.runtime = Runtime(store, courier, self._outbox, settings, answer=answer, asked_here=asked_here)
+        self.runtime = Runtime(
+            store, courier, self._outbox, settings, answer=answer, asked_here=asked_here, clock=clock
+        )
         self._publishing: asyncio.Task[None] | None = None
         self._running: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Rebuild every actor from the store, repeat what was not confirmed as sent, then receive."""
         owner = f"{socket.gethostname()}:{os.getpid()}"
+        await self._refuse_other_shards()
         leases = await self._store.take_over(self._names, owner)
         for name in self._names:
-            shard = Shard(name, leases[name].epoch, self._behaviours[kind_of_shard(name)])
+            shard = Shard(leases[name], self._behaviours[kind_of_shard(name)])
             await shard.load(self._store)
             self.runtime.host(shard)
             self._resume(shard)
@@ -86,6 +93,17 @@ class Supervisor:
         await asyncio.gather(self._publishing, return_exceptions=True)
         if ended is None:
             await self.runtime.keep_snapshots()
+
+    async def _refuse_other_shards(self) -> None:
+        """With another number of shards, actors would be looked for where they are not."""
+        known = await self._store.shards()
+        if known and not known.issuperset(self._names):
+            per_kind = sum(kind_of_shard(name) == "agent" for name in known)
+            wanted = sum(kind_of_shard(name) == "agent" for name in self._names)
+            raise WrongShards(
+                f"shards: this store was made with {per_kind} shards per kind and cannot be used with {wanted}; "
+                f"set SWARMPILOT_SHARDS={per_kind}, or use another store"
+            )
 
     def _resume(self, shard: Shard) -> None:
         kind = kind_of_shard(shard.name)

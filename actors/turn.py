@@ -17,9 +17,9 @@ from actors.addresses import Address
 from actors.announcing import Fact, announcements
 from actors.behaviour import Decision, Keep, Recalled, Received, Reply, Send
 from actors.envelope import Envelope
+from actors.envelope_json import Parcel, encode_parcel
 from actors.errands import Errand
 from actors.messages.runtime import TimePassed
-from actors.outbox import Parcel, encode_parcel
 from actors.shard import Shard
 from actors.store import OutboxRow, ShardAppend, Transaction
 from actors.task_rows import note_row
@@ -165,7 +165,7 @@ class Turn:
                 self.errands.append(SentErrand(cause.to, effect, shard.next_message_id()))
 
     def _send(self, shard: Shard, sender: Address, effect: Send) -> None:
-        envelope = Envelope(shard.next_message_id(), effect.to, effect.message)
+        envelope = Envelope(shard.next_message_id(), effect.to, effect.message, None, shard.store_id)
         if effect.to == sender:
             (self._local if self._left > 0 else self.put_off).append(envelope)
         elif self._hand_over and self._find_shard(effect.to) is not None:

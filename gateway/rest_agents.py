@@ -17,7 +17,6 @@ from gateway.bad_request import name_of
 from gateway.edge import Edge
 from gateway.expecting import ask, ask_to_admit, refuse_while_draining
 from gateway.front_door import edge_of
-from gateway.rest_submit import new_task_id
 from gateway.schemas_agents import (
     ActivityBuffer,
     ActivityEntry,
@@ -31,8 +30,7 @@ from gateway.schemas_agents import (
     ShutdownResponse,
 )
 from gateway.strict_route import ERRORS, StrictRoute
-from gateway.translate import agent_name, build_submit, iso_timestamp
-from gateway.translate_amqp import grace_of
+from gateway.translate import agent_name, build_submit, grace_of, iso_timestamp, new_task_id
 
 router = APIRouter(tags=["agents"], route_class=StrictRoute, responses=ERRORS)
 
@@ -56,9 +54,10 @@ async def preempt(agent_id: AgentId, task_id: TaskId, body: PreemptRequest, edge
 async def submit(agent_id: AgentId, body: AgentTaskRequest, edge: TheEdge) -> AgentTaskResponse:
     """The task waits where nothing can run it yet. A refusal is `accepted: false` with the reason, as in gRPC."""
     refuse_while_draining(edge)
+    now = time.time()
     message = build_submit(
-        task_id=body.task_id or new_task_id(),
-        now=time.time(),
+        task_id=body.task_id or new_task_id(now),
+        now=now,
         order=edge.settings.priority_order,
         origin="rest",
         task_input=msgspec.json.encode(body.params),

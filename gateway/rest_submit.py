@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from typing import Any, Final, TypeVar
-from uuid import uuid4
 
 import msgspec
 from fastapi import APIRouter
@@ -19,7 +18,7 @@ from gateway.json_body import decode_as, decode_json
 from gateway.rest_errors import Problem, invalid_fields, problem_of
 from gateway.schemas_tasks import BatchRequest, BatchResponse, SubmitRequest, SubmitResponse
 from gateway.strict_route import CONFLICT, ERRORS, StrictRoute
-from gateway.translate import build_submit
+from gateway.translate import build_submit, new_task_id
 
 T = TypeVar("T")
 
@@ -95,9 +94,10 @@ async def submit_batch(edge: Edge, query: bytes, body: bytes) -> bytes:
 
 async def _admit(edge: Edge, model_name: str, task: _Task) -> TaskAccepted:
     metadata = bytes(task.metadata)
+    now = time.time()
     message = build_submit(
-        task_id=new_task_id() if task.task_id is None else task.task_id,
-        now=time.time(),
+        task_id=new_task_id(now) if task.task_id is None else task.task_id,
+        now=now,
         order=edge.settings.priority_order,
         origin="rest",
         task_input=bytes(task.task_input),
@@ -127,11 +127,6 @@ def explain(model: type[BaseModel], body: bytes, fallback: str = "the body does 
     except ValidationError as error:
         return invalid_fields(error.errors())
     return Problem(422, fallback)
-
-
-def new_task_id() -> str:
-    """An id that no task has yet."""
-    return f"task-{uuid4().hex}"
 
 
 def _result(

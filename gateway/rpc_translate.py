@@ -6,7 +6,6 @@ understood and is not done is an answer (`accepted`, `enqueued` or `ok` false), 
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Final
 
 from actors.messages import Answer
@@ -14,14 +13,12 @@ from actors.messages import answers as a
 from actors.messages.agent import PollActivity, PurgeActivity
 from actors.messages.scheduler import RequestPreemption, ShutdownAgent, SubmitTask
 from gateway.bad_request import BadRequest, line_of, name_of, text_of
-from gateway.translate import PriorityOrder, agent_name, build_submit
+from gateway.translate import PriorityOrder, agent_name, build_submit, grace_of, iso_timestamp
 from protos import scheduler_pb2 as pb
 
 DEFAULT_CONTENT_TYPE: Final = "application/json"
 """What an empty `content_type` means: the default of SW4RM's own clients."""
 
-DEFAULT_GRACE_S: Final = 30.0
-MAX_GRACE_S: Final = 30 * 86_400
 MAX_REASON_LENGTH: Final = 2000
 
 
@@ -69,11 +66,8 @@ def shutdown_message(request: pb.ShutdownAgentRequest) -> ShutdownAgent:
 
     An absent grace period is 30 s and a zero one is none at all: `HasField` tells them apart, truth does not.
     """
-    grace_s = DEFAULT_GRACE_S
-    if request.HasField("grace_period"):
-        grace_s = request.grace_period.seconds + request.grace_period.nanos / 1e9
-    if not 0 <= grace_s <= MAX_GRACE_S:
-        raise BadRequest("grace_period", f"must be from 0 to {MAX_GRACE_S} seconds", grace_s)
+    given = request.grace_period.seconds + request.grace_period.nanos / 1e9
+    grace_s = grace_of(given if request.HasField("grace_period") else None, "grace_period")
     return ShutdownAgent(agent_name(request.agent_id), grace_s)
 
 
@@ -149,9 +143,3 @@ def _entry(entry: a.ActivityEntry) -> pb.ActivityEntry:
         description=activity.description,
         timestamp=iso_timestamp(entry.timestamp),
     )
-
-
-def iso_timestamp(unix_s: float) -> str:
-    """ISO 8601 in UTC with milliseconds: 2025-10-11T12:00:00.000Z."""
-    text = datetime.fromtimestamp(unix_s, UTC).isoformat(timespec="milliseconds")
-    return text.removesuffix("+00:00") + "Z"

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import Field
 
 from gateway.schema_fields import PRIORITY_TEXT, Name, Priority, Request, Response
-from gateway.translate_amqp import MAX_GRACE_S
+from gateway.translate import MAX_GRACE_S
 
 
 class AgentTaskRequest(Request):

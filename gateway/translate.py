@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Any, Final, Literal, TypeAlias
+from uuid import uuid4
 
 from actors.messages.scheduler import SubmitTask
 from actors.messages.tasks import IMPLICIT_AGENT, Activity, Origin, TaskSpec
@@ -18,6 +19,8 @@ PriorityOrder: TypeAlias = Literal["importance", "nice"]
 
 LOWEST, HIGHEST = -19, 20
 PRIORITY_NAMES: Final = {"low": -10, "normal": 0, "high": 10, "critical": 19}
+DEFAULT_GRACE_S: Final = 30.0
+MAX_GRACE_S: Final = 30 * 86_400
 MAX_TIMEOUT_MS: Final = 30 * 86_400_000
 ACTIVITY_FIELDS: Final = ("repo_id", "worktree_id", "branch", "description")
 
@@ -114,6 +117,20 @@ def is_json(content_type: str) -> bool:
     """Whether the MIME type says JSON: application/json or something+json."""
     media = content_type.partition(";")[0].strip().lower()
     return media == "application/json" or media.endswith("+json")
+
+
+def grace_of(value: object, field: str = "grace_period_s") -> float:
+    """A grace in seconds; absent is 30 s, 0 is now. Raises BadRequest."""
+    if value is None:
+        return DEFAULT_GRACE_S
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= MAX_GRACE_S:
+        raise BadRequest(field, f"must be a number of seconds from 0 to {MAX_GRACE_S}", value)
+    return float(value)
+
+
+def new_task_id(now: float) -> str:
+    """An id that no task has yet. It begins with the time (ms), so that the store appends to its index."""
+    return f"task-{int(now * 1000):012x}{uuid4().hex[:20]}"
 
 
 def iso_timestamp(unix_s: float) -> str:

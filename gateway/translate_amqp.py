@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from typing import Any, Final
-from uuid import uuid4
 
 import msgspec
 
@@ -13,11 +12,9 @@ from actors.messages import Message
 from actors.messages.scheduler import DescribeQueues, RemoveInstance, RequestPreemption, SetStrategy, ShutdownAgent
 from gateway.bad_request import Absent, BadRequest, line_of, name_of, object_of, text_of, whole_number_of
 from gateway.json_body import decode_json
-from gateway.translate import PriorityOrder, agent_name, build_submit
+from gateway.translate import PriorityOrder, agent_name, build_submit, grace_of, new_task_id
 
 IDENTITY: Final = "message-identity"
-DEFAULT_GRACE_S: Final = 30.0
-MAX_GRACE_S: Final = 30 * 86_400
 
 COMMANDS: Final = {
     "SubmitTask": ("model_name", "task_input", "metadata", "task_id", "agent_id", "priority", "scope"),
@@ -56,7 +53,8 @@ def command_from_amqp(
         case "SubmitTask":
             if command.get("task_id") is None and (identity := headers.get(IDENTITY)):
                 command["task_id"] = f"task-{identity}"
-            return _submit(command, order, time.time() if now is None else now, new_id or f"task-{uuid4().hex}")
+            at = time.time() if now is None else now
+            return _submit(command, order, at, new_id or new_task_id(at))
         case "RequestPreemption":
             return _preemption(command)
         case "ShutdownAgent":
@@ -68,15 +66,6 @@ def command_from_amqp(
             return RemoveInstance(name_of("host", _needed(command, "host")), port)
         case _:
             return DescribeQueues(_model(command))
-
-
-def grace_of(value: object, field: str = "grace_period_s") -> float:
-    """A grace in seconds; absent is 30 s, 0 is now."""
-    if value is None:
-        return DEFAULT_GRACE_S
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= MAX_GRACE_S:
-        raise BadRequest(field, f"must be a number of seconds from 0 to {MAX_GRACE_S}", value)
-    return float(value)
 
 
 def _submit(command: Mapping[str, Any], order: PriorityOrder, now: float, new_id: str) -> Message:

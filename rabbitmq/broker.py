@@ -13,8 +13,9 @@ from pamqp.commands import Basic
 from actors.addresses import queue_of
 from actors.broker import BrokerCondition, Receiver
 from actors.envelope import Announcement, Envelope
+from actors.envelope_json import encode_envelope, join_envelopes
 from actors.errors import BrokerUnavailable
-from rabbitmq.codec import BUNDLE_TYPE, answer_json, decode_bundle, encode_envelope, join_bundle
+from rabbitmq.codec import BUNDLE_TYPE, answer_json, decode_bundle
 from rabbitmq.commands import Translate, read_command
 from rabbitmq.dead_letters import answer, bury
 from rabbitmq.failures import Unroutable, as_unavailable
@@ -160,7 +161,7 @@ class RabbitBroker:
             return
         mode = TRANSIENT if destination.kind == "gateway" else PERSISTENT
         properties = Basic.Properties(content_type=BUNDLE_TYPE, delivery_mode=mode)
-        body = join_bundle([parcel.body for parcel in parcels])
+        body = join_envelopes([parcel.body for parcel in parcels])
         try:
             await self._publisher.publish(body, properties, routing_key=destination.queue)
         except Unroutable:

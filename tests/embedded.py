@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
-
-import uvicorn
 
 from actors.settings import Settings
 from actors.store import TaskRow
@@ -16,6 +13,7 @@ from actors.task_lifecycle import TERMINAL
 from gateway.app import build_app
 from gateway.service import Service
 from swarmpilot import TaskInstance
+from tests.serving import serving
 
 T = TypeVar("T")
 
@@ -37,9 +35,9 @@ async def until(look: Callable[[], Awaitable[T | None]], what: str) -> T:
 class Embedded:
     """A running service: `grpc_port` and `url` are how clients reach it."""
 
-    def __init__(self, service: Service, port: int) -> None:
+    def __init__(self, service: Service, url: str) -> None:
         self.service = service
-        self.url = f"http://127.0.0.1:{port}"
+        self.url = url
         assert service.grpc_port is not None
         self.grpc_port = service.grpc_port
 
@@ -92,15 +90,11 @@ class Steered:
 async def embedded(**settings: Any) -> AsyncIterator[Embedded]:
     """A service that serves REST and gRPC until the block ends."""
     service = Service(Settings(store="sqlite://", host="127.0.0.1", grpc_port=0, **settings))
-    listening = socket.create_server(("127.0.0.1", 0))
     await service.start()
-    server = uvicorn.Server(uvicorn.Config(build_app(service.edge), log_config=None, lifespan="off"))
-    serving = asyncio.create_task(server.serve(sockets=[listening]))
     try:
-        yield Embedded(service, listening.getsockname()[1])
+        async with serving(build_app(service.edge)) as url:
+            yield Embedded(service, url)
     finally:
-        server.should_exit = True
-        await serving
         await service.stop()
 
 

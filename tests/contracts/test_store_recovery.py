@@ -8,7 +8,7 @@ import pytest
 
 from actors.behaviour import Keep
 from actors.errors import Fenced, StoreUnavailable
-from actors.store import Lease, OutboxRow, Payload, Snapshot, Transaction
+from actors.store import OutboxRow, Payload, Snapshot, Transaction
 from tests.contracts.store_rigs import Bench, append, entry, row
 
 
@@ -80,7 +80,7 @@ class TestOpenAndClose:
         assert durable(durable.store.payload("t1", "input")) == Payload(b"in", "application/json", b"{}")
         assert durable.task("t1").digest == "d"
         lease = durable.lease()
-        assert lease == Lease("scheduler", 2, 2)
+        assert (lease.shard, lease.epoch, lease.seq) == ("scheduler", 2, 2)
         durable.commit(appends=[append(lease, entry(3, "t1"))])
         assert durable(durable.store.story("t1")) == [entry(1, "t1"), entry(2, "t1"), entry(3, "t1")]
 

@@ -111,9 +111,3 @@ class TestTaskRows:
         assert ids(states=[TaskState.RUNNING, TaskState.FAILED]) == "97531"
         assert ids(states=[]) == ""
         assert bench(bench.store.count_by_state()) == {TaskState.RUNNING: 5, TaskState.QUEUED: 5}
-
-    def test_digests_of_known_tasks(self, bench: Bench) -> None:
-        bench.commit(new_rows={f"t{n}": row(digest=f"d{n}") for n in range(100)})
-        asked = [f"t{n}" for n in range(90, 110)]
-        assert bench(bench.store.digests(asked)) == {f"t{n}": f"d{n}" for n in range(90, 100)}
-        assert bench(bench.store.digests([])) == {}

@@ -10,10 +10,11 @@ from pamqp.commands import Basic
 
 from actors.addresses import SCHEDULER, Address, ReturnAddress, agent
 from actors.envelope import Envelope
+from actors.envelope_json import encode_envelope, join_envelopes
 from actors.messages.agent import PollActivity
 from actors.messages.answers import Answer, TaskAccepted
 from actors.messages.scheduler import DescribeQueues
-from rabbitmq.codec import MalformedBundle, answer_json, decode_bundle, encode_envelope, join_bundle
+from rabbitmq.codec import MalformedBundle, answer_json, decode_bundle
 from rabbitmq.commands import identity_of, return_address
 from rabbitmq.topology import choose_queue_type, shard_arguments
 
@@ -23,7 +24,7 @@ def test_a_bundle_decodes_to_what_was_encoded() -> None:
         Envelope("1", SCHEDULER, DescribeQueues("m"), ReturnAddress(Address("gateway", "g"), "c")),
         Envelope("2", agent('quotes " and ünïcode'), PollActivity()),
     ]
-    assert decode_bundle(join_bundle([encode_envelope(envelope) for envelope in envelopes])) == envelopes
+    assert decode_bundle(join_envelopes([encode_envelope(envelope) for envelope in envelopes])) == envelopes
 
 
 @pytest.mark.parametrize("body", [b"", b"null", b"[1]", b'[["id","stranger","k",null,"PollActivity",{}]]', b"\xff"])

@@ -118,7 +118,7 @@ def test_an_absent_grace_is_30_s_and_a_zero_one_is_none(grace: Duration | None, 
 
 @pytest.mark.parametrize("grace", [Duration(seconds=-1), Duration(nanos=-1), Duration(seconds=10**9)], ids=str)
 def test_a_grace_out_of_range_is_refused(grace: Duration) -> None:
-    with pytest.raises(BadRequest, match="`grace_period`: must be from 0 to 2592000 seconds"):
+    with pytest.raises(BadRequest, match="`grace_period`: must be a number of seconds from 0 to 2592000"):
         translate.shutdown_message(pb.ShutdownAgentRequest(agent_id="worker-1", grace_period=grace))
 
 
@@ -161,7 +161,6 @@ def test_activity_entries_carry_every_field_and_utc_milliseconds() -> None:
             timestamp="2025-10-11T12:00:00.123Z",
         )
     ]
-    assert translate.iso_timestamp(0.0) == "1970-01-01T00:00:00.000Z"
 
 
 def test_an_answer_to_another_question_is_a_fault_of_ours() -> None:

@@ -54,9 +54,9 @@ def payload(connection: Connection, task_id: str, part: str) -> Payload | None:
     return Payload(*rows[0]) if rows else None
 
 
-def digests(connection: Connection, task_ids: Collection[str]) -> dict[str, str]:
-    """The digests of those of these tasks that are known."""
-    return dict(bulk.select(connection, _DIGESTS, list(task_ids)))
+def shards(connection: Connection) -> frozenset[str]:
+    """Every shard that has had an owner."""
+    return frozenset(shard for (shard,) in connection.execute("SELECT id FROM shard"))
 
 
 def story(connection: Connection, task_id: str) -> list[JournalEntry]:

@@ -1,5 +1,11 @@
 -- Everything that lives in a store file. Changes are new migrations (connection.py), never edits of this file.
 
+-- The random name of this store, by which messages of actors that live in another are told apart.
+CREATE TABLE store (
+    id TEXT NOT NULL
+);
+INSERT INTO store (id) VALUES (lower(hex(randomblob(8))));
+
 -- Who may write a shard: only the newest epoch counts. seq is that of its last journal entry.
 CREATE TABLE shard (
     id    TEXT PRIMARY KEY,

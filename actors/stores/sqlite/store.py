@@ -107,9 +107,9 @@ class SqliteStore:
         """Which of these message ids are in the inbox."""
         return self._file.read(received, list(ids))
 
-    async def digests(self, task_ids: Collection[str]) -> dict[str, str]:
-        """The digests of those of these tasks that are known."""
-        return self._file.read(reads.digests, list(task_ids))
+    async def shards(self) -> frozenset[str]:
+        """The shards that have ever been taken over in this store."""
+        return await self._file.scan(reads.shards)
 
     async def forget_received(self, before: float) -> int:
         """Drop inbox ids older than this time; returns how many."""
@@ -148,9 +148,10 @@ def _take_over(connection: Connection, shards: Sequence[str], owner: str) -> dic
     )
     leases = {}
     with transaction(connection):
+        [store_id] = connection.execute("SELECT id FROM store").fetchone()
         for shard in shards:
             [(epoch, seq)] = connection.execute(take, (shard, owner)).fetchall()
-            leases[shard] = Lease(shard, epoch, seq)
+            leases[shard] = Lease(shard, epoch, seq, store_id)
     return leases
 
 
