@@ -16,7 +16,7 @@ from actors.broker import Broker
 from actors.courier import Courier
 from actors.envelope import Envelope
 from actors.envelope_json import decode_parcel
-from actors.errors import WrongShards
+from actors.errors import StoreUnavailable, WrongShards
 from actors.messages.runtime import Resumed
 from actors.outbox import Outbox
 from actors.runtime import Runtime, RuntimeSettings
@@ -24,6 +24,12 @@ from actors.shard import Shard
 from actors.store import Store
 
 log = structlog.get_logger(__name__)
+
+INBOX_KEPT_S = 7 * 86_400.0
+"""How long the ids of received messages are kept (s): longer than any broker holds an unsettled message."""
+
+TIDY_EVERY_S = 600.0
+"""How often older ones are dropped (s)."""
 
 
 class Supervisor:
@@ -45,12 +51,14 @@ class Supervisor:
         self._broker = broker
         self._behaviours = behaviours
         self._names = shards
+        self._clock = clock
         self._outbox = Outbox(broker)
         self.runtime = Runtime(
             store, courier, self._outbox, settings, answer=answer, asked_here=asked_here, clock=clock
         )
         self._publishing: asyncio.Task[None] | None = None
         self._running: asyncio.Task[None] | None = None
+        self._tidying: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Rebuild every actor from the store, repeat what was not confirmed as sent, then receive."""
@@ -67,6 +75,7 @@ class Supervisor:
         await self._broker.declare([f"swarm.{name}" for name in self._names])
         self._publishing = asyncio.create_task(self._outbox.run(), name="outbox")
         self._running = asyncio.create_task(self.runtime.run(), name="actors")
+        self._tidying = asyncio.create_task(self._tidy(), name="tidy")
         for name in self._names:
             await self._broker.receive(f"swarm.{name}", self.runtime.arrivals.add)
 
@@ -77,8 +86,9 @@ class Supervisor:
 
     async def stop(self, timeout: float) -> None:
         """Finish the current turn, send what is stored to be sent (for `timeout` seconds at most), keep snapshots."""
-        if self._running is None or self._publishing is None:
+        if self._running is None or self._publishing is None or self._tidying is None:
             return
+        self._tidying.cancel()
         for name in self._names:
             await self._broker.stop_receiving(f"swarm.{name}")
         self.runtime.stop()
@@ -90,7 +100,7 @@ class Supervisor:
         except TimeoutError:
             log.warning("not all messages could be sent; they are stored and go out at the next start")
         self._publishing.cancel()
-        await asyncio.gather(self._publishing, return_exceptions=True)
+        await asyncio.gather(self._publishing, self._tidying, return_exceptions=True)
         if ended is None:
             await self.runtime.keep_snapshots()
 
@@ -104,6 +114,14 @@ class Supervisor:
                 f"shards: this store was made with {per_kind} shards per kind and cannot be used with {wanted}; "
                 f"set SWARMPILOT_SHARDS={per_kind}, or use another store"
             )
+
+    async def _tidy(self) -> None:
+        while True:
+            try:
+                await self._store.forget_received(self._clock() - INBOX_KEPT_S)
+            except StoreUnavailable as error:
+                log.warning("old message ids stay for now", reason=str(error))
+            await asyncio.sleep(TIDY_EVERY_S)
 
     def _resume(self, shard: Shard) -> None:
         kind = kind_of_shard(shard.name)
