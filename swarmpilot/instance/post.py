@@ -76,8 +76,7 @@ class _Link(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The connection is there."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = transport  # type: ignore[assignment]  # uvloop's are no subclasses of asyncio's
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The server has gone."""
