@@ -163,10 +163,9 @@ class Runtime:
                 turn.wake(shard, key)
 
     async def _commit(self, turn: Turn, deliveries: list[Delivery]) -> None:
-        for delivery in deliveries:
-            if delivery.redeliverable:
-                ids = [envelope.id for envelope in delivery.envelopes if envelope.id not in self._seen]
-                turn.transaction.inbox.extend(dict.fromkeys(ids))
+        # Each id once: what was delivered again may come in one turn with what was published again.
+        redeliverable = [envelope.id for d in deliveries if d.redeliverable for envelope in d.envelopes]
+        turn.transaction.inbox = [id_ for id_ in dict.fromkeys(redeliverable) if id_ not in self._seen]
         turn.close()
         turn.transaction.sent = self._outbox.take_sent()
         if turn.changes_anything:

@@ -124,7 +124,10 @@ class LocalBroker:
             raise BrokerUnavailable("the local broker is closed")
         bundles: dict[str, list[Envelope]] = {}
         for envelope in envelopes:
-            bundles.setdefault(queue_of(envelope.to, self._shards), []).append(envelope)
+            name = queue_of(envelope.to, self._shards)
+            if envelope.to.kind in ("gateway", "producer") and name not in self._queues:
+                continue  # an answer to somebody who is gone, or who asked elsewhere: nobody waits for it
+            bundles.setdefault(name, []).append(envelope)
         for name in bundles:
             if name not in self._queues:
                 raise BrokerUnavailable(f"queue {name} does not exist")
