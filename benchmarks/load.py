@@ -94,7 +94,7 @@ class Load:
         self._total = total
         self._sent = 0
         self._answered = 0
-        self._free: list[Connection] = []
+        self._free: deque[Connection] = deque()  # in turn: idle ones get closed
         self._late: deque[float] = deque()
         self._ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -108,7 +108,7 @@ class Load:
             self._schedule(began)
         else:
             while self._free and self._sent < self._total:
-                self._send(self._free.pop(), monotonic())
+                self._send(self._free.popleft(), monotonic())
         await self._ended
         answered = monotonic()
         for connection in opened:
@@ -125,7 +125,7 @@ class Load:
 
     def _send_or_wait(self, at: float) -> None:
         if self._free:
-            self._send(self._free.pop(), at)
+            self._send(self._free.popleft(), at)
         else:
             self._late.append(at)
 
@@ -156,7 +156,7 @@ class Load:
         elif self._order.mode == "open":
             self._free.append(connection)
             if self._late:
-                self._send(self._free.pop(), self._late.popleft())
+                self._send(self._free.popleft(), self._late.popleft())
         elif self._sent < self._total:
             self._send(connection, now)
 
