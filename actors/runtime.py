@@ -202,7 +202,10 @@ class Runtime:
     async def _snapshot(self, turn: Turn) -> None:
         for shard in turn.touched.values():
             if shard.snapshot_is_due(self._settings.snapshot_every):
-                await self._store.save_snapshot(shard.lease, shard.take_snapshot())
+                try:
+                    await self._store.save_snapshot(shard.lease, shard.take_snapshot())
+                except StoreUnavailable as error:
+                    log.warning("no snapshot this time; the journal has everything", reason=str(error))
 
     def _set_aside(self, poisoned: Poisoned, deliveries: Iterable[Delivery]) -> None:
         """An actor failed: what began it is never tried again, all else of the turn is."""

@@ -8,7 +8,7 @@ from actors.agent import events as agent
 from actors.dispatcher import events as dispatcher
 from actors.scheduler import events as scheduler
 from actors.store import Transaction
-from actors.task_lifecycle import TaskState
+from actors.task_lifecycle import TERMINAL, TaskState
 
 
 def note_row(transaction: Transaction, event: Any, at: float) -> dict[str, Any]:
@@ -21,11 +21,14 @@ def note_row(transaction: Transaction, event: Any, at: float) -> dict[str, Any]:
         transaction.new_rows[event.task_id] = columns
         return columns
     columns = changed_columns(event, at)
-    if columns:
-        new = transaction.new_rows.get(event.task_id)
-        row = new if new is not None else transaction.changed_rows.setdefault(event.task_id, {})
-        row.update(columns)
-        row["updated_at"] = at
+    if not columns:
+        return {}
+    new = transaction.new_rows.get(event.task_id)
+    row = new if new is not None else transaction.changed_rows.setdefault(event.task_id, {})
+    if "state" in columns and row.get("state") in TERMINAL:
+        return {}  # as the store guards it: the scheduler may hear of an end after it has moved the task on
+    row.update(columns)
+    row["updated_at"] = at
     return columns
 
 

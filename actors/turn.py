@@ -104,9 +104,13 @@ class Turn:
         shard.plan_wakeup(key, not_before=self.now + MIN_PAUSE_S)
 
     def close(self) -> Transaction:
-        """The transaction: everything that the turn changes."""
+        """The transaction: everything that the turn changes.
+
+        It is fenced for every shard that decided something, also where nothing is to be remembered: else a
+        former owner could take a message in, and to nothing, that its successor waits for.
+        """
         for shard in self.touched.values():
-            if shard.entries:
+            if shard.entries or self.transaction.inbox or self.outgoing:
                 self.transaction.appends.append(ShardAppend(shard.name, shard.epoch, shard.entries))
                 shard.entries = []
         for shard_name, announcement in announcements(self._facts, self._new_id):

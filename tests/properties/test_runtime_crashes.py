@@ -1,0 +1,103 @@
+"""Kill the process at any moment: no accepted task is lost, none ends twice, and the record says what happened.
+
+The real runtime, supervisor, actors and store; the process dies at every call through a port, before and after, and
+starts again on the same store while its broker delivers again in another order.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import mkdtemp
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from actors.messages import Message
+from actors.messages.scheduler import RegisterInstance, RemoveInstance, SetStrategy
+from tests.properties.fake_instances import CONDUCTS, Conduct, FakeInstances, Outage
+from tests.properties.one_process import World
+from tests.unit.scheduling import submit
+
+MEMORY = Path("/dev/shm")
+"""A file system in memory, where there is one: the store syncs after each commit."""
+
+
+@pytest.fixture(name="folder")
+def _folder() -> Iterator[Path]:
+    folder = Path(mkdtemp(prefix="crashes-", dir=MEMORY if MEMORY.is_dir() else None))
+    yield folder
+    shutil.rmtree(folder)
+
+
+def register(number: int, capacity: int = 1) -> RegisterInstance:
+    return RegisterInstance(f"i{number}", "host", 8000 + number, "m", capacity)
+
+
+def world_of(folder: Path, hand_over: bool, tasks: list[Conduct], seed: int = 1) -> World:
+    """Two instances and these tasks, each named for what its first attempt meets; later attempts go well."""
+    plan: list[list[Message]] = [
+        [register(1), register(2, capacity=2)],
+        [submit(f"{conduct}-{n}", priority=n % 3, agent="a" * (n % 4 == 3)) for n, conduct in enumerate(tasks)],
+    ]
+
+    def conduct(task_id: str, attempt: int) -> Conduct:
+        return tasks[int(task_id.partition("-")[2])] if attempt == 1 else "accept"
+
+    name = len(list(folder.iterdir()))
+    return World(FakeInstances(conduct), plan, folder / f"{name}.db", hand_over, seed)
+
+
+SHORT: list[Conduct] = ["refuse", "early", "unsure"]
+LONG: list[Conduct] = [*CONDUCTS, "accept", "accept"]
+
+
+@pytest.mark.parametrize("hand_over", [True, False])
+def test_in_peace_every_moment_is_of_a_kind_that_is_swept(folder: Path, hand_over: bool) -> None:
+    [fuse] = world_of(folder, hand_over, LONG).run([])
+    kinds = {moment.removeprefix("before ").removeprefix("after ") for moment in fuse.moments}
+    swept = {"take_over", "outbox", "declare", "receive", "turn", "commit", "settle", "publish", "errand", "snapshot"}
+    assert kinds == swept | ({"answer"} if hand_over else set())
+
+
+@pytest.mark.parametrize("hand_over", [True, False])
+def test_killed_at_any_moment(folder: Path, hand_over: bool) -> None:
+    [peace] = world_of(folder, hand_over, SHORT).run([])
+    for at in range(len(peace.moments)):
+        killed, *_ = world_of(folder, hand_over, SHORT).run([at])
+        assert killed.blown
+
+
+@st.composite
+def outages(draw: st.DrawFn) -> Outage:
+    since = 1000.0 + draw(st.floats(0.1, 15.0))
+    return Outage(draw(st.sampled_from([8001, 8002])), since, since + draw(st.floats(1.0, 30.0)))
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    hand_over=st.booleans(),
+    tasks=st.lists(st.sampled_from(CONDUCTS), min_size=1, max_size=10),
+    kills=st.lists(st.integers(0, 250), max_size=3),
+    outages=st.lists(outages(), max_size=2),
+    later=st.lists(
+        st.sampled_from([RemoveInstance("host", 8001), register(3), register(2), SetStrategy("round_robin")]),
+        max_size=3,
+    ),
+    seed=st.integers(0, 1000),
+)
+def test_killed_several_times_while_instances_come_go_and_die(
+    folder: Path,
+    hand_over: bool,
+    tasks: list[Conduct],
+    kills: list[int],
+    outages: list[Outage],
+    later: list[Message],
+    seed: int,
+) -> None:
+    world = world_of(folder, hand_over, tasks, seed)
+    world.instances.outages = outages
+    world.plan.append(later)
+    world.run(kills)
