@@ -34,6 +34,17 @@ def push_body(errand: PushToInstance, task: Payload) -> bytes:
     )
 
 
+def push_head(host: str, path: str) -> bytes:
+    """What the head of every push to this instance begins with; `host` as in a URL, with its port."""
+    head = f"POST {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: swarmpilot\r\nAccept: */*\r\n"
+    return head.encode() + b"Content-Type: application/json\r\nIdempotency-Key: "
+
+
+def whole_push(head: bytes, key: str, body: bytes) -> bytes:
+    """The bytes of a whole push."""
+    return b"%b%b\r\nContent-Length: %d\r\n\r\n%b" % (head, key.encode(), len(body), body)
+
+
 def json_text(body: bytes, content_type: str) -> bytes:
     """A stored payload as JSON text."""
     if not body:

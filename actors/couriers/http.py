@@ -15,8 +15,9 @@ import aiohttp
 from yarl import URL
 
 from actors.courier import InstanceReport, InstanceUnreachable
-from actors.couriers.bodies import idempotency_key, push_body
+from actors.couriers.bodies import idempotency_key, push_body, push_head, whole_push
 from actors.couriers.instance_answers import describe, read_object, read_push, read_report, read_uptime
+from actors.couriers.kept_connections import IDLE_S, KeptConnections, NotSent
 from actors.errands import CancelOnInstance, Endpoint, Errand, PostCallback, ProbeInstance, PushToInstance
 from actors.errors import SwarmPilotError
 from actors.messages import Message
@@ -32,10 +33,8 @@ _JSON = "application/json"
 _MOST_ANSWER_BYTES = 64 * 1024
 _LARGE_BODY_BYTES = 512 * 1024
 _CONNECT_SHARE = 0.8
-# uvicorn closes idle connections after 5 s; leaving earlier spares the race of a push with that close.
-_IDLE_S = 4.0
 
-_NOT_SENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL, ValueError)
+_NOT_SENT = (NotSent, aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL, ValueError)
 _FAILED = (aiohttp.ClientError, TimeoutError, OSError, ValueError, SwarmPilotError)
 
 
@@ -55,14 +54,16 @@ class HttpCourier:
         self._probe_timeout = _timeout(probe_timeout_s)
         self._callback_timeout = _timeout(callback_timeout_s)
         self._session: aiohttp.ClientSession | None = None
+        self._pushing = KeptConnections(push_timeout_s, push_timeout_s * _CONNECT_SHARE, _MOST_ANSWER_BYTES)
 
     async def open(self) -> None:
         """Make ready: one session, so that connections are kept and used again."""
-        connector = aiohttp.TCPConnector(limit=0, limit_per_host=0, keepalive_timeout=_IDLE_S)
+        connector = aiohttp.TCPConnector(limit=0, limit_per_host=0, keepalive_timeout=IDLE_S)
         self._session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
 
     async def close(self) -> None:
         """Abandon what is under way; its outcome is unknown."""
+        self._pushing.close()
         if self._session is not None:
             await self._session.close()
             self._session = None
@@ -102,14 +103,9 @@ class HttpCourier:
             task = await self._reader.payload(task_id, "input")
             if task is None:
                 return PushAnswered(task_id, attempt, "refused", "the task's input is not in the store")
-            path = "/queue/submit" if errand.endpoint.protocol == "submit" else "/queue/enqueue"
-            headers = {"Content-Type": _JSON, "Idempotency-Key": idempotency_key(task_id, attempt)}
-            status, body = await self._post(
-                _url(errand.endpoint.host, errand.endpoint.port, path),
-                push_body(errand, task),
-                headers,
-                self._push_timeout,
-            )
+            host, port, head = _push_head(errand.endpoint)
+            request = whole_push(head, idempotency_key(task_id, attempt), push_body(errand, task))
+            status, body = await self._pushing.send(host, port, request)
         except _NOT_SENT as error:
             return PushAnswered(task_id, attempt, "unreachable", _say(error))
         except _FAILED as error:
@@ -181,6 +177,15 @@ def _timeout(total_s: float) -> aiohttp.ClientTimeout:
 @lru_cache(maxsize=4096)
 def _url(host: str, port: int, path: str) -> URL:
     return URL.build(scheme="http", host=host, port=port, path=path)
+
+
+@lru_cache(maxsize=4096)
+def _push_head(endpoint: Endpoint) -> tuple[str, int, bytes]:
+    """Host and port to connect to, and the beginning of every push there. Raises ValueError for no host."""
+    url = _url(endpoint.host, endpoint.port, "/queue/submit" if endpoint.protocol == "submit" else "/queue/enqueue")
+    if not url.raw_host:
+        raise ValueError(f"not a host: {endpoint.host}")
+    return url.raw_host, endpoint.port, push_head(url.host_port_subcomponent or url.raw_host, url.raw_path)
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes:
