@@ -13,6 +13,7 @@ from actors.broker import Broker, BrokerCondition, Delivery, Receiver
 from actors.courier import Courier, InstanceReport
 from actors.envelope import Announcement, Envelope
 from actors.errands import Errand
+from actors.errors import StoreUnavailable
 from actors.messages import Message
 from actors.store import JournalEntry, Lease, OutboxRow, Payload, Snapshot, Store, TaskRow, Transaction
 from actors.task_lifecycle import TaskState
@@ -23,12 +24,17 @@ class Killed(BaseException):
 
 
 class Fuse:
-    """Counts the moments of a process, and blows at the `at`-th (from 0); None: never."""
+    """Counts the moments of a process, and blows at the `at`-th (from 0); None: never.
 
-    def __init__(self, at: int | None = None) -> None:
+    The `stumble`-th commit (from 0) finds the store unavailable, once, and nothing dies of it.
+    """
+
+    def __init__(self, at: int | None = None, stumble: int | None = None) -> None:
         self.at = at
+        self.stumble = stumble
         self.moments: list[str] = []
         self.waiting = 0
+        self.pausing = False
         self.blown = False
 
     def burn(self, moment: str) -> None:
@@ -36,6 +42,7 @@ class Fuse:
         if self.blown or len(self.moments) == self.at:
             self.blown = True
             raise Killed(moment)
+        self.pausing = self.pausing and moment != "turn"
         self.moments.append(moment)
 
 
@@ -60,6 +67,10 @@ class CrashingStore:
 
     async def commit(self, transaction: Transaction) -> None:
         self._fuse.burn("before commit")
+        if self._fuse.moments.count("before commit") - 1 == self._fuse.stumble:
+            self._fuse.stumble = None
+            self._fuse.pausing = True
+            raise StoreUnavailable("the disk is busy")
         self._fuse.waiting += 1
         try:
             await self._inner.commit(transaction)

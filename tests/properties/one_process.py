@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 
@@ -53,6 +53,9 @@ BEHAVIOURS: Mapping[ActorKind, AnyBehaviour] = {
 }
 
 
+SETTINGS = RuntimeSettings(SHARDS, turn_messages=8, snapshot_every=15)
+
+
 @dataclass(slots=True)
 class Request:
     """What a client wants of the scheduler, until it has an answer."""
@@ -74,15 +77,14 @@ class World:
     broker: LocalBroker = field(default_factory=lambda: LocalBroker(shards=SHARDS, keeps=True))
     lives: int = 0
 
-    def run(self, kills: Sequence[int]) -> list[Fuse]:
+    def run(self, kills: Sequence[int] = (), stumble: int | None = None) -> list[Fuse]:
         """One process after another, each killed at that moment of its life, and a last one that is not; then
-        everything is checked. Returns what each went through."""
-        return asyncio.run(self._run(kills))
+        everything is checked. Returns what each went through. `stumble`: see Fuse."""
+        return asyncio.run(self._run([Fuse(at, stumble) for at in (*kills, None)]))
 
-    async def _run(self, kills: Sequence[int]) -> list[Fuse]:
+    async def _run(self, fuses: list[Fuse]) -> list[Fuse]:
         asyncio.get_running_loop().set_exception_handler(lambda _loop, _context: None)
         await self.broker.open()
-        fuses = [Fuse(at) for at in (*kills, None)]
         for number, fuse in enumerate(fuses):
             self.lives += 1
             if await Life(self, fuse, Random(f"{self.seed}/{number}")).live():
@@ -114,7 +116,7 @@ class Life:
             CrashingCourier(world.instances, fuse),
             BEHAVIOURS,
             all_shards(SHARDS),
-            RuntimeSettings(SHARDS, hand_over=world.hand_over, turn_messages=8, snapshot_every=15),
+            replace(SETTINGS, hand_over=world.hand_over),
             answer=crashing_answer(self._hear, fuse),
             asked_here=(self._address,),
             clock=crashing_clock(lambda: world.instances.now, fuse),
@@ -184,9 +186,10 @@ class Life:
         """Return when nothing more happens unless time passes or somebody asks."""
         seen, idle = -1, 0
         while idle < ROUNDS_OF_NOTHING and not self._fuse.blown:
-            await asyncio.sleep(0 if not self._fuse.waiting else 0.0002)
+            waiting = self._fuse.waiting or self._fuse.pausing
+            await asyncio.sleep(0.0002 if waiting else 0)
             moments = len(self._fuse.moments)
-            idle = idle + 1 if moments == seen and not self._fuse.waiting else 0
+            idle = idle + 1 if moments == seen and not waiting else 0
             seen = moments
 
     async def _send_unanswered(self) -> None:

@@ -16,9 +16,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from actors.messages import Message
-from actors.messages.scheduler import RegisterInstance, RemoveInstance, SetStrategy
+from actors.messages.scheduler import RegisterInstance, RemoveInstance, SetStrategy, TaskSettled
+from actors.task_lifecycle import TaskState
 from tests.properties.fake_instances import CONDUCTS, Conduct, FakeInstances, Outage
 from tests.properties.one_process import World
+from tests.properties.replaced_process import outlive
 from tests.unit.scheduling import submit
 
 MEMORY = Path("/dev/shm")
@@ -56,7 +58,7 @@ LONG: list[Conduct] = [*CONDUCTS, "accept", "accept"]
 
 @pytest.mark.parametrize("hand_over", [True, False])
 def test_in_peace_every_moment_is_of_a_kind_that_is_swept(folder: Path, hand_over: bool) -> None:
-    [fuse] = world_of(folder, hand_over, LONG).run([])
+    [fuse] = world_of(folder, hand_over, LONG).run()
     kinds = {moment.removeprefix("before ").removeprefix("after ") for moment in fuse.moments}
     swept = {"take_over", "outbox", "declare", "receive", "turn", "commit", "settle", "publish", "errand", "snapshot"}
     assert kinds == swept | ({"answer"} if hand_over else set())
@@ -64,10 +66,26 @@ def test_in_peace_every_moment_is_of_a_kind_that_is_swept(folder: Path, hand_ove
 
 @pytest.mark.parametrize("hand_over", [True, False])
 def test_killed_at_any_moment(folder: Path, hand_over: bool) -> None:
-    [peace] = world_of(folder, hand_over, SHORT).run([])
+    [peace] = world_of(folder, hand_over, SHORT).run()
     for at in range(len(peace.moments)):
         killed, *_ = world_of(folder, hand_over, SHORT).run([at])
         assert killed.blown
+
+
+@pytest.mark.parametrize("hand_over", [True, False])
+def test_a_commit_that_the_store_refuses_is_made_again_from_what_is_stored(folder: Path, hand_over: bool) -> None:
+    [peace] = world_of(folder, hand_over, SHORT).run()
+    for stumble in range(0, peace.moments.count("before commit"), 2 if hand_over else 5):
+        [stumbled] = world_of(folder, hand_over, SHORT).run(stumble=stumble)
+        assert stumbled.stumble is None
+
+
+@pytest.mark.parametrize(
+    "message", [register(1), TaskSettled("unknown", TaskState.FAILED)], ids=["to some effect", "to none"]
+)
+def test_a_process_that_has_been_replaced_takes_nothing_in(folder: Path, message: Message) -> None:
+    """Also what means nothing to it: its successor may know the task."""
+    assert "scheduler" in outlive(folder / "replaced.db", [message]).shards
 
 
 @st.composite
