@@ -68,6 +68,18 @@ class Membership:
             return read
 
 
+def checked_url(url: str) -> str:
+    """The scheduler's address without a slash at its end. Raises ValueError where it is none."""
+    try:
+        parts = urlsplit(url)
+        is_one = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_one = False
+    if not is_one:
+        raise ValueError(f"the scheduler's address must be like http://127.0.0.1:8102, got {url!r}")
+    return url.rstrip("/")
+
+
 def reachable_host(bound: str, scheduler: str) -> str:
     """The address to register: the bound one, or where that is "everywhere" the one that faces the scheduler."""
     if bound not in EVERYWHERE:

@@ -6,6 +6,7 @@ A report is the same small request over and over; on a machine that runs tasks, 
 from __future__ import annotations
 
 import asyncio
+from typing import cast
 from urllib.parse import urlsplit
 
 import httptools
@@ -76,7 +77,8 @@ class _Link(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The connection is there."""
-        self._transport = transport  # type: ignore[assignment]  # uvloop's are no subclasses of asyncio's
+        # Not asked for: uvloop's transports do all of this and are no subclasses of asyncio's.
+        self._transport = cast(asyncio.Transport, transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The server has gone."""

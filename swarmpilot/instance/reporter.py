@@ -94,4 +94,8 @@ class Reporter:
             return 0, f"{self._url} did not answer in time"
         except OSError as failure:
             return 0, f"{self._url}: {failure.strerror or failure}"
+        except Exception as failure:
+            # A sender that ended here would take its report with it, so what nobody foresaw is tried again as well.
+            log.exception("a report met what nobody foresaw")
+            return 0, f"{type(failure).__name__}: {failure}"
         return status, f"{status} {text[:300].decode(errors='replace')}"

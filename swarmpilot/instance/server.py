@@ -14,7 +14,7 @@ from aiohttp import web
 
 from swarmpilot.instance.http import build_app
 from swarmpilot.instance.ledger import Ledger, Taking
-from swarmpilot.instance.membership import Membership, reachable_host
+from swarmpilot.instance.membership import Membership, checked_url, reachable_host
 from swarmpilot.instance.pushes import Push
 from swarmpilot.instance.reporter import Reporter
 from swarmpilot.instance.runner import Runner
@@ -54,7 +54,7 @@ class TaskInstance:
         self.model = model
         self.host = host
         self.port = port
-        self.scheduler = scheduler.rstrip("/") if scheduler else None
+        self.scheduler = checked_url(scheduler) if scheduler else None
         self.instance_id = instance_id or f"{model}-{uuid.uuid4().hex[:8]}"
         self.ti_uuid = ""
         self._advertise = advertise

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
+import uvloop
 
 from swarmpilot.instance.post import PostConnection
+from swarmpilot.instance.reporter import Reporter
 
 Answers = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -48,6 +51,21 @@ async def listening(*answers: bytes | None) -> AsyncIterator[Listener]:
         yield listener
 
 
+Run = Callable[[Callable[[], Coroutine[Any, Any, None]]], None]
+
+
+@pytest.fixture(params=["asyncio", "uvloop"])
+def run(request: pytest.FixtureRequest) -> Run:
+    """Runs a scenario, on either event loop: an instance is run on uvloop, a program of its user's on any."""
+    factory = uvloop.new_event_loop if request.param == "uvloop" else asyncio.new_event_loop
+
+    def run_scenario(scenario: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        with asyncio.Runner(loop_factory=factory) as runner:
+            runner.run(asyncio.wait_for(scenario(), 60.0))
+
+    return run_scenario
+
+
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 CHUNKED = b"HTTP/1.1 503 Busy\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nwait\r\n3\r\n up\r\n0\r\n\r\n"
 LAST = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}"
@@ -62,7 +80,7 @@ async def post_to(listener: Listener, *bodies: bytes, timeout_s: float = 30.0) -
         connection.close()
 
 
-def test_requests_share_a_connection_and_answers_are_whole() -> None:
+def test_requests_share_a_connection_and_answers_are_whole(run: Run) -> None:
     async def scenario() -> None:
         async with listening(OK, CHUNKED, OK) as listener:
             assert await post_to(listener, b"one", b"two", b"") == [(200, b"{}"), (503, b"wait up"), (200, b"{}")]
@@ -72,16 +90,16 @@ def test_requests_share_a_connection_and_answers_are_whole() -> None:
                 b"Content-Length: 3\r\n\r\none" % listener.port
             )
 
-    asyncio.run(scenario())
+    run(scenario)
 
 
-def test_a_server_that_closes_after_its_answer_gets_a_new_connection() -> None:
+def test_a_server_that_closes_after_its_answer_gets_a_new_connection(run: Run) -> None:
     async def scenario() -> None:
         async with listening(LAST) as listener:
             assert await post_to(listener, b"1", b"2") == [(200, b"{}")] * 2
             assert [len(requests) for requests in listener.requests] == [1, 1]
 
-    asyncio.run(scenario())
+    run(scenario)
 
 
 @pytest.mark.parametrize(
@@ -89,7 +107,7 @@ def test_a_server_that_closes_after_its_answer_gets_a_new_connection() -> None:
     [(None, ConnectionError, 30.0), (b"220 mail ready\r\n", ConnectionError, 30.0), (b"", TimeoutError, 0.05)],
 )
 def test_no_answer_is_an_error_and_the_next_request_has_a_connection_of_its_own(
-    answer: bytes | None, failure: type[OSError], timeout_s: float
+    run: Run, answer: bytes | None, failure: type[OSError], timeout_s: float
 ) -> None:
     async def scenario() -> None:
         async with listening(answer, OK) as listener:
@@ -102,14 +120,27 @@ def test_no_answer_is_an_error_and_the_next_request_has_a_connection_of_its_own(
             assert len(listener.requests) == 2
             connection.close()
 
-    asyncio.run(scenario())
+    run(scenario)
 
 
-def test_a_port_where_nobody_listens_is_refused() -> None:
+def test_a_port_where_nobody_listens_is_refused(run: Run) -> None:
     async def scenario() -> None:
         async with listening(OK) as listener:
             pass
         with pytest.raises(ConnectionRefusedError):
             await post_to(listener, b"x")
 
-    asyncio.run(scenario())
+    run(scenario)
+
+
+def test_what_nobody_foresaw_is_tried_again_like_any_failure(run: Run, caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario() -> None:
+        # A name that cannot even be looked up meets the connection with neither an OSError nor a time-out.
+        reporter = Reporter("http://" + "a" * 70, lambda: None)
+        reporter.report("t:1", b"{}")
+        while caplog.text.count("nobody foresaw") < 2:
+            await asyncio.wait({asyncio.create_task(asyncio.sleep(0.01))})
+        assert reporter.pending == 1
+        await reporter.close()
+
+    run(scenario)
