@@ -36,13 +36,7 @@ test: $(READY)  ## the whole suite, a real RabbitMQ among it (ARGS="tests/unit -
 
 check: check-format check-lint check-types check-imports check-proto check-docs  ## format, lint, types, architecture, generated code
 
-check-check-docs: $(READY)
-	$(call quietly,docs,$(BIN)/python tools/readme_tables.py --check)
-
-docs: $(READY)  ## rewrite what the documents take from the code
-	@$(BIN)/python tools/readme_tables.py
-
-format: $(READY)
+check-format: $(READY)
 	$(call quietly,format,$(BIN)/ruff format --check --quiet .)
 
 check-lint: $(READY)

@@ -112,7 +112,7 @@ def test_uvicorn_serves_the_application(tmp_path: Path) -> None:
 
         def answers() -> bool:
             try:
-                return requests.get(f"http://127.0.0.1:{port}/health", timeout=2).json()["status"] == "healthy"
+                return bool(requests.get(f"http://127.0.0.1:{port}/health", timeout=2).status_code == 200)
             except requests.ConnectionError:
                 return False
 
