@@ -103,17 +103,22 @@ def test_a_server_that_closes_after_its_answer_gets_a_new_connection(run: Run) -
 
 
 @pytest.mark.parametrize(
-    ("answer", "failure", "timeout_s"),
-    [(None, ConnectionError, 30.0), (b"220 mail ready\r\n", ConnectionError, 30.0), (b"", TimeoutError, 0.05)],
+    ("answer", "failure", "said", "timeout_s"),
+    [
+        (None, ConnectionError, "closed", 30.0),
+        (b"220 mail ready\r\n", ConnectionError, "does not speak HTTP", 30.0),
+        (b"", TimeoutError, "", 0.05),
+    ],
 )
 def test_no_answer_is_an_error_and_the_next_request_has_a_connection_of_its_own(
-    run: Run, answer: bytes | None, failure: type[OSError], timeout_s: float
+    run: Run, answer: bytes | None, failure: type[OSError], said: str, timeout_s: float
 ) -> None:
     async def scenario() -> None:
         async with listening(answer, OK) as listener:
             connection = PostConnection(f"http://127.0.0.1:{listener.port}/notify", timeout_s)
-            with pytest.raises(failure):
+            with pytest.raises(failure) as caught:
                 await connection.post(b"first")
+            assert said in str(caught.value)
             # Only now may it be as patient as it likes.
             connection.timeout_s = 30.0
             assert await connection.post(b"second") == (200, b"{}")
