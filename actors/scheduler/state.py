@@ -144,6 +144,13 @@ class SchedulerState:
     def instance_at(self, host: str, port: int) -> Instance | None:
         """The instance registered there that is not on its way out."""
         for instance in self.instances.values():
-            if (instance.host, instance.port) == (host, port) and instance.condition != "draining":
+            is_there = (plain_host(instance.host), instance.port) == (plain_host(host), port)
+            if is_there and instance.condition != "draining":
                 return instance
         return None
+
+
+def plain_host(host: str) -> str:
+    """The same for every usual way to write the same host, so that an instance is not registered twice."""
+    plain = host.lower().rstrip(".")
+    return "127.0.0.1" if plain in ("localhost", "::1") else plain

@@ -7,7 +7,7 @@ from actors.behaviour import Received, Reply, Send
 from actors.messages.answers import InstanceAccepted, InstanceRemoval
 from actors.messages.dispatcher import AttendInstance, ReleaseInstance
 from actors.messages.runtime import Resumed
-from actors.messages.scheduler import RemoveInstance, ReturnTask, SchedulerMessage, SubmitTask
+from actors.messages.scheduler import RegisterInstance, RemoveInstance, ReturnTask, SchedulerMessage, SubmitTask
 from actors.scheduler.events import (
     InstanceDrainBegan,
     InstanceMarkedDown,
@@ -55,6 +55,15 @@ def test_an_instance_at_a_known_address_keeps_its_id_and_gets_the_new_data() -> 
     assert list(scheduling.queues("n")) == ["i1"]
     assert scheduling.queues("n")["i1"].running == 1
     assert list(scheduling.queues("m")) == ["i2"]
+
+
+def test_one_instance_under_two_spellings_of_its_host_is_one() -> None:
+    scheduling = Scheduling()
+    scheduling.tell(RegisterInstance("first", "localhost", 8100, "m"))
+    told = scheduling.tell(RegisterInstance("second", "127.0.0.1", 8100, "m"))
+    assert told.answer == InstanceAccepted("first", "m")
+    assert list(scheduling.queues("m")) == ["first"]
+    assert scheduling.tell(RemoveInstance("LocalHost", 8100)).answer == InstanceRemoval("first")
 
 
 def test_an_instance_that_was_down_and_registers_again_is_up() -> None:
