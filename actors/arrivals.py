@@ -9,6 +9,12 @@ from collections.abc import Sequence
 from actors.broker import Delivery
 from actors.envelope import Envelope
 
+PATIENCE_S = 0.01
+"""How long the outcome of an errand waits for company (s).
+
+Nobody waits for it, and every turn costs a commit: at low load most tasks are done with one commit less.
+"""
+
 
 class LocalDelivery:
     """Envelopes that never left the process: outcomes of errands, notes put off, requests of the gateway here."""
@@ -37,6 +43,7 @@ class Arrivals:
     def __init__(self) -> None:
         self._waiting: deque[Delivery] = deque()
         self._arrived = asyncio.Event()
+        self._impatient: asyncio.TimerHandle | None = None
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -50,19 +57,28 @@ class Arrivals:
         """Something has come about in this process."""
         self.add(LocalDelivery(envelopes, self))
 
+    def add_outcome(self, outcome: Envelope) -> None:
+        """An errand has ended; this is taken with whatever comes next, or after a moment."""
+        self._waiting.append(LocalDelivery([outcome], self))
+        if not self._arrived.is_set() and self._impatient is None:
+            self._impatient = asyncio.get_running_loop().call_later(PATIENCE_S, self._arrived.set)
+
     def wake(self) -> None:
         """Let `wait` return though nothing has arrived."""
         self._arrived.set()
 
     async def wait(self, timeout: float | None) -> None:
-        """Return when something has arrived, or after `timeout` seconds."""
-        if not self._waiting:
+        """Return when something has arrived that is not to wait any longer, or after `timeout` seconds."""
+        if not self._arrived.is_set():
             try:
                 async with asyncio.timeout(timeout):
                     await self._arrived.wait()
             except TimeoutError:
                 pass
         self._arrived.clear()
+        if self._impatient is not None:
+            self._impatient.cancel()
+            self._impatient = None
 
     def take(self, messages: int) -> list[Delivery]:
         """The next deliveries, whole, until they hold `messages` messages."""
@@ -72,4 +88,6 @@ class Arrivals:
             delivery = self._waiting.popleft()
             left -= len(delivery.envelopes)
             taken.append(delivery)
+        if self._waiting:
+            self._arrived.set()
         return taken

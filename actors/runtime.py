@@ -197,7 +197,7 @@ class Runtime:
             log.exception("an errand failed unexpectedly", errand=type(sent.errand).__name__)
             return
         if outcome is not None:
-            self.arrivals.add_local([Envelope(sent.outcome_id, sent.sender, outcome)])
+            self.arrivals.add_outcome(Envelope(sent.outcome_id, sent.sender, outcome))
 
     async def _snapshot(self, turn: Turn) -> None:
         for shard in turn.touched.values():
