@@ -19,6 +19,8 @@ CONNECT_TIMEOUT_S = 10.0
 CLOSE_TIMEOUT_S = 5.0
 HEARTBEAT_S = 10
 """A silent peer is given up after about three of these."""
+LOOK_EVERY_S = 1.0
+"""How often a connection is looked at that has not said that it ended."""
 FIRST_DELAY_S, LONGEST_DELAY_S = 0.1, 5.0
 
 log = structlog.get_logger(__name__)
@@ -38,6 +40,7 @@ class Link:
         self._prepare = prepare
         self._connection: AbstractConnection | None = None
         self._is_up = asyncio.Event()
+        self._gone = asyncio.Event()
         self._suspected = asyncio.Event()
         self._supervisor: asyncio.Task[None] | None = None
         self._farewells: set[asyncio.Task[None]] = set()
@@ -45,9 +48,14 @@ class Link:
     @property
     def connection(self) -> AbstractConnection | None:
         """The connection, None while there is none."""
-        if self._connection is None or self._connection.is_closed:
+        if self._connection is None or not self._connection.is_opened:
             return None
         return self._connection
+
+    @property
+    def gone(self) -> asyncio.Event:
+        """Set when the connection of now is given up. What lives on it ends then, whether or not it was told."""
+        return self._gone
 
     async def open(self) -> None:
         """Connect, and stay connected from then on. Raises BrokerUnavailable where the first attempt fails."""
@@ -61,6 +69,7 @@ class Link:
             await asyncio.wait({self._supervisor})
             self._supervisor = None
         self._is_up.clear()
+        self._gone.set()
         if self._connection is not None:
             self._say_farewell(self._connection)
             self._connection = None
@@ -83,6 +92,7 @@ class Link:
             await self._end_of_connection()
             lost, self._connection = self._connection, None
             self._is_up.clear()
+            self._gone.set()
             if lost is not None:
                 log.warning("broker connection lost", link=self._name)
                 self._say_farewell(lost)
@@ -98,12 +108,15 @@ class Link:
             log.info("broker connection restored", link=self._name)
 
     async def _end_of_connection(self) -> None:
-        if self._connection is None:
+        """aiormq tells of the end from a task that nothing holds on to; so we look for ourselves as well."""
+        connection = self._connection
+        if connection is None:
             return
         suspicion = asyncio.ensure_future(self._suspected.wait())
-        closing = self._connection.closing
+        closing = connection.closing
         try:
-            await asyncio.wait({suspicion, closing}, return_when=asyncio.FIRST_COMPLETED)
+            while connection.is_opened and not suspicion.done():
+                await asyncio.wait({suspicion, closing}, timeout=LOOK_EVERY_S, return_when=asyncio.FIRST_COMPLETED)
         finally:
             suspicion.cancel()
             if not closing.done():
@@ -130,6 +143,7 @@ class Link:
             self._say_farewell(connection)
             raise
         self._suspected.clear()
+        self._gone = asyncio.Event()
         self._connection = connection
         self._is_up.set()
 

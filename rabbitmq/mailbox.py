@@ -71,7 +71,7 @@ class Consumption:
             await asyncio.wait(tuple(self._tasks), timeout=OPEN_TIMEOUT_S)
         if self._flusher is not None and not self._flusher.done():
             await self._flusher
-        if self.channel.is_closed:
+        if self.channel.is_closed or not self.channel.connection.is_opened:
             return
         try:
             with as_unavailable("closing a channel"):
@@ -144,7 +144,8 @@ class Mailbox:
         self._bury = bury
         self._receiver = receiver
         self._consumption: Consumption | None = None
-        self._ended = asyncio.Event()
+        self._cancelled = asyncio.Event()
+        self._gone = asyncio.Event()
         self._keeper: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
@@ -163,30 +164,29 @@ class Mailbox:
             await self._consumption.finish()
 
     async def _keep(self) -> None:
+        delay = FIRST_DELAY_S
         while True:
-            await self._end_of_channel()
-            delay = FIRST_DELAY_S
-            while True:
+            try:
+                await self._end_of_channel()
                 await self._link.up()
-                try:
-                    await self._consume()
-                    break
-                except BrokerUnavailable as error:
-                    log.info("cannot consume yet", queue=self._queue, error=str(error))
-                    await asyncio.sleep(delay)
-                    delay = min(2 * delay, LONGEST_DELAY_S)
+                await self._consume()
+                delay = FIRST_DELAY_S
+            except Exception as error:  # whatever it is: connected and deaf is the one thing not to be
+                log.info("cannot consume yet", queue=self._queue, error=repr(error))
+                await asyncio.sleep(delay)
+                delay = min(2 * delay, LONGEST_DELAY_S)
 
     async def _end_of_channel(self) -> None:
         if self._consumption is None:
             return
-        ended = asyncio.ensure_future(self._ended.wait())
         closing = self._consumption.channel.closing
+        signs = [asyncio.ensure_future(event.wait()) for event in (self._cancelled, self._gone)]
         try:
-            await asyncio.wait({ended, closing}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({closing, *signs}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            ended.cancel()
-            if not closing.done():
-                closing.cancel()
+            for sign in (closing, *signs):
+                if not sign.done():
+                    sign.cancel()
         lost, self._consumption = self._consumption, None
         await lost.finish()
 
@@ -194,14 +194,24 @@ class Mailbox:
         with as_unavailable(f"consuming from {self._queue}"):
             async with asyncio.timeout(OPEN_TIMEOUT_S):
                 connection = await self._link.up()
-                channel = await self._declare(await connection.channel(publisher_confirms=False))
-                await channel.basic_qos(prefetch_count=PREFETCH)
-                consumption = Consumption(channel, self._bury)
-                self._ended.clear()
-                # The broker ends a subscription whose queue is deleted or loses its node.
-                channel.on_consumer_cancel_callbacks.add(lambda _: self._ended.set())
-                await channel.basic_consume(self._queue, lambda message: self._take(consumption, message))
-        self._consumption = consumption
+                self._gone = self._link.gone
+                channel = await connection.channel(publisher_confirms=False)
+                try:
+                    channel = await self._declare(channel)
+                    self._consumption = await self._subscribe(channel)
+                except BaseException:
+                    if not channel.is_closed:  # no answer: it may deliver to us all the same, and nobody would settle
+                        self._link.suspect()
+                    raise
+
+    async def _subscribe(self, channel: AbstractChannel) -> Consumption:
+        consumption = Consumption(channel, self._bury)
+        self._cancelled.clear()
+        # The broker ends a subscription whose queue is deleted or loses its node.
+        channel.on_consumer_cancel_callbacks.add(lambda _: self._cancelled.set())
+        await channel.basic_qos(prefetch_count=PREFETCH)
+        await channel.basic_consume(self._queue, lambda message: self._take(consumption, message))
+        return consumption
 
     async def _take(self, consumption: Consumption, message: DeliveredMessage) -> None:
         consumption.arrived(message.delivery_tag or 0)

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 
 import pytest
 
+from tests.rabbit_queues import delete_queues
 from tests.rabbit_server import RabbitServer, obtain
 
 
 @pytest.fixture(scope="session")
-def rabbit() -> Iterator[RabbitServer]:
-    """A running RabbitMQ. A test that stops it starts it again; queues may hold what earlier tests left."""
+def rabbit_server() -> Iterator[RabbitServer]:
+    """A running RabbitMQ. A test that stops it starts it again."""
     server = obtain()
     try:
         yield server
     finally:
         server.close()
+
+
+@pytest.fixture
+def rabbit(rabbit_server: RabbitServer) -> RabbitServer:
+    """The running RabbitMQ, without anything that earlier tests left in its queues."""
+    asyncio.run(delete_queues(rabbit_server.url))
+    return rabbit_server

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Callable, Mapping
+from typing import Protocol, Self
 
 import aiormq
 from aiormq.abc import AbstractChannel, DeliveredMessage
 from pamqp.commands import Basic
 
-from actors.addresses import all_shards
 from actors.broker import Broker, Delivery
 from actors.brokers.local import LocalBroker
 from actors.envelope import Envelope
@@ -29,9 +28,6 @@ class Rig(Protocol):
     def broker(self) -> Broker:
         """A broker on the queues of this rig; a second one stands for the same service started again."""
 
-    async def empty(self) -> None:
-        """Forget what earlier tests left in the queues."""
-
 
 class LocalRig:
     """The local broker: one object, since its queues live in it."""
@@ -42,9 +38,6 @@ class LocalRig:
     def broker(self) -> Broker:
         return self._broker
 
-    async def empty(self) -> None:
-        """It was made for this test."""
-
 
 class RabbitRig:
     """RabbitMQ: every broker is a connection of its own."""
@@ -54,9 +47,6 @@ class RabbitRig:
 
     def broker(self) -> RabbitBroker:
         return RabbitBroker(self.server.url, shards=SHARDS, translate=strategy_command)
-
-    async def empty(self) -> None:
-        await delete_queues(self.server.url)
 
 
 def strategy_command(body: bytes, headers: Mapping[str, object]) -> Message:
@@ -108,7 +98,7 @@ class Stranger:
         self.queue = ""
         self._messages: asyncio.Queue[DeliveredMessage] = asyncio.Queue()
 
-    async def __aenter__(self) -> Stranger:
+    async def __aenter__(self) -> Self:
         self._connection = await aiormq.connect(self._url)
         self.channel: AbstractChannel = await self._connection.channel()
         declared = await self.channel.queue_declare(exclusive=True)
@@ -138,17 +128,6 @@ class Stranger:
         await self.channel.basic_publish(
             body, exchange="swarm.commands", routing_key="SetStrategy", properties=properties, mandatory=True
         )
-
-
-async def delete_queues(url: str, more: Sequence[str] = ()) -> None:
-    """Delete the queues of the service, with what is in them."""
-    connection = await aiormq.connect(url)
-    try:
-        channel = await connection.channel()
-        for queue in (*(f"swarm.{shard}" for shard in all_shards(SHARDS)), "swarm.dead", *more):
-            await channel.queue_delete(queue)
-    finally:
-        await connection.close()
 
 
 async def until_down(broker: Broker) -> None:

@@ -32,7 +32,6 @@ def rig(rabbit: RabbitServer) -> RabbitRig:
 
 def perform(rig: RabbitRig, story: Story) -> None:
     async def run() -> None:
-        await rig.empty()
         broker = rig.broker()
         await broker.open()
         try:

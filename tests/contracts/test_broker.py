@@ -35,7 +35,6 @@ def perform(rig: Rig, *stories: Story) -> None:
     """Run each story on a broker of its own, one after the other, on the same queues."""
 
     async def run() -> None:
-        await rig.empty()
         for story in stories:
             broker = rig.broker()
             await broker.open()

@@ -17,6 +17,7 @@ from actors.messages.agent import PreemptTask
 from actors.messages.answers import PreemptionAnswered
 from rabbitmq import RabbitBroker
 from tests.contracts.broker_rigs import SHARDS, Kept, RabbitRig, until_down, until_up
+from tests.rabbit_queues import delete_queues
 from tests.rabbit_server import RabbitServer, speaks_amqp
 
 AGENT = agent("worker-1")
@@ -38,7 +39,6 @@ def numbered(first: int, last: int) -> list[Envelope]:
 
 def perform(rig: RabbitRig, story: Callable[[RabbitBroker], Awaitable[None]]) -> None:
     async def run() -> None:
-        await rig.empty()
         broker = rig.broker()
         await broker.open()
         try:
@@ -131,5 +131,17 @@ def test_while_rabbitmq_is_away_publishing_is_refused_at_once_and_then_works_aga
             await publish_in_the_end(broker, [Envelope("c-1", GATEWAY, PreemptionAnswered(True))])
             await asyncio.sleep(0.05)
         assert answers.envelopes[0].id == "c-1"
+
+    perform(rig, story)
+
+
+def test_a_subscription_whose_queue_was_deleted_is_renewed(rig: RabbitRig) -> None:
+    async def story(broker: RabbitBroker) -> None:
+        kept = Kept()
+        await broker.receive(QUEUE, kept)
+        await delete_queues(rig.server.url)
+        await broker.declare([QUEUE])
+        await publish_in_the_end(broker, numbered(0, 1))
+        await kept.have(1)
 
     perform(rig, story)
