@@ -10,6 +10,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from itertools import count
 from pathlib import Path
 
 from rich.console import Console
@@ -72,11 +73,14 @@ def _measure(
                 rows += measure_latency(service, bare, plan, say)
             service.end()
         if {"waiting", "memory"} & set(only):
-            service = Deployment(children, name, amqp, children.directory / f"{name}-waiting.db")
-            service.start_instances(1, 1)
-            found = measure_waiting(service, bare, plan, say)
-            rows += [row for row in found if row.figure in only]
-            service.end()
+            stores = (children.directory / f"{name}-waiting-{number}.db" for number in count())
+
+            def start_held() -> Deployment:
+                service = Deployment(children, name, amqp, next(stores))
+                service.hold_only_place()
+                return service
+
+            rows += [row for row in measure_waiting(start_held, bare, plan, say) if row.figure in only]
     return rows
 
 

@@ -17,6 +17,8 @@ from benchmarks.load import Order, Outcome
 from benchmarks.plan import MODEL, DeploymentName
 
 LOAD_TIMEOUT_S = 300.0
+HELD_MS = 3_600_000
+"""Run time of the task that keeps the only place taken while others wait."""
 
 
 class Target:
@@ -66,6 +68,11 @@ class Deployment(Target):
         for _ in range(count):
             self._instances.append(self.children.start("swarmpilot", "instance", *options))
         wait_until("all instances are registered", lambda: len(self.get("/queue/info")["queues"]) == count)
+
+    def hold_only_place(self) -> None:
+        """One instance with one place, taken by a task that does not end: whatever comes then, waits."""
+        self.start_instances(1, 1)
+        self.put_load(Order(url=self.url, mode="closed", tasks=1, service_ms=HELD_MS))
 
     def end(self) -> None:
         """Stop all of it."""

@@ -14,9 +14,6 @@ from benchmarks.plan import GOALS, OPEN_RATE, Goal, Plan
 
 Say: TypeAlias = Callable[[str], None]
 
-HELD_MS = 3_600_000
-"""Run time of the task that keeps the only place taken while others wait."""
-
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -79,40 +76,55 @@ def measure_latency(service: Deployment, bare: Target, plan: Plan, say: Say) -> 
     ]
 
 
-def measure_waiting(service: Deployment, bare: Target, plan: Plan, say: Say) -> list[Row]:
+def measure_waiting(start: Callable[[], Deployment], bare: Target, plan: Plan, say: Say) -> list[Row]:
     """The rate of submits to an empty line and to a long one, and the memory that the long one takes.
 
-    The service's only place is taken by a task that does not end.
+    A service's only place is taken by a task that does not end. The empty line is measured before the long one and,
+    on a new service, after it, so that a machine that becomes slower or faster meanwhile does not count.
     """
-    service.put_load(Order(url=service.url, mode="closed", tasks=1, service_ms=HELD_MS))
-    _submit_round(service, plan)
+    service = start()
     at_first = service.memory_mib
-    empty = [_submit_round(service, plan) for _ in range(plan.rounds)]
-    say(f"{median(empty):.0f} submits/s to a line of {_waiting(service)}; {at_first:.0f} MiB")
+    before = _submit_rounds(service, plan)
+    say(f"{_speed(before)} to a line of {_waiting(service)}; {at_first:.0f} MiB")
     service.put_load(Order(url=service.url, mode="batch", tasks=plan.waiting_tasks - _waiting(service)))
     waiting = _waiting(service)
     assert waiting == plan.waiting_tasks, f"{waiting} tasks wait, not {plan.waiting_tasks}"
     memory = service.memory_mib
-    full, bares = [], []
-    for _ in range(plan.rounds):
-        full.append(_submit_round(service, plan))
-        bares.append(_bare_rate(bare, plan))
-    say(f"{median(full):.0f} submits/s to a line of {_waiting(service)}; {memory:.0f} MiB")
-    ratio = median(full) / median(empty)
-    rates = f"{median(full):.0f}/s over {median(empty):.0f}/s, {waiting:,} waiting, bare {median(bares):.0f}/s"
+    full = _submit_rounds(service, plan)
+    say(f"{_speed(full)} to a line of {_waiting(service)}; {memory:.0f} MiB")
+    bare_rate = _bare_rate(bare, plan)
+    service.end()
+    service = start()
+    empty = before + _submit_rounds(service, plan)
+    say(f"{_speed(empty[plan.rounds :])} to a line of {_waiting(service)}; bare endpoint {bare_rate:.0f}/s")
+    service.end()
+    usual = median(rate for rate, _ in empty)
+    ratios = [rate / usual for rate, _ in full]
+    note = f"{_speed(full)}; empty {_speed(empty)}; {waiting:,} waiting; bare {bare_rate:.0f}/s"
     return [
-        _row("waiting", service, ratio, "x", [rate / median(empty) for rate in full], None, rates),
+        _row("waiting", service, median(ratios), "x", ratios, None, note),
         _row("memory", service, memory, "MiB", [memory], None, f"{waiting:,} waiting; {at_first:.0f} MiB with none"),
     ]
+
+
+def _submit_rounds(service: Deployment, plan: Plan) -> list[tuple[float, float]]:
+    """Submits a second, and processor time of the scheduler a submit (µs), of each round after one to warm up."""
+    rounds = []
+    for _ in range(1 + plan.rounds):
+        used = service.cpu_s
+        outcome = service.put_load(Order(url=service.url, mode="closed", tasks=plan.waiting_round_tasks))
+        rounds.append((_answered_rate(outcome), (service.cpu_s - used) * 1e6 / plan.waiting_round_tasks))
+    return rounds[1:]
+
+
+def _speed(rounds: Sequence[tuple[float, float]]) -> str:
+    rate, cost = (median(column) for column in zip(*rounds, strict=True))
+    return f"{rate:.0f} submits/s at {cost:.0f} µs"
 
 
 def _costs(rounds: Sequence[Sequence[float]]) -> str:
     scheduler, instances, load = (median(column) for column in zip(*rounds, strict=True))
     return f"scheduler {scheduler:.0f} µs, instances {instances:.0f}, load {load:.0f}"
-
-
-def _submit_round(service: Deployment, plan: Plan) -> float:
-    return _answered_rate(service.put_load(Order(url=service.url, mode="closed", tasks=plan.waiting_round_tasks)))
 
 
 def _bare_rate(bare: Target, plan: Plan) -> float:
