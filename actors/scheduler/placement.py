@@ -48,7 +48,7 @@ def choose_next(state: SchedulerState, pool: Pool, chance: float) -> tuple[TaskE
         return _place(state, pool, rank, able, chance)
     if head is None:
         return None
-    own = _best_own(free, head)
+    own = _best_own(free, head) if _has_home(state, pool, head) else None
     if own is not None:
         return state.tasks[own[0][2]], own[1]
     return _place(state, pool, head, free, chance)
@@ -61,6 +61,12 @@ def _place(
     entry = state.tasks[rank[2]]
     meant = next((instance for instance in able if instance.ti_uuid == entry.tentative), None)
     return entry, meant or choose_among(state, pool, able, chance)
+
+
+def _has_home(state: SchedulerState, pool: Pool, rank: Rank) -> bool:
+    """Whether the task is meant for an instance that is up: any other would wait behind all that is in own lines."""
+    home = pool.instances.get(state.tasks[rank[2]].tentative)
+    return home is not None and home.condition == "up"
 
 
 def _best_own(free: Sequence[Instance], head: Rank) -> tuple[Rank, Instance] | None:

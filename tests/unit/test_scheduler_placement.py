@@ -171,6 +171,21 @@ def test_with_lines_of_their_own_a_more_important_task_still_goes_first_wherever
     assert scheduling.settle("r2").bound == [("urgent-for-i1", "i2")]
 
 
+def test_a_task_meant_for_an_instance_that_is_down_does_not_wait_behind_those_who_came_later() -> None:
+    scheduling = Scheduling()
+    scheduling.tell(SetStrategy("round_robin"))
+    for name in ("i1", "i2"):
+        scheduling.register(name)
+    for name in ("r1", "r2", "old-for-i1", "old-for-i2"):
+        scheduling.tell(submit(name))
+    scheduling.down("i2")
+    for n in range(3):
+        scheduling.tell(submit(f"new{n}"))
+    assert scheduling.tentative("old-for-i2") == "i2"
+    assert scheduling.settle("r1").runs == ["old-for-i1"]
+    assert scheduling.settle("old-for-i1").runs == ["old-for-i2"]
+
+
 def test_weighted_follows_the_capacities() -> None:
     scheduling = Scheduling()
     scheduling.tell(SetStrategy("weighted"))
