@@ -14,6 +14,8 @@ def set_up_logs(level: str) -> None:
     logging.basicConfig(
         level=max(numeric, logging.WARNING), stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s"
     )
+    # It calls every failed reconnect an error; the links say the same once, and when it is over.
+    logging.getLogger("aiormq").setLevel(logging.CRITICAL)
     # The default traceback of a terminal shows every local variable, which takes seconds on the event loop.
     console = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
     renderer = console if sys.stderr.isatty() else structlog.processors.JSONRenderer()

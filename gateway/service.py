@@ -17,6 +17,7 @@ from actors.couriers.http import HttpCourier
 from actors.dispatcher import DispatcherPolicy, dispatcher_behaviour
 from actors.envelope import Envelope
 from actors.errors import SwarmPilotError
+from actors.messages import Message
 from actors.messages.answers import QueuesDescribed, Refused
 from actors.messages.scheduler import DescribeQueues, SetStrategy
 from actors.runtime import RuntimeSettings
@@ -146,10 +147,10 @@ class Service:
         if self.settings.amqp is None:
             return LocalBroker(shards=self.settings.shards)
 
-        def translate(body: bytes, headers: Mapping[str, object]) -> object:
+        def translate(body: bytes, headers: Mapping[str, object]) -> Message:
             return command_from_amqp(body, headers, order=self.settings.priority_order)
 
-        return RabbitBroker(self.settings.amqp, shards=self.settings.shards, translate=translate)  # type: ignore[arg-type]
+        return RabbitBroker(self.settings.amqp, shards=self.settings.shards, translate=translate)
 
     def _behaviours(self) -> dict[ActorKind, AnyBehaviour]:
         s = self.settings
