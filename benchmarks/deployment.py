@@ -36,9 +36,16 @@ class Target:
 
     @property
     def memory_mib(self) -> float:
-        """Resident memory of the process."""
-        status = Path(f"/proc/{self.process.pid}/status").read_text()
-        found = re.search(r"VmRSS:\s+(\d+) kB", status)
+        """Resident memory of the process now."""
+        return self._memory("VmRSS")
+
+    @property
+    def peak_memory_mib(self) -> float:
+        """The most resident memory that the process has had."""
+        return self._memory("VmHWM")
+
+    def _memory(self, field: str) -> float:
+        found = re.search(rf"{field}:\s+(\d+) kB", Path(f"/proc/{self.process.pid}/status").read_text())
         assert found is not None
         return int(found.group(1)) / 1024
 

@@ -89,7 +89,7 @@ def measure_waiting(start: Callable[[], Deployment], bare: Target, plan: Plan, s
     service.put_load(Order(url=service.url, mode="batch", tasks=plan.waiting_tasks - _waiting(service)))
     waiting = _waiting(service)
     assert waiting == plan.waiting_tasks, f"{waiting} tasks wait, not {plan.waiting_tasks}"
-    memory = service.memory_mib
+    memory, peak = service.memory_mib, service.peak_memory_mib
     full = _submit_rounds(service, plan)
     say(f"{_speed(full)} to a line of {_waiting(service)}; {memory:.0f} MiB")
     bare_rate = _bare_rate(bare, plan)
@@ -101,9 +101,10 @@ def measure_waiting(start: Callable[[], Deployment], bare: Target, plan: Plan, s
     usual = median(rate for rate, _ in empty)
     ratios = [rate / usual for rate, _ in full]
     note = f"{_speed(full)}; empty {_speed(empty)}; {waiting:,} waiting; bare {bare_rate:.0f}/s"
+    remark = f"{waiting:,} waiting; {at_first:.0f} MiB with none; at most {peak:.0f} MiB so far"
     return [
         _row("waiting", service, median(ratios), "x", ratios, None, note),
-        _row("memory", service, memory, "MiB", [memory], None, f"{waiting:,} waiting; {at_first:.0f} MiB with none"),
+        _row("memory", service, memory, "MiB", [memory], None, remark),
     ]
 
 
