@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
-
 from actors.scheduler.state import AgentSlots, Pool, SchedulerState, TaskEntry
 from actors.scheduler.waiting_line import Rank, WaitingLine
 
@@ -101,7 +99,7 @@ def _withdraw(state: SchedulerState, agent: AgentSlots, rank: Rank) -> None:
 def _enter_pool(state: SchedulerState, entry: TaskEntry) -> None:
     pool = state.pool(entry.pool)
     if entry.tried:
-        insort(pool.returned, entry.rank)
+        pool.returned.setdefault(frozenset(entry.tried), WaitingLine()).push(entry.rank)
         return
     pool.line.push(entry.rank)
     _enter_own_line(state, entry)
@@ -118,16 +116,19 @@ def _enter_own_line(state: SchedulerState, entry: TaskEntry) -> None:
 def _leave_pool(state: SchedulerState, entry: TaskEntry) -> None:
     pool = state.pool(entry.pool)
     pool.line.discard(entry.spec.task_id)
-    at = bisect_left(pool.returned, entry.rank)
-    if at < len(pool.returned) and pool.returned[at] == entry.rank:
-        del pool.returned[at]
+    tried = frozenset(entry.tried)
+    alike = pool.returned.get(tried)
+    if alike is not None:
+        alike.discard(entry.spec.task_id)
+        if not alike:
+            del pool.returned[tried]
     instance = state.instances.get(entry.tentative)
     if instance is not None:
         instance.own_line.discard(entry.spec.task_id)
 
 
 def _stands_in(pool: Pool, entry: TaskEntry) -> bool:
-    return entry.spec.task_id in pool.line or entry.rank in pool.returned
+    return entry.spec.task_id in pool.line or entry.spec.task_id in pool.returned.get(frozenset(entry.tried), ())
 
 
 def _count_tentative(state: SchedulerState, entry: TaskEntry, change: int) -> None:

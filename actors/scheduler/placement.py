@@ -42,7 +42,7 @@ def choose_next(state: SchedulerState, pool: Pool, chance: float) -> tuple[TaskE
     if not free:
         return None
     head = pool.line.head()
-    returned = _first_acceptable(state, pool, free)
+    returned = _first_acceptable(pool, free)
     if returned is not None and (head is None or returned[0] < head):
         rank, able = returned
         return _place(state, pool, rank, able, chance)
@@ -79,15 +79,20 @@ def _best_own(free: Sequence[Instance], head: Rank) -> tuple[Rank, Instance] | N
     return best
 
 
-def _first_acceptable(
-    state: SchedulerState, pool: Pool, free: Sequence[Instance]
-) -> tuple[Rank, list[Instance]] | None:
-    """The first returned task that a free instance may take: one where it has not failed, while any is up."""
-    for rank in pool.returned:
-        tried = state.tasks[rank[2]].tried
-        able = [instance for instance in free if instance.ti_uuid not in tried]
-        if able:
-            return rank, able
-        if not any(i.condition == "up" and i.ti_uuid not in tried for i in pool.instances.values()):
-            return rank, list(free)
-    return None
+def _first_acceptable(pool: Pool, free: Sequence[Instance]) -> tuple[Rank, Sequence[Instance]] | None:
+    """The first returned task that a free instance may take, and those that may."""
+    first: tuple[Rank, Sequence[Instance]] | None = None
+    for tried, line in pool.returned.items():
+        able = _able(pool, free, tried)
+        rank = line.head() if able else None
+        if rank is not None and (first is None or rank < first[0]):
+            first = (rank, able)
+    return first
+
+
+def _able(pool: Pool, free: Sequence[Instance], tried: frozenset[str]) -> Sequence[Instance]:
+    """Those where the task has not failed, while any such is up, free or not; else all."""
+    untried = [instance for instance in free if instance.ti_uuid not in tried]
+    if untried or any(i.condition == "up" and i.ti_uuid not in tried for i in pool.instances.values()):
+        return untried
+    return free

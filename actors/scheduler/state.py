@@ -63,14 +63,15 @@ class Instance:
 class Pool:
     """Instances that can stand in for each other, and the tasks that are ready for any of them.
 
-    `returned` holds, in order, ready tasks that have failed somewhere already, and therefore may have to
-    pass over an instance. `rotation` counts the tasks placed.
+    `returned` holds the ready tasks that have failed somewhere already, by the instances where they have, which
+    they may have to pass over: where none of a line may start, none of it is looked at. `rotation` counts the
+    tasks placed.
     """
 
     name: str
     instances: dict[str, Instance] = field(default_factory=dict)
     line: WaitingLine = field(default_factory=WaitingLine)
-    returned: list[Rank] = field(default_factory=list)
+    returned: dict[frozenset[str], WaitingLine] = field(default_factory=dict)
     rotation: int = 0
 
     def is_served(self, leaving: str = "") -> bool:

@@ -125,8 +125,11 @@ def lines_of(state: SchedulerState) -> dict[str, Iterable[str]]:
     lines: dict[str, Iterable[str]] = {}
     for pool in state.pools.values():
         lines[f"line of {pool.name}"] = [t for t in ids if t in pool.line]
-        lines[f"returned of {pool.name}"] = [rank[2] for rank in pool.returned]
-        assert pool.returned == sorted(pool.returned)
+        lines[f"returned of {pool.name}"] = [t for t in ids if any(t in line for line in pool.returned.values())]
+        for tried, line in pool.returned.items():
+            alike = [t for t in ids if t in line]
+            assert len(line) == len(alike) > 0, f"strangers among the returned of {pool.name}"
+            assert all(frozenset(state.tasks[t].tried) == tried for t in alike), f"not all failed on {tried}"
         assert len(pool.line) == len(list(lines[f"line of {pool.name}"])), f"strangers in the line of {pool.name}"
     for agent in state.agents.values():
         lines[f"behind {agent.agent_id}"] = [t for t in ids if t in agent.line]
