@@ -81,11 +81,11 @@ def removal_when_empty(
 
 
 def moves_from_leaving(state: SchedulerState, entry: TaskEntry, chance: float) -> list[ev.TaskMoved]:
-    """A running task comes back: it is no longer meant for its instance where that one is on its way out."""
-    instance = state.instances.get(entry.ti_uuid)
-    if instance is not None and instance.condition != "draining":
+    """A running task comes back: is it still meant for its instance, or has that left the pool, or is leaving?"""
+    instance, pool = state.instances.get(entry.ti_uuid), state.serving_pool(entry.pools)
+    if instance is not None and instance.condition != "draining" and instance.pool == pool:
         return []
-    return [ev.TaskMoved(entry.spec.task_id, choose_tentative(state, state.serving_pool(entry.pools), chance))]
+    return [ev.TaskMoved(entry.spec.task_id, choose_tentative(state, pool, chance))]
 
 
 def mark_down(state: SchedulerState, message: InstanceWentDown) -> Decision[ev.SchedulerEvent]:

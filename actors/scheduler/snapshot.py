@@ -64,15 +64,14 @@ def load(state: SchedulerState, kept: SchedulerKept) -> SchedulerState:
         state.instances[instance.registered.ti_uuid].condition = instance.condition
     for agent_id in kept.closed_agents:
         state.agent(agent_id).closed = True
-    delayed = dict(kept.delayed)
     for entry in kept.tasks:
         state.tasks[entry.spec.task_id] = entry
         if entry.ti_uuid:
             _resume_place(state, entry)
-        elif entry.spec.task_id in delayed:
-            state.delayed.set(entry.spec.task_id, delayed[entry.spec.task_id])
+    for task_id, not_before in kept.delayed:
+        state.delayed.set(task_id, not_before)
     for entry in kept.tasks:
-        if not entry.ti_uuid and entry.spec.task_id not in delayed:
+        if not entry.ti_uuid and entry.spec.task_id not in state.delayed:
             lines.enter(state, replace_pool(state, entry))
     return state
 

@@ -6,6 +6,7 @@ Dead is dead: from then on every call fails, so that nothing more leaves the pro
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from random import Random
 
@@ -17,6 +18,9 @@ from actors.errors import StoreUnavailable
 from actors.messages import Message
 from actors.store import JournalEntry, Lease, OutboxRow, Payload, Snapshot, Store, TaskRow, Transaction
 from actors.task_lifecycle import TaskState
+
+LATENCY_S = 0.002
+"""Longer than a commit takes."""
 
 
 class Killed(BaseException):
@@ -163,7 +167,11 @@ class CrashingDelivery:
 
 
 class CrashingBroker:
-    """A `Broker` that is one process's connection to `inner`; what waits in a queue comes shuffled."""
+    """A `Broker` that is one process's connection to `inner`.
+
+    What waits in a queue comes shuffled. What is published takes its time, and what is delivered too, so that
+    other turns are taken meanwhile; the order stays.
+    """
 
     announces = False
 
@@ -171,6 +179,7 @@ class CrashingBroker:
         self._inner = inner
         self._fuse = fuse
         self._chance = chance
+        self._delivered_at = 0.0
 
     @property
     def condition(self) -> BrokerCondition:
@@ -194,8 +203,8 @@ class CrashingBroker:
         def take(delivery: Delivery) -> None:
             if waiting:
                 waited.append(delivery)
-            elif not self._fuse.blown:
-                receiver(CrashingDelivery(delivery, self._fuse))
+            else:
+                self._deliver_later(delivery, receiver)
 
         await self._inner.receive(queue, take, temporary=temporary)
         waiting = False
@@ -208,8 +217,29 @@ class CrashingBroker:
 
     async def publish(self, envelopes: Sequence[Envelope]) -> None:
         self._fuse.burn("before publish")
-        await self._inner.publish(envelopes)
+        self._fuse.waiting += 1
+        try:
+            await asyncio.sleep(self._latency())
+            if self._fuse.blown:
+                raise Killed
+            await self._inner.publish(envelopes)
+        finally:
+            self._fuse.waiting -= 1
         self._fuse.burn("after publish")
+
+    def _deliver_later(self, delivery: Delivery, receiver: Receiver) -> None:
+        def deliver() -> None:
+            self._fuse.waiting -= 1
+            if not self._fuse.blown:
+                receiver(CrashingDelivery(delivery, self._fuse))
+
+        loop = asyncio.get_running_loop()
+        self._delivered_at = max(self._delivered_at + 1e-6, loop.time() + self._latency())
+        self._fuse.waiting += 1
+        loop.call_at(self._delivered_at, deliver)
+
+    def _latency(self) -> float:
+        return self._chance.choice([0.0, 0.0, LATENCY_S])
 
     async def announce(self, announcements: Sequence[Announcement]) -> None:
         await self._inner.announce(announcements)

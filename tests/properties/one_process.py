@@ -66,7 +66,8 @@ class Request:
 
 @dataclass(slots=True)
 class World:
-    """What outlives a process. `plan`: the requests that clients come up with, stage by stage."""
+    """What outlives a process. `plan`: the requests that clients come up with, stage by stage. `rows`: the tasks, in
+    the end."""
 
     instances: FakeInstances
     plan: list[list[Message]]
@@ -74,6 +75,7 @@ class World:
     hand_over: bool
     seed: int
     requests: list[Request] = field(default_factory=list)
+    rows: list[TaskRow] = field(default_factory=list)
     broker: LocalBroker = field(default_factory=lambda: LocalBroker(shards=SHARDS, keeps=True))
     lives: int = 0
 
@@ -92,7 +94,7 @@ class World:
         store = SqliteStore(self.path)
         await store.open()
         try:
-            await record.check(store, BEHAVIOURS, SHARDS, self.requests)
+            self.rows = await record.check(store, BEHAVIOURS, SHARDS, self.requests)
         finally:
             await store.close()
         return fuses[: self.lives]

@@ -29,8 +29,8 @@ class Asked(Protocol):
 
 async def check(
     store: Store, behaviours: Mapping[ActorKind, AnyBehaviour], shards: int, requests: Iterable[Asked]
-) -> None:
-    """Raise AssertionError where the record breaks a promise. For a store that no process uses."""
+) -> list[TaskRow]:
+    """All tasks. Raises AssertionError where the record breaks a promise. For a store that no process uses."""
     names = all_shards(shards)
     journals = {name: [entry async for entry in store.journal(name, 0)] for name in names}
     events = {name: _decode(journals[name], behaviours[kind_of_shard(name)]) for name in names}
@@ -47,6 +47,7 @@ async def check(
         if isinstance(request.message, SubmitTask) and isinstance(request.answer, TaskAccepted):
             assert request.message.spec.task_id in {row.task_id for row in rows}, "an accepted task is not known"
     await _check_quiet(store, names, requests)
+    return rows
 
 
 def _decode(entries: Iterable[JournalEntry], behaviour: AnyBehaviour) -> list[Any]:

@@ -72,6 +72,15 @@ def test_killed_at_any_moment(folder: Path, hand_over: bool) -> None:
         assert killed.blown
 
 
+def test_what_was_under_way_is_taken_up_again_and_not_left_to_a_timeout(folder: Path) -> None:
+    """Instances that do well need one attempt, whenever the process is killed."""
+    [peace] = world_of(folder, True, ["accept"]).run()
+    for at in range(len(peace.moments)):
+        world = world_of(folder, True, ["accept"])
+        world.run([at])
+        assert [row.attempt for row in world.rows] == [1]
+
+
 @pytest.mark.parametrize("hand_over", [True, False])
 def test_a_commit_that_the_store_refuses_is_made_again_from_what_is_stored(folder: Path, hand_over: bool) -> None:
     [peace] = world_of(folder, hand_over, SHORT).run()

@@ -126,6 +126,16 @@ def test_a_removed_instance_finishes_what_it_runs_and_what_waits_for_it_goes_to_
     assert scheduling.settle("t1").bound == [("t2", "i2")]
 
 
+def test_an_instance_on_its_way_out_gets_nothing_more_however_many_places_it_has() -> None:
+    scheduling = Scheduling()
+    scheduling.register("i1", capacity=3)
+    scheduling.tell(submit("t1"))
+    scheduling.remove("i1")
+    scheduling.register("i2")
+    assert [scheduling.tell(submit(f"t{n}")).bound for n in (2, 3)] == [[("t2", "i2")], []]
+    assert scheduling.settle("t2").bound == [("t3", "i2")]
+
+
 def test_an_instance_on_its_way_out_is_no_longer_at_its_address() -> None:
     scheduling = Scheduling()
     scheduling.register("i1")
