@@ -36,7 +36,7 @@ class Settings(BaseSettings):
     priority_order: Literal["importance", "nice"] = Field(
         "importance",
         validation_alias=AliasChoices("SWARMPILOT_PRIORITY_ORDER", "PRIORITY_ORDER", "priority_order"),
-        description="importance: higher is more important (seed 004). nice: lower is.",
+        description="importance: higher is more important. nice: lower is.",
     )
     strategy: str | None = Field(None, description="Placement strategy to set at start; else the one in force stays.")
     shards: int = Field(8, ge=1, le=1024, description="Shards per kind of actor; fixed once a store has been used.")

@@ -40,7 +40,7 @@ MOVES: dict[TaskState, frozenset[TaskState]] = {
 
 TERMINAL: frozenset[TaskState] = frozenset(state for state, moves in MOVES.items() if not moves)
 
-# What a client of the guide (seed 000, "Task Status Values") sees. Its loops wait for "completed" and
+# What a client of the guide ("Task Status Values") sees. Its loops wait for "completed" and
 # nothing else, so every end says "completed" and the true state travels in an extra field.
 TASK_STATUS: dict[TaskState, str] = {
     S.QUEUED: "queued",

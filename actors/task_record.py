@@ -1,6 +1,6 @@
 """A task's public record, as `GET /task/query` answers it and callbacks carry it: one shape, made in one place.
 
-Source: seed 000, "Query Task Status". A client of the guide reads five fields; the others are ours.
+Source: the guide, "Query Task Status". A client of the guide reads five fields; the others are ours.
 """
 
 from __future__ import annotations

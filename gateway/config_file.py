@@ -1,4 +1,4 @@
-"""The YAML configuration file: the guide's `instances:` (seed 000, "Scheduler Configuration") and what we add."""
+"""The YAML configuration file: the guide's `instances:` ("Scheduler Configuration") and what we add."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The REST application: every route of the guide (seed 000) and of this service, behind one front door."""
+"""The REST application: every route of the integration guide and of this service, behind one front door."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The five calls of seed 004 as REST: submit to an agent, preempt, shut down, look at and purge its activity."""
+"""The five calls of SW4RM's scheduler service as REST: submit, preempt, shut down, look at and purge activity."""
 
 from __future__ import annotations
 

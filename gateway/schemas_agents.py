@@ -1,4 +1,4 @@
-"""What is said over REST about agents: each call of seed 004's gRPC service, as JSON."""
+"""What is said over REST about agents: each call of SW4RM's gRPC service, as JSON."""
 
 from __future__ import annotations
 

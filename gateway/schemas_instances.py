@@ -1,4 +1,4 @@
-"""What is said over REST about TaskInstances and their queues (seed 000, sections 2, 3 and 5)."""
+"""What is said over REST about TaskInstances and their queues (the guide, sections 2, 3 and 5)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is said over REST about the service itself (seed 000, section 1), and how errors are said."""
+"""What is said over REST about the service itself (the guide, section 1), and how errors are said."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is said over REST about tasks: submitting, asking, reporting the end (seed 000, sections 4, 6 and 7)."""
+"""What is said over REST about tasks: submitting, asking, reporting the end (the guide, sections 4, 6 and 7)."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ from actors.store import TaskReader
 from actors.task_record import record_of
 
 UNREACHABLE = "Connection failed: Unable to reach host"
-"""The guide's text for an instance that cannot be registered (seed 000, "Connection Failed")."""
+"""The guide's text for an instance that cannot be registered ("Connection Failed")."""
 
 _JSON = "application/json"
 _MOST_ANSWER_BYTES = 64 * 1024

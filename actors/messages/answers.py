@@ -85,14 +85,14 @@ class QueuesDescribed:
 
 @dataclass(frozen=True, slots=True)
 class PreemptionAnswered:
-    """Whether the preemption request was queued (seed 004)."""
+    """Whether the preemption request was queued (SW4RM)."""
 
     enqueued: bool
 
 
 @dataclass(frozen=True, slots=True)
 class ShutdownAnswered:
-    """Whether the shutdown request was accepted (seed 004)."""
+    """Whether the shutdown request was accepted (SW4RM)."""
 
     ok: bool
 

@@ -72,7 +72,7 @@ class DescribeQueues:
 
 @dataclass(frozen=True, slots=True)
 class RequestPreemption:
-    """Ask a task to give way. -> PreemptionAnswered(enqueued) (seed 004, RequestPreemption)."""
+    """Ask a task to give way. -> PreemptionAnswered(enqueued) (SW4RM, RequestPreemption)."""
 
     agent_id: str
     task_id: str

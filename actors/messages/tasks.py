@@ -13,7 +13,7 @@ IMPLICIT_AGENT = "model:"
 
 @dataclass(frozen=True, slots=True)
 class Activity:
-    """Where a task works and on what, as the activity buffer shows it (seed 004, ActivityEntry)."""
+    """Where a task works and on what, as the activity buffer shows it (SW4RM, ActivityEntry)."""
 
     repo_id: str = ""
     worktree_id: str = ""

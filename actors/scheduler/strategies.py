@@ -1,6 +1,6 @@
 """Placement strategies: which of the candidates a task goes to. Pure functions over one snapshot.
 
-The four of the guide (seed 000, "Load Balancing"). A `pooled` strategy keeps one common line, from which any
+The four of the guide ("Load Balancing"). A `pooled` strategy keeps one common line, from which any
 instance with a place free takes the next task; the others give each instance a line of its own, from which
 another instance takes only when it has nothing of its own left to do.
 """

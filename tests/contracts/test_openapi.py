@@ -21,7 +21,7 @@ DOCUMENT = Document(build_app(None).openapi())
 SCHEMAS = cast("dict[str, dict[str, Any]]", DOCUMENT.document["components"]["schemas"])
 OPERATIONS = [(method, path) for method, path, _ in DOCUMENT.operations()]
 
-# Source: seed 000, "API Reference": method, path, fields of the request, fields of the answer.
+# Source: the guide, "API Reference": method, path, fields of the request, fields of the answer.
 GUIDE = [
     ("GET", "/health", set(), {"status", "service", "version"}),
     ("POST", "/ti/register", {"host", "port", "model_name"}, {"status", "message", "ti_uuid"}),
