@@ -37,9 +37,7 @@ async def register(body: RegisterRequest, edge: TheEdge) -> RegisterResponse:
     """
     try:
         accepted = await register_instance(edge, body.host, body.port, body.model_name, body.capacity)
-    except InstanceUnreachable:
-        return RegisterResponse(status="error", message="Connection failed: Unable to reach host", ti_uuid="")
-    except RegistrationRefused as error:
+    except (InstanceUnreachable, RegistrationRefused) as error:
         return RegisterResponse(status="error", message=str(error), ti_uuid="")
     text = f"TaskInstance registered successfully for model {accepted.model_name}"
     return RegisterResponse(status="success", message=text, ti_uuid=accepted.ti_uuid)

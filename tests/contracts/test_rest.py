@@ -119,6 +119,17 @@ def test_an_instance_that_cannot_be_reached_is_not_registered() -> None:
     play(scene)
 
 
+def test_what_answers_but_is_no_instance_is_not_registered_and_the_registration_says_so() -> None:
+    async def scene(rest: Rest, service: Embedded) -> None:
+        reply = await rest.post(
+            "/ti/register", {"host": HOST, "port": int(rest.url.rpartition(":")[2]), "model_name": MODEL}
+        )
+        assert (reply.status, reply.body["status"], reply.body["ti_uuid"]) == (200, "error", "")
+        assert reply.body["message"].startswith("Connection failed: not a TaskInstance: GET /info answered 404")
+
+    play(scene)
+
+
 def test_model_and_capacity_come_from_the_instance_where_the_registration_does_not_say() -> None:
     async def scene(rest: Rest, service: Embedded) -> None:
         async with silent_instance("llama", replicas=3) as told, silent_instance("llama", replicas=3) as given:
