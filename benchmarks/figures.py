@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
@@ -89,19 +90,20 @@ def measure_waiting(start: Callable[[], Deployment], bare: Target, plan: Plan, s
     service.put_load(Order(url=service.url, mode="batch", tasks=plan.waiting_tasks - _waiting(service)))
     waiting = _waiting(service)
     assert waiting == plan.waiting_tasks, f"{waiting} tasks wait, not {plan.waiting_tasks}"
-    memory, peak = service.memory_mib, service.peak_memory_mib
+    memory = service.memory_mib
     full = _submit_rounds(service, plan)
+    peak = service.peak_memory_mib
     say(f"{_speed(full)} to a line of {_waiting(service)}; {memory:.0f} MiB")
     bare_rate = _bare_rate(bare, plan)
     service.end()
     service = start()
     empty = before + _submit_rounds(service, plan)
-    say(f"{_speed(empty[plan.rounds :])} to a line of {_waiting(service)}; bare endpoint {bare_rate:.0f}/s")
+    say(f"{_speed(empty[plan.waiting_rounds :])} to a line of {_waiting(service)}; bare endpoint {bare_rate:.0f}/s")
     service.end()
     usual = median(rate for rate, _ in empty)
     ratios = [rate / usual for rate, _ in full]
     note = f"{_speed(full)}; empty {_speed(empty)}; {waiting:,} waiting; bare {bare_rate:.0f}/s"
-    remark = f"{waiting:,} waiting; {at_first:.0f} MiB with none; at most {peak:.0f} MiB so far"
+    remark = f"{waiting:,} waiting; {at_first:.0f} MiB with none; at most {peak:.0f} MiB, snapshots included"
     return [
         _row("waiting", service, median(ratios), "x", ratios, None, note),
         _row("memory", service, memory, "MiB", [memory], None, remark),
@@ -109,9 +111,13 @@ def measure_waiting(start: Callable[[], Deployment], bare: Target, plan: Plan, s
 
 
 def _submit_rounds(service: Deployment, plan: Plan) -> list[tuple[float, float]]:
-    """Submits a second, and processor time of the scheduler a submit (µs), of each round after one to warm up."""
+    """Submits a second, and processor time of the scheduler a submit (µs), of each round after one to warm up.
+
+    Before it the disk writes what it still has to: filling the line leaves it busy for seconds.
+    """
+    os.sync()
     rounds = []
-    for _ in range(1 + plan.rounds):
+    for _ in range(1 + plan.waiting_rounds):
         used = service.cpu_s
         outcome = service.put_load(Order(url=service.url, mode="closed", tasks=plan.waiting_round_tasks))
         rounds.append((_answered_rate(outcome), (service.cpu_s - used) * 1e6 / plan.waiting_round_tasks))

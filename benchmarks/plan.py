@@ -33,7 +33,8 @@ class Plan:
     throughput_tasks: int = 6000
     latency_requests: int = 600
     waiting_tasks: int = 100_000
-    waiting_round_tasks: int = 2500
+    waiting_rounds: int = 5
+    waiting_round_tasks: int = 2000
     bare_requests: int = 2500
     instances: int = 2
     instance_capacity: int = 64
@@ -47,6 +48,7 @@ class Plan:
             throughput_tasks=2500,
             latency_requests=200,
             waiting_tasks=8_000,
+            waiting_rounds=3,
             waiting_round_tasks=1000,
             bare_requests=1200,
         )
