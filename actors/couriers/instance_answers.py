@@ -16,6 +16,7 @@ from actors.errands import Endpoint
 from actors.messages.dispatcher import PushAnswered
 
 _LONGEST_DETAIL = 300
+_BUSY = (408, 429)
 _MODEL_KEYS = ("model_name", "model", "deployed_model", "model_id")
 _CAPACITY_KEYS = ("replicas", "replicas_running", "num_replicas", "capacity")
 _UPTIME_KEYS = ("uptime", "uptime_s", "uptime_seconds")
@@ -43,7 +44,8 @@ def read_push(task_id: str, attempt: int, status: int, body: bytes) -> PushAnswe
     answer = read_object(body) or {}
     says_no = answer.get("success") is False or answer.get("status") == "error"
     if not 200 <= status < 300 or says_no:
-        return PushAnswered(task_id, attempt, "refused", describe(status, body))
+        is_fault = status >= 500 or status in _BUSY
+        return PushAnswered(task_id, attempt, "refused", describe(status, body), is_fault=is_fault)
     remote_id = answer.get("task_id")
     own = str(remote_id) if isinstance(remote_id, str | int) and not isinstance(remote_id, bool) else ""
     return PushAnswered(task_id, attempt, "accepted", remote_id="" if own == task_id else own)

@@ -126,6 +126,14 @@ class InstanceMissed:
 
 
 @dataclass(frozen=True, slots=True)
+class InstanceRefused:
+    """The instance refused a push through a fault of its own, for the `refusals`-th time in a row."""
+
+    refusals: int
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class InstanceHeard:
     """The instance answers: no failures count against it. `booted_at` is what its uptime implies."""
 
@@ -166,6 +174,7 @@ DispatcherEvent: TypeAlias = (
     | ProbeSent
     | ProbeAdvanced
     | InstanceMissed
+    | InstanceRefused
     | InstanceHeard
     | InstanceRestarted
     | InstanceLost

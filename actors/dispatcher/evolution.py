@@ -13,6 +13,7 @@ from actors.dispatcher.events import (
     InstanceLost,
     InstanceMissed,
     InstanceRecovered,
+    InstanceRefused,
     InstanceReleased,
     InstanceRestarted,
     ProbeAdvanced,
@@ -57,6 +58,7 @@ def _evolve_push(
         case PushAccepted():
             flight = state.flights[event.task_id]
             flight.phase, flight.remote_id, flight.accepted_at = "accepted", event.remote_id, event.at
+            state.refusals = 0
             state.flight_deadlines.cancel(event.task_id)
         case PushDoubted():
             flight = state.flights[event.task_id]
@@ -74,6 +76,7 @@ def _evolve_instance(
     event: InstanceAttended
     | InstanceReleased
     | InstanceMissed
+    | InstanceRefused
     | InstanceHeard
     | InstanceRestarted
     | InstanceLost
@@ -83,12 +86,15 @@ def _evolve_instance(
         case InstanceAttended():
             endpoint = Endpoint(event.host, event.port, event.protocol)
             state.instance = Instance(endpoint, event.model_name, event.capacity, event.capabilities)
+            state.refusals = 0
             _count_as_up(state)
         case InstanceReleased():
             state.instance = state.probe_due = state.booted_at = None
             _count_as_up(state)
         case InstanceMissed():
             state.failures = event.failures
+        case InstanceRefused():
+            state.refusals = event.refusals
         case InstanceHeard():
             state.failures = 0
             state.booted_at = state.booted_at if event.booted_at is None else event.booted_at

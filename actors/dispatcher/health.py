@@ -7,7 +7,7 @@ A healthy answer changes nothing and is not journaled.
 from __future__ import annotations
 
 from actors.addresses import SCHEDULER
-from actors.backoff import spread
+from actors.backoff import exponential, spread
 from actors.behaviour import Decision, Now, Send
 from actors.dispatcher.draft import Draft
 from actors.dispatcher.events import (
@@ -16,6 +16,7 @@ from actors.dispatcher.events import (
     InstanceLost,
     InstanceMissed,
     InstanceRecovered,
+    InstanceRefused,
     InstanceRestarted,
     ProbeAdvanced,
     ProbeSent,
@@ -91,10 +92,27 @@ def fall_silent(policy: DispatcherPolicy, state: DispatcherState, detail: str, n
     Only so may a task whose push is in doubt go elsewhere. What the instance has accepted stays with it as
     long as it answers probes: that may still end.
     """
-    doubtful = {task_id: flight for task_id, flight in state.flights.items() if flight.phase != "accepted"}
-    lose(
-        state, f"no answer to {policy.push_retries + 1} pushes, last: {detail}", doubtful, now + policy.silence_s, draft
-    )
+    reason = f"no answer to {policy.push_retries + 1} pushes, last: {detail}"
+    lose(state, reason, _doubtful(state), now + policy.silence_s, draft)
+
+
+def note_refusal(
+    policy: DispatcherPolicy, state: DispatcherState, task_id: str, detail: str, now: Now, draft: Draft
+) -> None:
+    """The instance refused `task_id` through its own fault; too often in a row, and it counts as down for a while.
+
+    The count outlives the pause: the first push after it is a trial, and only an accepted one ends the matter.
+    """
+    refusals = state.refusals + 1
+    draft.events.append(InstanceRefused(refusals, detail))
+    if refusals >= policy.refusals:
+        pause_s = exponential(refusals - policy.refusals + 1, policy.refusal_pause_s, policy.refusal_pause_max_s)
+        others = {other: flight for other, flight in _doubtful(state).items() if other != task_id}
+        lose(state, f"{refusals} pushes refused in a row, last: {detail}", others, now + pause_s, draft)
+
+
+def _doubtful(state: DispatcherState) -> dict[str, Flight]:
+    return {task_id: flight for task_id, flight in state.flights.items() if flight.phase != "accepted"}
 
 
 def _note_boot(

@@ -2,7 +2,9 @@
 
 What the instance refused, or what never left, may go elsewhere at once. What was sent and not answered may
 have arrived: it goes to the same instance again, under the same idempotency key, and elsewhere only once
-that instance counts as down. An instance that leaves `push_retries` repeats unanswered counts as down.
+that instance counts as down. An instance that leaves `push_retries` repeats unanswered counts as down. So
+does, for a while, one that refuses everything through its own fault: it would have a place free at any time,
+and would use up the attempts of every task while others are busy.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from actors.dispatcher.events import (
     PushRepeated,
 )
 from actors.dispatcher.flights import fail_all
-from actors.dispatcher.health import fall_silent, miss, probe_soon
+from actors.dispatcher.health import fall_silent, miss, note_refusal, probe_soon
 from actors.dispatcher.policy import DispatcherPolicy
 from actors.dispatcher.state import DispatcherState, Flight, Instance
 from actors.errands import Endpoint, PushToInstance
@@ -98,6 +100,8 @@ def hear(
                 draft.events.append(InstanceHeard())
         case "refused":
             draft.add(*fail_all(state, [(answer.task_id, flight)], f"refused: {answer.detail}"))
+            if answer.is_fault:
+                note_refusal(policy, state, answer.task_id, answer.detail, now, draft)
         case "unreachable":
             _note_unreachable(policy, state, answer, flight, now, draft)
             probe_soon(policy, state, instance.endpoint, chance, now, draft)

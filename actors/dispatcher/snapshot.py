@@ -16,6 +16,7 @@ class DispatcherSnapshot:
     down_reason: str
     down_until: float
     failures: int
+    refusals: int
     booted_at: float | None
     probe_sent_at: float | None
     probe_due: float | None
@@ -31,6 +32,7 @@ def dump(state: DispatcherState) -> DispatcherSnapshot:
         down_reason=state.down_reason,
         down_until=state.down_until,
         failures=state.failures,
+        refusals=state.refusals,
         booted_at=state.booted_at,
         probe_sent_at=state.probe_sent_at,
         probe_due=state.probe_due,
@@ -48,6 +50,7 @@ def load(ti_uuid: str, snapshot: DispatcherSnapshot) -> DispatcherState:
         down_reason=snapshot.down_reason,
         down_until=snapshot.down_until,
         failures=snapshot.failures,
+        refusals=snapshot.refusals,
         booted_at=snapshot.booted_at,
         probe_sent_at=snapshot.probe_sent_at,
         probe_due=snapshot.probe_due,

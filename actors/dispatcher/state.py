@@ -42,7 +42,8 @@ class DispatcherState:
     """Everything a dispatcher decides by. Times are Unix seconds.
 
     `flight_deadlines` has one entry for each flight that is held or unknown and no other. `failures` counts
-    what failed in a row. `booted_at` is what the instance's uptime implies, None where it does not tell.
+    what failed in a row, `refusals` the pushes it refused through its own fault in a row.
+    `booted_at` is what the instance's uptime implies, None where it does not tell.
     """
 
     ti_uuid: str
@@ -51,6 +52,7 @@ class DispatcherState:
     down_reason: str = ""
     down_until: float = 0.0
     failures: int = 0
+    refusals: int = 0
     booted_at: float | None = None
     probe_sent_at: float | None = None
     probe_due: float | None = None

@@ -68,13 +68,17 @@ PushOutcome: TypeAlias = Literal["accepted", "refused", "unreachable", "unknown"
 
 @dataclass(frozen=True, slots=True)
 class PushAnswered:
-    """What came of a push. `remote_id` is the instance's own id for the task, "" where it uses ours."""
+    """What came of a push. `remote_id` is the instance's own id for the task, "" where it uses ours.
+
+    `is_fault`: the instance refused because of itself (5xx, 408, 429), not because of the task.
+    """
 
     task_id: str
     attempt: int
     outcome: PushOutcome
     detail: str = ""
     remote_id: str = ""
+    is_fault: bool = False
 
 
 @dataclass(frozen=True, slots=True)

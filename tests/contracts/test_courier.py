@@ -80,18 +80,19 @@ def test_an_input_of_megabytes_arrives_whole() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "body", "detail"),
+    ("status", "body", "detail", "is_fault"),
     [
-        (503, {"detail": "busy"}, '503 {"detail": "busy"}'),
-        (422, {"detail": "bad"}, '422 {"detail": "bad"}'),
-        (307, {}, "307 {}"),
-        (500, "x" * 5000, '500 "' + "x" * 299),
-        (200, {"success": False, "error": "full"}, '200 {"success": false, "error": "full"}'),
-        (200, {"status": "error"}, '200 {"status": "error"}'),
+        (503, {"detail": "busy"}, '503 {"detail": "busy"}', True),
+        (429, {}, "429 {}", True),
+        (422, {"detail": "bad"}, '422 {"detail": "bad"}', False),
+        (307, {}, "307 {}", False),
+        (500, "x" * 5000, '500 "' + "x" * 299, True),
+        (200, {"success": False, "error": "full"}, '200 {"success": false, "error": "full"}', False),
+        (200, {"status": "error"}, '200 {"status": "error"}', False),
     ],
 )
-def test_an_answer_that_says_no_is_a_refusal(status: int, body: object, detail: str) -> None:
-    assert push(says(body, status)) == PushAnswered("t 1", 2, "refused", detail)
+def test_an_answer_that_says_no_is_a_refusal(status: int, body: object, detail: str, is_fault: bool) -> None:
+    assert push(says(body, status)) == PushAnswered("t 1", 2, "refused", detail, is_fault=is_fault)
 
 
 def test_an_acceptance_need_not_be_json() -> None:

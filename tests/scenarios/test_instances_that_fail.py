@@ -89,6 +89,20 @@ def test_a_refused_task_runs_elsewhere(tmp_path: Path) -> None:
         assert {record["task_id"] for record in records if record["attempt"] > 1} == refused
 
 
+def test_instances_that_refuse_everything_do_not_use_up_the_attempts_of_all_tasks(tmp_path: Path) -> None:
+    bad = [BadInstance("m", push=500) for _ in range(3)]
+    with world_with(tmp_path, bad[0], retry_delay_s=0.5) as world:
+        for instance in bad[1:]:
+            world.register(instance.port, "m")
+        world.start_instance("m")
+        tasks = [world.submitted("m", {"service_ms": 100}) for _ in range(30)]
+        records = [world.ended(task) for task in tasks]
+        assert {record["state"] for record in records} == {"completed"}
+        assert all(instance.pushed for instance in bad), "each was tried"
+        for instance in bad[1:]:
+            instance.die()
+
+
 def test_without_another_instance_it_fails_with_the_reasons_of_every_attempt(tmp_path: Path) -> None:
     bad = BadInstance("m", push=503)
     with world_with(tmp_path, bad, max_attempts=3) as world:

@@ -11,6 +11,7 @@ from actors.dispatcher.events import (
     InstanceLost,
     InstanceMissed,
     InstanceRecovered,
+    InstanceRefused,
     InstanceRestarted,
     ProbeAdvanced,
     ProbeSent,
@@ -178,3 +179,51 @@ def test_a_push_answered_shortly_after_the_start_is_not_lost_by_rounding() -> No
     dispatcher.tell(ProbeAnswered(True, uptime_s=0.0))
     accept(dispatcher, "t")
     assert dispatcher.tell(ProbeAnswered(True, uptime_s=4.0), after=5) == NOTHING
+
+
+def refuse(dispatcher: Dispatcher, task_id: str, *, is_fault: bool = True) -> Decision[DispatcherEvent]:
+    dispatcher.tell(PushTask(task_id, 1, "a"))
+    return dispatcher.tell(PushAnswered(task_id, 1, "refused", "500", is_fault=is_fault))
+
+
+def test_an_instance_that_refuses_everything_counts_as_down_for_a_while() -> None:
+    dispatcher = attending()
+    accept(dispatcher, "running")
+    refuse(dispatcher, "t1")
+    refuse(dispatcher, "t2")
+    dispatcher.tell(PushTask("doubtful", 1, "a"))
+    reason = "3 pushes refused in a row, last: 500"
+    assert refuse(dispatcher, "t3") == Decision(
+        [
+            FlightFailed("t3", 1, "refused: 500"),
+            InstanceRefused(3, "500"),
+            InstanceLost(reason, 1005.0),
+            FlightFailed("doubtful", 1, f"instance down: {reason}"),
+        ],
+        [
+            failed("t3", "refused: 500"),
+            Send(SCHEDULER, InstanceWentDown("ti", reason)),
+            failed("doubtful", f"instance down: {reason}"),
+        ],
+    )
+    assert dispatcher.tell(ALIVE, after=4) == NOTHING
+    assert dispatcher.tell(ALIVE, after=1).events == [InstanceRecovered()]
+    assert "running" in dispatcher.state.flights, "what it has accepted stays with it"
+
+
+def test_after_the_pause_one_more_refusal_doubles_it_and_an_acceptance_ends_it() -> None:
+    dispatcher = attending()
+    for task_id in ("t1", "t2", "t3"):
+        refuse(dispatcher, task_id)
+    dispatcher.tell(ALIVE, after=5)
+    assert InstanceLost("4 pushes refused in a row, last: 500", 1015.0) in refuse(dispatcher, "t4").events
+    dispatcher.tell(ALIVE, after=10)
+    accept(dispatcher, "t5")
+    assert refuse(dispatcher, "t6").events[-1] == InstanceRefused(1, "500")
+
+
+def test_a_refusal_because_of_the_task_does_not_count_against_the_instance() -> None:
+    dispatcher = attending()
+    for task_id in ("t1", "t2", "t3", "t4"):
+        assert refuse(dispatcher, task_id, is_fault=False).events == [FlightFailed(task_id, 1, "refused: 500")]
+    assert dispatcher.state.is_up
