@@ -132,7 +132,11 @@ class TaskReader(Protocol):
     """What queries need of the store."""
 
     async def task(self, task_id: str) -> TaskRow | None:
-        """The task under our id, or under the id that its instance gave it."""
+        """The task under our id, or the newest under the id that its instance gave it."""
+
+    async def tasks_by_remote_id(self, remote_id: str) -> list[TaskRow]:
+        """The tasks that instances gave this id: first those that have not ended, oldest first, then the others,
+        newest first; 100 at most."""
 
     async def tasks(
         self, *, agent_id: str | None = None, states: Collection[TaskState] | None = None, limit: int = 100

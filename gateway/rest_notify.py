@@ -23,6 +23,7 @@ from gateway.bad_request import BadRequest, name_of
 from gateway.edge import Edge
 from gateway.expecting import ask
 from gateway.json_body import decode_part
+from gateway.remote_ids import task_reported
 from gateway.rest_submit import decode_request, explain
 from gateway.schemas_tasks import CompletionRequest, CompletionResponse
 from gateway.strict_route import ERRORS, StrictRoute
@@ -53,7 +54,7 @@ async def task_complete(edge: Edge, query: bytes, body: bytes) -> bytes:
     content = decode_part(result, body)
     if content is not None and not isinstance(content, dict):
         raise explain(CompletionRequest, body)
-    row = await _find(edge, task_id)
+    row = await _find(edge, task_id, str(request.instance_id))
     if row is None:
         return _answer("warning", f"Task {task_id} not found", 0.0)
     if row.state not in TERMINAL:
@@ -76,13 +77,13 @@ def _report(request: _Completion, row: TaskRow, result: bytes, is_error: bool) -
     )
 
 
-async def _find(edge: Edge, task_id: str) -> TaskRow | None:
-    row = await edge.reader.task(task_id)
+async def _find(edge: Edge, task_id: str, instance_id: str) -> TaskRow | None:
+    row = await task_reported(edge, task_id, instance_id)
     for pause in PAUSES_S:
         if row is not None:
             break
         await asyncio.sleep(pause)
-        row = await edge.reader.task(task_id)
+        row = await task_reported(edge, task_id, instance_id)
     return row
 
 

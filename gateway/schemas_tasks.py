@@ -140,7 +140,7 @@ class CompletionRequest(Request):
     task_id: Name = Field(description="The task, by our id or by the one the instance gave it.")
     instance_id: Any = Field(
         "",
-        description="What the instance calls itself; information only.",
+        description="What the instance calls itself. Its address or ti_uuid tell apart instances that give the same ids.",
         json_schema_extra={"type": "string"},
         examples=["worker1-instance"],
     )

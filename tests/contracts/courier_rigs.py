@@ -31,6 +31,9 @@ class Shelf:
     async def task(self, task_id: str) -> TaskRow | None:
         return self.row if task_id == self.row.task_id else None
 
+    async def tasks_by_remote_id(self, remote_id: str) -> list[TaskRow]:
+        return []
+
     async def payload(self, task_id: str, part: str) -> Payload | None:
         return self.payloads.get(part) if task_id == self.row.task_id else None
 

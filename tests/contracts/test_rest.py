@@ -281,3 +281,25 @@ def test_an_older_instance_reports_under_its_own_id_before_it_has_answered_the_p
             assert (await completed(rest, task_id))["result"] == {"ok": True}
 
     play(scene)
+
+
+def test_older_instances_that_give_the_same_ids_are_told_apart_by_their_address() -> None:
+    async def scene(rest: Rest, service: Embedded) -> None:
+        async with silent_instance(own_ids=True) as one, silent_instance(own_ids=True) as other:
+            await register(rest, one, "a")
+            ti_uuid = await register(rest, other, "b")
+            tasks = [(await rest.submit(model, {})).body["task_id"] for model in ("a", "b")]
+            assert {(await instance.next_push())["task_id"] for instance in (one, other)} == {"remote-1"}
+
+            async def both_are_known() -> bool | None:
+                return len(await service.service.edge.reader.tasks_by_remote_id("remote-1")) == 2 or None
+
+            await until(both_are_known, "answer to both pushes")
+            await complete(rest, "remote-1", {"by": "other"}, instance_id=ti_uuid)
+            await complete(rest, "remote-1", {"by": "other, again"}, instance_id=f"http://localhost:{other.port}")
+            assert (await completed(rest, tasks[1]))["result"] == {"by": "other"}
+            assert (await record(rest, tasks[0]))["task_status"] == "scheduled"
+            await complete(rest, "remote-1", {"by": "one"}, instance_id=f"{HOST}:{one.port}")
+            assert (await completed(rest, tasks[0]))["result"] == {"by": "one"}
+
+    play(scene)

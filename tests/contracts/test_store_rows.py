@@ -80,6 +80,24 @@ class TestTaskRows:
         assert bench.task("t1").task_id == "t1", "our own id goes first"
         assert bench(bench.store.task("")) is None
 
+    def test_tasks_with_one_remote_id_are_listed_live_ones_first(self, bench: Bench) -> None:
+        bench.commit(
+            new_rows={
+                "t1": row(remote_id="1", state=TaskState.COMPLETED),
+                "t2": row(remote_id="1", state=TaskState.RUNNING),
+                "t3": row(remote_id="2", state=TaskState.RUNNING),
+                "t4": row(remote_id="1", state=TaskState.FAILED),
+                "t5": row(remote_id="1", state=TaskState.DISPATCHED),
+                "t6": row(),
+            }
+        )
+
+        def ids(remote_id: str) -> list[str]:
+            return [found.task_id for found in bench(bench.store.tasks_by_remote_id(remote_id))]
+
+        assert ids("1") == ["t2", "t5", "t4", "t1"]
+        assert (ids("2"), ids("3"), ids("")) == (["t3"], [], [])
+
     @pytest.mark.parametrize(
         ("work", "named"),
         [

@@ -123,6 +123,9 @@ class CrashingStore:
     async def task(self, task_id: str) -> TaskRow | None:
         return await self._inner.task(task_id)
 
+    async def tasks_by_remote_id(self, remote_id: str) -> list[TaskRow]:
+        return await self._inner.tasks_by_remote_id(remote_id)
+
     async def tasks(
         self, *, agent_id: str | None = None, states: Collection[TaskState] | None = None, limit: int = 100
     ) -> list[TaskRow]:

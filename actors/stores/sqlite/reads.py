@@ -13,6 +13,9 @@ from actors.task_lifecycle import TaskState
 JOURNAL_ROWS = 64
 """Journal rows (batches of entries) read at a time."""
 
+NAMESAKES = 100
+"""Tasks with the same remote id that are looked at."""
+
 _DIGESTS = bulk.per_row(1, "SELECT task_id, digest FROM task WHERE task_id IN ({values})")
 
 
@@ -23,6 +26,16 @@ def task(connection: Connection, task_id: str) -> TaskRow | None:
         by_remote_id = f"{task_table.SELECT} WHERE remote_id = ? AND remote_id <> '' ORDER BY pos DESC LIMIT 1"
         rows = connection.execute(by_remote_id, (task_id,)).fetchall()
     return task_table.read(rows[0]) if rows else None
+
+
+def tasks_by_remote_id(connection: Connection, remote_id: str) -> list[TaskRow]:
+    """The tasks that instances gave this id: the live ones, oldest first, then the ended ones, newest first."""
+    order = f"CASE WHEN {task_table.IS_LIVE} THEN pos ELSE 9223372036854775807 - pos END"
+    rows = connection.execute(
+        f"{task_table.SELECT} WHERE remote_id = ? AND remote_id <> '' ORDER BY {order} LIMIT ?",
+        (remote_id, NAMESAKES),
+    ).fetchall()
+    return [task_table.read(row) for row in rows]
 
 
 def newest_tasks(

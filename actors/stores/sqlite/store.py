@@ -119,8 +119,13 @@ class SqliteStore:
         return forgotten
 
     async def task(self, task_id: str) -> TaskRow | None:
-        """The task under our id, or under the id that its instance gave it."""
+        """The task under our id, or the newest under the id that its instance gave it."""
         return self._file.read(reads.task, task_id)
+
+    async def tasks_by_remote_id(self, remote_id: str) -> list[TaskRow]:
+        """The tasks that instances gave this id: first those that have not ended, oldest first, then the others,
+        newest first; 100 at most."""
+        return self._file.read(reads.tasks_by_remote_id, remote_id)
 
     async def tasks(
         self, *, agent_id: str | None = None, states: Collection[TaskState] | None = None, limit: int = 100
