@@ -35,7 +35,8 @@ class Lease:
 class JournalEntry:
     """One event, as stored. `seq` counts up by one within a shard; `at` is Unix seconds.
 
-    `cause` is the id of the message that brought it about, `task_id` the task it is about ("" for none).
+    `cause` is the id of the message that brought it about, `task_id` the task it is about ("" for none). `shard`
+    is where it was read from, "" before; that is no part of what it says.
     """
 
     seq: int
@@ -45,6 +46,7 @@ class JournalEntry:
     task_id: str
     kind: str
     body: bytes
+    shard: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from urllib.parse import parse_qs
 import msgspec
 from fastapi import APIRouter, Depends, Query
 
+from actors.addresses import kind_of_shard
 from actors.store import TaskRow
 from actors.task_lifecycle import TERMINAL
 from actors.task_record import record_of
@@ -53,7 +54,14 @@ async def task_story(task_id: TaskId, edge: Annotated[Edge, Depends(edge_of)]) -
     row = await _found(edge, task_id)
     entries = await edge.reader.story(row.task_id)
     events = [
-        StoryEvent(seq=e.seq, actor=e.key, at=e.at, cause=e.cause, kind=e.kind, event=decode_json(msgspec.Raw(e.body)))
+        StoryEvent(
+            seq=e.seq,
+            actor=f"{kind_of_shard(e.shard)}/{e.key}",
+            at=e.at,
+            cause=e.cause,
+            kind=e.kind,
+            event=decode_json(msgspec.Raw(e.body)),
+        )
         for e in entries
     ]
     return TaskStory(task_id=row.task_id, events=events)

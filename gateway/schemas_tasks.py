@@ -120,7 +120,10 @@ class StoryEvent(Response):
     """One entry of the journal."""
 
     seq: int = Field(description="Number within the journal of the actor's shard, counted from 1.")
-    actor: str = Field(description="Key of the actor that recorded it: an agent id, a ti_uuid, or one.")
+    actor: str = Field(
+        description="The actor that recorded it: scheduler/one, agent/ and its id, or dispatcher/ and its ti_uuid.",
+        examples=["scheduler/one", "agent/model:gpt-3.5-turbo", "dispatcher/550e8400-e29b-41d4-a716-446655440000"],
+    )
     at: float = Field(description="When, Unix seconds.")
     cause: str = Field(description="Id of the message that brought it about.")
     kind: str = Field(description="What happened, in the past tense.", examples=["TaskQueued"])
@@ -140,7 +143,7 @@ class CompletionRequest(Request):
     task_id: Name = Field(description="The task, by our id or by the one the instance gave it.")
     instance_id: Any = Field(
         "",
-        description="What the instance calls itself. Its address or ti_uuid tell apart instances that give the same ids.",
+        description="What the instance calls itself; its address or ti_uuid where others may give the same task ids.",
         json_schema_extra={"type": "string"},
         examples=["worker1-instance"],
     )

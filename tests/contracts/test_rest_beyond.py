@@ -119,6 +119,9 @@ def test_a_tasks_story() -> None:
             kinds = [event["kind"] for event in story["events"]]
             assert kinds[0] == "TaskQueued"
             assert len(kinds) >= 3
+            ti_uuid = (await rest.get("/queue/info")).body["queues"][0]["ti_uuid"]
+            actors = {event["actor"] for event in story["events"]}
+            assert actors == {"scheduler/one", f"agent/model:{MODEL}", f"dispatcher/{ti_uuid}"}
             assert story["events"][0]["event"]["spec"]["task_id"] == "t"
 
     play(scene)

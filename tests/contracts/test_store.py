@@ -104,6 +104,7 @@ class TestJournal:
         assert bench(bench.store.story("t1")) == [
             entry(1, "t1"), entry(1, "t1", "TaskBegun"), entry(5, "t1", "TaskEnded"),
         ]  # fmt: skip
+        assert [each.shard for each in bench(bench.store.story("t1"))] == ["scheduler", "agent-7", "scheduler"]
         assert bench(bench.store.story("unknown")) == []
         assert bench(bench.store.story("")) == []
 

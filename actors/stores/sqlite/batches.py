@@ -21,9 +21,9 @@ def pack(entries: Sequence[JournalEntry]) -> bytes:
     return _encoder.encode([(e.key, e.at, e.cause, e.task_id, e.kind, e.body) for e in entries])
 
 
-def unpack(first: int, packed: bytes) -> list[JournalEntry]:
+def unpack(shard: str, first: int, packed: bytes) -> list[JournalEntry]:
     """What was packed, counted from seq `first`."""
-    return [JournalEntry(seq, *fields) for seq, fields in enumerate(_decoder.decode(packed), start=first)]
+    return [JournalEntry(seq, *fields, shard) for seq, fields in enumerate(_decoder.decode(packed), start=first)]
 
 
 def hashes(task_ids: Iterable[str]) -> bytes:

@@ -79,19 +79,21 @@ def story(connection: Connection, task_id: str) -> list[JournalEntry]:
     ).fetchall()
     entries: list[JournalEntry] = []
     for span in spans if task_id else ():
-        rows = connection.execute("SELECT first, entries FROM journal WHERE pos BETWEEN ? AND ? ORDER BY pos", span)
-        for first, packed in rows.fetchall():
-            entries += (entry for entry in batches.unpack(first, packed) if entry.task_id == task_id)
+        rows = connection.execute(
+            "SELECT shard, first, entries FROM journal WHERE pos BETWEEN ? AND ? ORDER BY pos", span
+        )
+        for batch in rows.fetchall():
+            entries += (entry for entry in batches.unpack(*batch) if entry.task_id == task_id)
     return entries
 
 
 def journal(connection: Connection, shard: str, after: int) -> list[JournalEntry]:
     """The next entries of the shard with seq > after; empty where there are none."""
     rows = connection.execute(
-        "SELECT first, entries FROM journal WHERE shard = ? AND last > ? ORDER BY last LIMIT ?",
+        "SELECT shard, first, entries FROM journal WHERE shard = ? AND last > ? ORDER BY last LIMIT ?",
         (shard, after, JOURNAL_ROWS),
     ).fetchall()
-    return [entry for first, packed in rows for entry in batches.unpack(first, packed) if entry.seq > after]
+    return [entry for batch in rows for entry in batches.unpack(*batch) if entry.seq > after]
 
 
 def outbox(connection: Connection, shards: Collection[str]) -> list[OutboxRow]:
