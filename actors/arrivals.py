@@ -53,6 +53,11 @@ class Arrivals:
         self._waiting.append(delivery)
         self._arrived.set()
 
+    def put_first(self, deliveries: Sequence[Delivery]) -> None:
+        """These come before all that waits: they were taken, and had no effect."""
+        self._waiting.extendleft(reversed(deliveries))
+        self._arrived.set()
+
     def add_local(self, envelopes: Sequence[Envelope]) -> None:
         """Something has come about in this process."""
         self.add(LocalDelivery(envelopes, self))

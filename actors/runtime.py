@@ -9,20 +9,19 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 import structlog
 
 from actors.addresses import Address, shard_of
 from actors.arrivals import Arrivals
-from actors.behaviour import Recalled
 from actors.broker import Delivery
 from actors.courier import Courier
 from actors.envelope import Envelope
 from actors.errands import PushToInstance
 from actors.errors import AlreadyReceived, StoreUnavailable
+from actors.intake import Intake
 from actors.messages.answers import Refused
 from actors.messages.runtime import TimePassed
 from actors.outbox import Outbox
@@ -31,9 +30,6 @@ from actors.store import Store, Transaction
 from actors.turn import Poisoned, SentErrand, Turn
 
 log = structlog.get_logger(__name__)
-
-REMEMBERED = 20_000
-"""Message ids kept in memory, to drop most repeats without asking the store."""
 
 PAUSE_S = 0.2
 """Pause before the store is tried again (s)."""
@@ -82,10 +78,9 @@ class Runtime:
         self._clock = clock
         self._shards: dict[str, Shard] = {}
         self._homes: dict[Address, Shard] = {}
-        self._seen: set[str] = set()
-        self._seen_order: deque[str] = deque()
-        self._poison: set[str] = set()
+        self._intake = Intake(self._find_shard, store)
         self._errands: set[asyncio.Task[None]] = set()
+        self._sleep_in: dict[Address, float] = {}
         self._stopping = False
 
     def host(self, shard: Shard) -> None:
@@ -140,11 +135,10 @@ class Runtime:
             await self._decide(turn, deliveries)
             await self._commit(turn, deliveries)
         except Poisoned as poisoned:
-            await self._start_over(turn, deliveries)
-            self._set_aside(poisoned, deliveries)
+            await self._start_over(turn, self._set_aside(poisoned, deliveries))
         except AlreadyReceived as repeats:
+            self._intake.remember(repeats.ids)
             await self._start_over(turn, deliveries)
-            self._remember(repeats.ids)
         except StoreUnavailable as error:
             log.error("the store cannot be used; trying again", reason=str(error))
             await asyncio.sleep(PAUSE_S)
@@ -154,8 +148,8 @@ class Runtime:
             await self._snapshot(turn)
 
     async def _decide(self, turn: Turn, deliveries: list[Delivery]) -> None:
-        fresh = self._fresh(deliveries)
-        recalled = await self._recall(fresh)
+        fresh = self._intake.fresh(deliveries)
+        recalled = await self._intake.recall(fresh)
         for envelope in fresh:
             turn.handle(envelope, recalled)
         for shard in self._shards.values():
@@ -163,14 +157,12 @@ class Runtime:
                 turn.wake(shard, key)
 
     async def _commit(self, turn: Turn, deliveries: list[Delivery]) -> None:
-        # Each id once: what was delivered again may come in one turn with what was published again.
-        redeliverable = [envelope.id for d in deliveries if d.redeliverable for envelope in d.envelopes]
-        turn.transaction.inbox = [id_ for id_ in dict.fromkeys(redeliverable) if id_ not in self._seen]
+        turn.transaction.inbox = self._intake.to_remember(deliveries)
         turn.close()
         turn.transaction.sent = self._outbox.take_sent()
         if turn.changes_anything:
             await self._store.commit(turn.transaction)
-        self._remember(turn.transaction.inbox)
+        self._intake.remember(turn.transaction.inbox)
 
     def _let_go(self, turn: Turn, deliveries: Iterable[Delivery]) -> None:
         for delivery in deliveries:
@@ -207,30 +199,28 @@ class Runtime:
                 except StoreUnavailable as error:
                     log.warning("no snapshot this time; the journal has everything", reason=str(error))
 
-    def _set_aside(self, poisoned: Poisoned, deliveries: Iterable[Delivery]) -> None:
-        """An actor failed: what began it is never tried again, all else of the turn is."""
+    def _set_aside(self, poisoned: Poisoned, deliveries: Sequence[Delivery]) -> list[Delivery]:
+        """An actor failed: what began it is never tried again; the deliveries that are."""
         root, failed = poisoned.root, poisoned.failed
         reason = f"{failed.to.kind} failed at {type(failed.message).__name__}: {poisoned.__cause__!r}"
         log.error("an actor failed at a message; it is set aside", id=root.id, reason=reason, exc_info=poisoned)
+        self._intake.set_aside(root.id)
         if isinstance(root.message, TimePassed):
-            home = self._find_shard(root.to)
-            if home is not None:
-                home.wakeups.set(root.to.key, self._clock() + POISON_PAUSE_S)
-        self._poison.add(root.id)
+            self._sleep_in[root.to] = self._clock() + POISON_PAUSE_S
         if root.reply_to is not None:
             refusal = Refused("invalid", "the service failed at this request; its log says why")
             self._answer(Envelope(root.reply_to.correlation, root.reply_to.to, refusal))
-        for delivery in deliveries:
-            if [envelope.id for envelope in delivery.envelopes] == [root.id]:
-                delivery.reject(reason)
+        alone = [d for d in deliveries if [envelope.id for envelope in d.envelopes] == [root.id]]
+        for delivery in alone:
+            delivery.reject(reason)
+        return [delivery for delivery in deliveries if delivery not in alone]
 
-    async def _start_over(self, turn: Turn, deliveries: Iterable[Delivery]) -> None:
-        """What is in memory may be ahead of the store: rebuild it, and take the messages again."""
+    async def _start_over(self, turn: Turn, deliveries: Sequence[Delivery]) -> None:
+        """What is in memory may be ahead of the store: rebuild it, and take the messages again, before newer ones."""
         self._outbox.put_back_sent(turn.transaction.sent)
         for name in list(turn.touched):
             await self._rebuild(name)
-        for delivery in deliveries:
-            self.arrivals.add(delivery)
+        self.arrivals.put_first(deliveries)
 
     async def _rebuild(self, name: str) -> None:
         while True:
@@ -242,41 +232,10 @@ class Runtime:
                 await asyncio.sleep(PAUSE_S)
                 continue
             self.host(shard)
+            for address, until in self._sleep_in.items():
+                if self._find_shard(address) is shard:
+                    shard.wakeups.set(address.key, until)
             return
-
-    def _fresh(self, deliveries: Iterable[Delivery]) -> list[Envelope]:
-        """The messages that have not had their effect before, each once."""
-        fresh: dict[str, Envelope] = {}
-        for delivery in deliveries:
-            for envelope in delivery.envelopes:
-                if self._is_strange(envelope):
-                    log.warning("dropped a message of another store's actors", id=envelope.id, to="/".join(envelope.to))
-                elif envelope.id not in self._seen and envelope.id not in self._poison:
-                    fresh.setdefault(envelope.id, envelope)
-        return list(fresh.values())
-
-    def _is_strange(self, envelope: Envelope) -> bool:
-        """Whether it was left in a queue by actors whose store is not ours: they mean other tasks."""
-        shard = self._find_shard(envelope.to)
-        return shard is not None and envelope.store_id not in ("", shard.store_id)
-
-    async def _recall(self, envelopes: Iterable[Envelope]) -> dict[str, Recalled]:
-        recalled: dict[str, Recalled] = {}
-        for envelope in envelopes:
-            shard = self._find_shard(envelope.to)
-            task_id = shard.behaviour.recall(envelope.message) if shard is not None else None
-            if task_id is not None:
-                row = await self._store.task(task_id)
-                if row is not None and row.task_id == task_id:
-                    recalled[task_id] = Recalled(row.digest, row.scheduled_ti)
-        return recalled
-
-    def _remember(self, ids: Iterable[str]) -> None:
-        for message_id in ids:
-            self._seen.add(message_id)
-            self._seen_order.append(message_id)
-        while len(self._seen_order) > REMEMBERED:
-            self._seen.discard(self._seen_order.popleft())
 
     def _find_shard(self, address: Address) -> Shard | None:
         shard = self._homes.get(address)

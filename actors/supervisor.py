@@ -80,9 +80,11 @@ class Supervisor:
             await self._broker.receive(f"swarm.{name}", self.runtime.arrivals.add)
 
     async def wait(self) -> None:
-        """Return when the actors have stopped; raises what stopped them."""
-        if self._running is not None:
-            await asyncio.shield(self._running)
+        """Return when the actors have stopped; raises what stopped them, or their outbox."""
+        parts = {part for part in (self._running, self._publishing) if part is not None}
+        done, _ = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
+        for part in done:
+            part.result()
 
     async def stop(self, timeout: float) -> None:
         """Finish the current turn, send what is stored to be sent (for `timeout` seconds at most), keep snapshots."""

@@ -1,0 +1,77 @@
+"""What of all that has arrived is to be decided: each message once, none that broke an actor, none of strangers."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+
+import structlog
+
+from actors.addresses import Address
+from actors.behaviour import Recalled
+from actors.broker import Delivery
+from actors.envelope import Envelope
+from actors.shard import Shard
+from actors.store import TaskReader
+
+log = structlog.get_logger(__name__)
+
+REMEMBERED = 20_000
+"""Message ids kept in memory, to drop most repeats without asking the store."""
+
+
+class Intake:
+    """Knows the newest ids that have had their effect; the store knows the others, and refuses them."""
+
+    def __init__(self, find_shard: Callable[[Address], Shard | None], reader: TaskReader) -> None:
+        self._find_shard = find_shard
+        self._reader = reader
+        self._seen: set[str] = set()
+        self._seen_order: deque[str] = deque()
+        self._set_aside: set[str] = set()
+
+    def fresh(self, deliveries: Iterable[Delivery]) -> list[Envelope]:
+        """The messages that have not had their effect before, each once."""
+        fresh: dict[str, Envelope] = {}
+        for delivery in deliveries:
+            for envelope in delivery.envelopes:
+                if self._is_strange(envelope):
+                    log.warning("dropped a message of another store's actors", id=envelope.id, to="/".join(envelope.to))
+                elif envelope.id not in self._seen and envelope.id not in self._set_aside:
+                    fresh.setdefault(envelope.id, envelope)
+        return list(fresh.values())
+
+    def to_remember(self, deliveries: Iterable[Delivery]) -> list[str]:
+        """The ids that the inbox has to keep: of what would come again if the process died, each once."""
+        # What was delivered again may come in one turn with what was published again.
+        ids = dict.fromkeys(e.id for delivery in deliveries if delivery.redeliverable for e in delivery.envelopes)
+        return [message_id for message_id in ids if message_id not in self._seen]
+
+    def remember(self, ids: Iterable[str]) -> None:
+        """These have had their effect."""
+        for message_id in ids:
+            self._seen.add(message_id)
+            self._seen_order.append(message_id)
+        while len(self._seen_order) > REMEMBERED:
+            self._seen.discard(self._seen_order.popleft())
+
+    def set_aside(self, message_id: str) -> None:
+        """This one broke an actor: never again."""
+        self._set_aside.add(message_id)
+
+    async def recall(self, envelopes: Sequence[Envelope]) -> dict[str, Recalled]:
+        """What the store knows of the tasks that these messages are to be decided with."""
+        recalled: dict[str, Recalled] = {}
+        for envelope in envelopes:
+            shard = self._find_shard(envelope.to)
+            task_id = shard.behaviour.recall(envelope.message) if shard is not None else None
+            if task_id is not None:
+                row = await self._reader.task(task_id)
+                if row is not None and row.task_id == task_id:
+                    recalled[task_id] = Recalled(row.digest, row.scheduled_ti)
+        return recalled
+
+    def _is_strange(self, envelope: Envelope) -> bool:
+        """Whether it was left in a queue by actors whose store is not ours: they mean other tasks."""
+        shard = self._find_shard(envelope.to)
+        return shard is not None and envelope.store_id not in ("", shard.store_id)
