@@ -33,7 +33,7 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class JournalEntry:
-    """One event, as stored. `seq` counts up by one within a shard; `at` is Unix seconds.
+    """One event, as stored. `seq` counts up by one within a shard; `at` is Unix seconds, later with each decision.
 
     `cause` is the id of the message that brought it about, `task_id` the task it is about ("" for none). `shard`
     is where it was read from, "" before; that is no part of what it says.
@@ -149,7 +149,7 @@ class TaskReader(Protocol):
         """A stored payload."""
 
     async def story(self, task_id: str) -> list[JournalEntry]:
-        """Every event about a task, in the order in which they were written."""
+        """Every event about a task, in the order in which they were written; those of one transaction by `at`."""
 
     async def count_by_state(self) -> dict[TaskState, int]:
         """How many tasks are in each state."""

@@ -27,6 +27,9 @@ from actors.task_rows import note_row
 MIN_PAUSE_S = 0.01
 """An actor that was woken is not woken again before (s): a deadline that does not move cannot spin."""
 
+TICK_S = 1e-6
+"""By how much each decision is recorded later than the one before, which orders a task's story over shards (s)."""
+
 
 class Poisoned(Exception):
     """An actor failed at a message. `root` is what arrived and brought it about; the turn is void."""
@@ -84,6 +87,7 @@ class Turn:
         self._asked_here = asked_here
         self._announces = announces
         self._facts: list[Fact] = []
+        self._decided = 0
         self._local: deque[Envelope] = deque()
 
     def handle(self, root: Envelope, recalled: Mapping[str, Recalled]) -> None:
@@ -148,13 +152,15 @@ class Turn:
     def _remember(self, shard: Shard, envelope: Envelope, decision: Decision[Any]) -> None:
         if not decision.events:
             return
-        shard.apply(envelope.to.key, decision.events, envelope.id, self.now)
+        at = self.now + TICK_S * self._decided
+        self._decided += 1
+        shard.apply(envelope.to.key, decision.events, envelope.id, at)
         shard.plan_wakeup(envelope.to.key)
         for event in decision.events:
-            columns = note_row(self.transaction, event, self.now)
+            columns = note_row(self.transaction, event, at)
             if "state" in columns and self._announces:
                 agent_id = getattr(event, "agent_id", "") or columns.get("agent_id") or envelope.to.key
-                self._facts.append(Fact(shard.name, event.task_id, agent_id, self.now, columns))
+                self._facts.append(Fact(shard.name, event.task_id, agent_id, at, columns))
 
     def _take_effect(self, shard: Shard, cause: Envelope, effect: Any) -> None:
         match effect:

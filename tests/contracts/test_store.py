@@ -100,11 +100,11 @@ class TestJournal:
         scheduler, agent = bench.lease(), bench.lease("agent-7")
         bench.commit(appends=[append(scheduler, entry(1, "t1"), entry(2, "t2"), entry(3, ""))])
         bench.commit(appends=[append(agent, entry(1, "t1", "TaskBegun")), append(scheduler, entry(4, "t2"))])
-        bench.commit(appends=[append(scheduler, entry(5, "t1", "TaskEnded"))])
+        bench.commit(appends=[append(scheduler, entry(5, "t1", "TaskEnded")), append(agent, entry(2, "t1", "TaskRan"))])
         assert bench(bench.store.story("t1")) == [
-            entry(1, "t1"), entry(1, "t1", "TaskBegun"), entry(5, "t1", "TaskEnded"),
+            entry(1, "t1"), entry(1, "t1", "TaskBegun"), entry(2, "t1", "TaskRan"), entry(5, "t1", "TaskEnded"),
         ]  # fmt: skip
-        assert [each.shard for each in bench(bench.store.story("t1"))] == ["scheduler", "agent-7", "scheduler"]
+        assert [e.shard for e in bench(bench.store.story("t1"))] == ["scheduler", "agent-7", "agent-7", "scheduler"]
         assert bench(bench.store.story("unknown")) == []
         assert bench(bench.store.story("")) == []
 

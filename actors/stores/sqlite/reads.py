@@ -82,8 +82,8 @@ def story(connection: Connection, task_id: str) -> list[JournalEntry]:
         rows = connection.execute(
             "SELECT shard, first, entries FROM journal WHERE pos BETWEEN ? AND ? ORDER BY pos", span
         )
-        for batch in rows.fetchall():
-            entries += (entry for entry in batches.unpack(*batch) if entry.task_id == task_id)
+        found = (entry for batch in rows.fetchall() for entry in batches.unpack(*batch) if entry.task_id == task_id)
+        entries += sorted(found, key=lambda entry: entry.at)
     return entries
 
 

@@ -138,7 +138,7 @@ class SqliteStore:
         return self._file.read(reads.payload, task_id, part)
 
     async def story(self, task_id: str) -> list[JournalEntry]:
-        """Every event about a task, in the order in which they were written."""
+        """Every event about a task, in the order in which they were written; those of one transaction by `at`."""
         return await self._file.scan(reads.story, task_id)
 
     async def count_by_state(self) -> dict[TaskState, int]:
