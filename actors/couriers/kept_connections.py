@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
+from functools import partial
 
 import httptools
 
@@ -46,6 +48,11 @@ class KeptConnections:
             self._idle.setdefault((host, port), deque()).append(link)
         return answer
 
+    @property
+    def idle(self) -> int:
+        """How many connections rest."""
+        return sum(len(links) for links in self._idle.values())
+
     def close(self) -> None:
         """Disconnect everywhere; whoever waits for an answer gets an OSError."""
         self._idle.clear()
@@ -66,24 +73,37 @@ class KeptConnections:
         return None
 
     async def _connect(self, host: str, port: int) -> _Link:
+        def make() -> _Link:
+            return _Link(self._open.add, partial(self._lost, (host, port)), self._most_answer_bytes)
+
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(self._connect_timeout_s):
-                _, link = await loop.create_connection(lambda: _Link(self._open, self._most_answer_bytes), host, port)
+                _, link = await loop.create_connection(make, host, port)
         except TimeoutError as error:
             raise NotSent("no connection in time") from error
         except (OSError, ValueError) as error:
             raise NotSent(str(error)) from error
         return link
 
+    def _lost(self, address: tuple[str, int], link: _Link) -> None:
+        """It is no more: also where it rested, perhaps at an instance that nothing is ever sent to again."""
+        self._open.discard(link)
+        idle = self._idle.get(address, deque())
+        if link in idle:
+            idle.remove(link)
+        if not idle:
+            self._idle.pop(address, None)
+
 
 class _Link(asyncio.Protocol):
     """One connection; asyncio and httptools call its methods."""
 
-    def __init__(self, register: set[_Link], most_answer_bytes: int) -> None:
+    def __init__(self, opened: Callable[[_Link], None], lost: Callable[[_Link], None], most_answer_bytes: int) -> None:
         self.is_usable = True
         self.rested_at = 0.0
-        self._register = register
+        self._opened = opened
+        self._lost = lost
         self._most_answer_bytes = most_answer_bytes
         self._transport: asyncio.Transport
         self._parser = httptools.HttpResponseParser(self)
@@ -104,12 +124,12 @@ class _Link(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The connection is there."""
         self._transport = transport  # type: ignore[assignment]  # uvloop's are no subclasses of asyncio's
-        self._register.add(self)
+        self._opened(self)
 
     def connection_lost(self, error: Exception | None) -> None:
         """The instance has gone, or we have ended it. An answer without a length ends so, too."""
         self.is_usable = False
-        self._register.discard(self)
+        self._lost(self)
         if self._ends_with_connection and error is None:
             self._complete()
         elif self._answer is not None and not self._answer.done():

@@ -133,3 +133,35 @@ def test_a_silent_server_costs_the_timeout_and_the_connection() -> None:
 def test_where_nobody_listens_nothing_was_sent() -> None:
     with pytest.raises(NotSent):
         asyncio.run(KeptConnections(1.0, 1.0, 100).send("127.0.0.1", a_free_port(), REQUEST))
+
+
+def test_a_connection_that_the_other_side_closes_while_it_rests_is_forgotten() -> None:
+    async def scene() -> None:
+        writers: list[asyncio.StreamWriter] = []
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writers.append(writer)
+            while await _request_came(reader):
+                writer.write(OK)
+
+        listening = await asyncio.start_server(serve, "127.0.0.1", 0)
+        connections = KeptConnections(5.0, 5.0, most_answer_bytes=100)
+        port = listening.sockets[0].getsockname()[1]
+        await asyncio.gather(*(connections.send("127.0.0.1", port, REQUEST) for _ in range(3)))
+        assert connections.idle == 3
+        writers[1].close()
+        await _until(lambda: connections.idle == 2)
+        assert await connections.send("127.0.0.1", port, REQUEST) == (200, b"ok")
+        assert len(writers) == 3
+        for writer in writers:
+            writer.close()
+        await _until(lambda: connections.idle == 0)
+        listening.close()
+
+    asyncio.run(scene())
+
+
+async def _until(is_so: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not is_so():  # noqa: ASYNC110 - nothing is told of the loss
+            await asyncio.sleep(0.01)
