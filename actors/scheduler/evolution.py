@@ -131,6 +131,7 @@ def _instance_registered(state: SchedulerState, event: ev.InstanceRegistered) ->
     if known is not None and known.pool != pool:
         lines.move_to_serving_pools(state, known.pool)
     lines.move_to_serving_pools(state, pool)
+    lines.house(state, instance)
 
 
 def _instance_removed(state: SchedulerState, ti_uuid: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from actors.scheduler.state import AgentSlots, Pool, SchedulerState, TaskEntry
+from actors.scheduler.state import AgentSlots, Instance, SchedulerState, TaskEntry
 from actors.scheduler.waiting_line import Rank, WaitingLine
 
 
@@ -13,6 +13,9 @@ def enter(state: SchedulerState, entry: TaskEntry) -> None:
         _enter_pool(state, entry)
         return
     agent = state.agent(entry.spec.agent_id)
+    if not state.pool(entry.pool).is_served():
+        agent.unserved.add(entry.spec.task_id)
+        return
     rank = entry.rank
     worst = max(agent.offered.values(), default=None)
     if len(agent.offered) >= agent.free and (worst is None or worst < rank):
@@ -34,6 +37,7 @@ def leave(state: SchedulerState, entry: TaskEntry) -> None:
         agent = state.agent(entry.spec.agent_id)
         agent.offered.pop(entry.spec.task_id, None)
         agent.line.discard(entry.spec.task_id)
+        agent.unserved.discard(entry.spec.task_id)
 
 
 def fill_slots(state: SchedulerState, agent: AgentSlots) -> None:
@@ -49,17 +53,21 @@ def fill_slots(state: SchedulerState, agent: AgentSlots) -> None:
 
 def move_to_serving_pools(state: SchedulerState, changed: str) -> None:
     """Instances came to or left the pool `changed`: tasks that may use it go to the pool that serves them now."""
+    is_served = state.pool(changed).is_served()
     for entry in state.tasks.values():
         if entry.ti_uuid or changed not in entry.pools:
             continue
         serving = state.serving_pool(entry.pools)
-        if serving == entry.pool:
+        if serving == entry.pool and (not entry.spec.has_own_agent or _is_unserved(state, entry) != is_served):
             continue
-        stands = _stands_in(state.pool(entry.pool), entry)
-        _leave_pool(state, entry)
+        if entry.spec.task_id in state.delayed:
+            entry.pool = serving
+            continue
+        leave(state, entry)
         entry.pool = serving
-        if stands:
-            _enter_pool(state, entry)
+        enter(state, entry)
+    for agent in state.agents.values():
+        fill_slots(state, agent)
 
 
 def rebuild_own_lines(state: SchedulerState) -> None:
@@ -69,6 +77,13 @@ def rebuild_own_lines(state: SchedulerState) -> None:
     for entry in state.tasks.values():
         if not entry.ti_uuid:
             _enter_own_line(state, entry)
+
+
+def house(state: SchedulerState, instance: Instance) -> None:
+    """Tasks that came while their pool had no instance are meant for this one, its first."""
+    for entry in state.tasks.values():
+        if not entry.ti_uuid and not entry.tentative and entry.pool == instance.pool:
+            retarget(state, entry, instance.ti_uuid)
 
 
 def retarget(state: SchedulerState, entry: TaskEntry, tentative: str) -> None:
@@ -127,8 +142,8 @@ def _leave_pool(state: SchedulerState, entry: TaskEntry) -> None:
         instance.own_line.discard(entry.spec.task_id)
 
 
-def _stands_in(pool: Pool, entry: TaskEntry) -> bool:
-    return entry.spec.task_id in pool.line or entry.spec.task_id in pool.returned.get(frozenset(entry.tried), ())
+def _is_unserved(state: SchedulerState, entry: TaskEntry) -> bool:
+    return entry.spec.task_id in state.agent(entry.spec.agent_id).unserved
 
 
 def _count_tentative(state: SchedulerState, entry: TaskEntry, change: int) -> None:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from actors.scheduler.state import Instance, Pool, SchedulerState, TaskEntry
 from actors.scheduler.strategies import Candidate
 from actors.scheduler.waiting_line import Rank
+
+GOLDEN = 0.6180339887498949
+"""One random number, moved on by the golden ratio each time, covers [0, 1) evenly."""
 
 
 def as_candidate(state: SchedulerState, instance: Instance) -> Candidate:
@@ -26,14 +30,35 @@ def choose_among(state: SchedulerState, pool: Pool, instances: Sequence[Instance
 
 def choose_tentative(state: SchedulerState, pool_name: str, chance: float, leaving: str = "") -> str:
     """The instance that a task submitted now would go to; "" where the pool has none but `leaving`."""
-    pool = state.pools.get(pool_name)
-    if pool is None:
-        return ""
-    staying = [i for i in pool.instances.values() if i.condition != "draining" and i.ti_uuid != leaving]
-    if not staying:
-        return ""
-    up = [instance for instance in staying if instance.condition == "up"]
-    return choose_among(state, pool, up or staying, chance).ti_uuid
+    return Spread(state, pool_name, chance, leaving).next()
+
+
+class Spread:
+    """Gives many tasks their tentative instances at once, each as if those before it had been submitted."""
+
+    def __init__(self, state: SchedulerState, pool_name: str, chance: float, leaving: str = "") -> None:
+        pool = state.pools.get(pool_name)
+        staying = [
+            instance
+            for instance in (pool.instances.values() if pool is not None else ())
+            if instance.condition != "draining" and instance.ti_uuid != leaving
+        ]
+        able = [instance for instance in staying if instance.condition == "up"] or staying
+        self._strategy = state.strategy(able[0].model_name) if able else None
+        self._candidates = [as_candidate(state, instance) for instance in able]
+        self._rotation = pool.rotation if pool is not None else 0
+        self._chance = chance
+
+    def next(self) -> str:
+        """The next task's instance; "" where there is none."""
+        if self._strategy is None:
+            return ""
+        at = self._strategy.choose(self._candidates, self._rotation, self._chance) if len(self._candidates) > 1 else 0
+        chosen = self._candidates[at]
+        self._rotation += 1
+        self._chance = (self._chance + GOLDEN) % 1.0
+        self._candidates[at] = replace(chosen, waiting=chosen.waiting + 1)
+        return chosen.ti_uuid
 
 
 def choose_next(state: SchedulerState, pool: Pool, chance: float) -> tuple[TaskEntry, Instance] | None:

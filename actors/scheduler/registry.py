@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from actors import addresses
 from actors.addresses import SCHEDULER
 from actors.behaviour import Decision, Received, Reply, Send
@@ -16,7 +18,7 @@ from actors.messages.scheduler import (
     SetStrategy,
 )
 from actors.scheduler import events as ev
-from actors.scheduler.placement import choose_tentative
+from actors.scheduler.placement import Spread, choose_tentative
 from actors.scheduler.pools import pool_of_model
 from actors.scheduler.state import Instance, SchedulerState, TaskEntry
 from actors.scheduler.strategies import STRATEGIES, find_strategy
@@ -46,13 +48,13 @@ def register(state: SchedulerState, received: Received[RegisterInstance]) -> Dec
         message.capabilities,
     )
     pool = pool_of_model(message.model_name)
-    moved, pools = _leave_pool(state, known, received.chance) if known and known.pool != pool else ([], set())
+    moved = _leave_pool(state, known, received.chance) if known and known.pool != pool else []
     return Decision(
         events=[event, *moved],
         effects=[
             Reply(InstanceAccepted(ti_uuid, message.model_name)),
             Send(addresses.dispatcher(ti_uuid), attend),
-            *_place_in(pools | {pool}),
+            *_place_in(state.pools.keys() | {pool}),
         ],
     )
 
@@ -63,11 +65,11 @@ def remove(state: SchedulerState, received: Received[RemoveInstance]) -> Decisio
     instance = state.instance_at(message.host, message.port)
     if instance is None:
         return Decision(effects=[Reply(InstanceRemoval(None))])
-    moved, pools = _leave_pool(state, instance, received.chance)
+    moved = _leave_pool(state, instance, received.chance)
     gone, release = removal_when_empty(instance, leaving="", draining=True)
     return Decision(
         events=[ev.InstanceDrainBegan(instance.ti_uuid), *moved, *gone],
-        effects=[Reply(InstanceRemoval(instance.ti_uuid)), *release, *_place_in(pools | {instance.pool})],
+        effects=[Reply(InstanceRemoval(instance.ti_uuid)), *release, *_place_in(state.pools.keys())],
     )
 
 
@@ -122,18 +124,21 @@ def set_strategy(state: SchedulerState, message: SetStrategy) -> Decision[ev.Sch
     )
 
 
-def _leave_pool(state: SchedulerState, instance: Instance, chance: float) -> tuple[list[ev.TaskMoved], set[str]]:
-    """The instance leaves its pool: who waits for it is meant for others, and which pools its tasks may come to."""
-    moved, pools = list[ev.TaskMoved](), set[str]()
+def _leave_pool(state: SchedulerState, instance: Instance, chance: float) -> list[ev.TaskMoved]:
+    """The instance leaves its pool: who waits for it is meant for others, spread over them as if newly come."""
+    spreads: dict[str, Spread] = {}
+    moved = []
     for task_id, entry in state.tasks.items():
-        if entry.ti_uuid or instance.pool not in entry.pools:
+        if entry.ti_uuid or entry.tentative != instance.ti_uuid:
             continue
-        pool = state.serving_pool(entry.pools, leaving=instance.ti_uuid)
-        pools.add(pool)
-        if entry.tentative == instance.ti_uuid:
-            moved.append(ev.TaskMoved(task_id, choose_tentative(state, pool, chance, leaving=instance.ti_uuid)))
-    return moved, pools
+        name = state.serving_pool(entry.pools, leaving=instance.ti_uuid)
+        spread = spreads.get(name)
+        if spread is None:
+            spread = spreads[name] = Spread(state, name, chance, leaving=instance.ti_uuid)
+        moved.append(ev.TaskMoved(task_id, spread.next()))
+    return moved
 
 
-def _place_in(pools: set[str]) -> list[Send]:
+def _place_in(pools: Collection[str]) -> list[Send]:
+    """Look again in all of them: an agent's slot may have come free for a task of quite another pool."""
     return [Send(SCHEDULER, PlaceTasks(pool)) for pool in sorted(pools)]

@@ -84,7 +84,8 @@ class AgentSlots:
     """An agent that a client named: it runs at most `slots` tasks at once.
 
     `offered` are its waiting tasks that stand in a pool's line, never more than it has slots free and always
-    its best; the rest wait in `line`.
+    its best; the rest wait in `line`. `unserved` are those whose pool has no instance: they must not keep a
+    slot from the others.
     """
 
     agent_id: str
@@ -93,6 +94,7 @@ class AgentSlots:
     busy: set[str] = field(default_factory=set)
     offered: dict[str, Rank] = field(default_factory=dict)
     line: WaitingLine = field(default_factory=WaitingLine)
+    unserved: set[str] = field(default_factory=set)
 
     @property
     def free(self) -> int:

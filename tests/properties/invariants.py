@@ -80,10 +80,16 @@ def ready_tasks(state: SchedulerState) -> list[TaskEntry]:
     for entry in waiting:
         if not entry.spec.has_own_agent:
             ready.append(entry)
-        elif left[entry.spec.agent_id] > 0:
+        elif left[entry.spec.agent_id] > 0 and is_served(state, entry):
             left[entry.spec.agent_id] -= 1
             ready.append(entry)
     return ready
+
+
+def is_served(state: SchedulerState, entry: TaskEntry) -> bool:
+    """Whether any instance, up or down, is there to run the task one day."""
+    pool = serving_pool(state, entry)
+    return any(i.pool == pool and i.condition != "draining" for i in state.instances.values())
 
 
 def takers(state: SchedulerState, entry: TaskEntry) -> list[Instance]:
@@ -132,6 +138,7 @@ def lines_of(state: SchedulerState) -> dict[str, Iterable[str]]:
             assert all(frozenset(state.tasks[t].tried) == tried for t in alike), f"not all failed on {tried}"
         assert len(pool.line) == len(list(lines[f"line of {pool.name}"])), f"strangers in the line of {pool.name}"
     for agent in state.agents.values():
+        lines[f"unserved of {agent.agent_id}"] = sorted(agent.unserved)
         lines[f"behind {agent.agent_id}"] = [t for t in ids if t in agent.line]
         assert len(agent.line) == len(list(lines[f"behind {agent.agent_id}"])), f"strangers behind {agent.agent_id}"
         assert agent.offered.keys() <= state.tasks.keys(), f"{agent.agent_id} offers what has ended"

@@ -32,9 +32,12 @@ POLICY = SchedulerPolicy(agent_slots=1, slots_of={"b": 2})
 AGENTS, MODELS, PORTS = ("", "", "a", "b", "n"), ("m", "m", "n"), 4
 number = st.integers(0, 7)
 
+submission = st.tuples(
+    st.just("submit"), st.sampled_from(AGENTS), st.sampled_from(MODELS), st.integers(-1, 1), st.booleans()
+)
 step = st.one_of(
-    st.tuples(st.just("submit"), st.sampled_from(AGENTS), st.sampled_from(MODELS), st.integers(-1, 1), st.booleans()),
-    st.tuples(st.just("settle"), number, st.sampled_from([None, 10.0, 2000.0])),
+    *[submission] * 8,  # coming and going is most of what happens, else there are no lines
+    *[st.tuples(st.just("settle"), number, st.sampled_from([None, 10.0, 2000.0]))] * 5,
     st.tuples(st.just("end"), number, st.sampled_from([None, 10.0, 2000.0])),
     st.tuples(st.just("fail"), number, st.sampled_from([0.0, 0.0, 1.5])),
     st.tuples(st.just("register"), st.integers(1, PORTS), st.sampled_from(MODELS), st.integers(1, 3)),
@@ -160,10 +163,10 @@ class History:
 
 
 @settings(max_examples=600, deadline=None)
-@given(histories)
-def test_every_promise_holds_after_every_decision(steps: list[tuple[Any, ...]]) -> None:
+@given(st.sampled_from(list(STRATEGIES)), histories)
+def test_every_promise_holds_after_every_decision(strategy: str, steps: list[tuple[Any, ...]]) -> None:
     history = History()
-    for name, *args in [("register", 1, "m", 2), *steps]:
+    for name, *args in [("strategy", strategy, ""), ("register", 1, "m", 2), ("register", 2, "m", 1), *steps]:
         history.run(name, *args)
     replayed = history.one.replayed()
     assert replayed.dumped() == history.one.dumped()

@@ -7,7 +7,14 @@ from actors.behaviour import Received, Reply, Send
 from actors.messages.answers import InstanceAccepted, InstanceRemoval
 from actors.messages.dispatcher import AttendInstance, ReleaseInstance
 from actors.messages.runtime import Resumed
-from actors.messages.scheduler import RegisterInstance, RemoveInstance, ReturnTask, SchedulerMessage, SubmitTask
+from actors.messages.scheduler import (
+    RegisterInstance,
+    RemoveInstance,
+    ReturnTask,
+    SchedulerMessage,
+    SetStrategy,
+    SubmitTask,
+)
 from actors.scheduler.events import (
     InstanceDrainBegan,
     InstanceMarkedDown,
@@ -212,6 +219,25 @@ def test_an_instance_of_another_model_now_gets_none_of_its_old_models_tasks() ->
     assert scheduling.settle("t1").bound == [("t2", "i2")]
 
 
+def test_an_instance_has_no_line_of_tasks_that_another_pool_has_taken_over() -> None:
+    scheduling = Scheduling()
+    scheduling.tell(SetStrategy("round_robin"))
+    scheduling.register("own", model="a")
+    for n in range(3):
+        scheduling.tell(submit(f"t{n}", agent="a", model="m", origin="grpc"))
+    scheduling.tell(submit("of-a", model="a"))
+    scheduling.register("better", model="m")
+    assert sorted(scheduling.settle("t0").bound) == [("of-a", "own"), ("t1", "better")]
+
+
+def test_a_task_that_comes_back_from_an_instance_of_another_model_now_is_meant_for_one_of_its_own() -> None:
+    scheduling = two_instances()
+    scheduling.tell(submit("t1"))
+    scheduling.register("new", model="n", port=port_of("i1"))
+    scheduling.give_back("t1", delay_s=1.0)
+    assert scheduling.tentative("t1") == "i2"
+
+
 def test_a_task_that_comes_back_keeps_its_place_in_the_line_and_counts_its_attempts() -> None:
     scheduling = two_instances()
     for n in range(5):
@@ -221,6 +247,17 @@ def test_a_task_that_comes_back_keeps_its_place_in_the_line_and_counts_its_attem
     scheduling.pass_time(0.0)
     assert scheduling.state.tasks["t0"].attempt == 2
     assert scheduling.settle("t1").bound == [("t0", "i2")]
+
+
+def test_a_task_that_comes_back_passes_nobody_more_important() -> None:
+    scheduling = two_instances()
+    for name, priority in [("t1", 0), ("t2", 0), ("urgent", 5)]:
+        scheduling.tell(submit(name, priority=priority))
+    scheduling.down("i1")
+    scheduling.give_back("t1")
+    scheduling.pass_time(0.0)
+    assert scheduling.settle("t2").bound == [("urgent", "i2")]
+    assert scheduling.settle("urgent").bound == [("t1", "i2")]
 
 
 def test_a_task_that_comes_back_avoids_where_it_failed_while_another_is_up() -> None:
@@ -321,3 +358,44 @@ def test_after_a_restart_every_pool_is_looked_at_again() -> None:
         for event in decision.events:
             scheduling.behaviour.evolve(scheduling.state, event)  # and then the process dies
     assert scheduling.tell(Resumed()).bound == [("t1", "i1"), ("t2", "i2")]
+
+
+def test_a_task_that_nothing_serves_keeps_no_slot_from_the_others_of_its_agent() -> None:
+    scheduling = Scheduling()
+    scheduling.register("i1")
+    scheduling.tell(submit("lost", agent="a", model="nowhere", origin="grpc"))
+    assert scheduling.tell(submit("t1", agent="a", model="m", origin="grpc")).bound == [("t1", "i1")]
+    scheduling.tell(submit("t2", agent="a", model="m", origin="grpc"))
+    assert scheduling.register("i2", model="nowhere").bound == [], "the agent's one slot is taken"
+    assert scheduling.settle("t1").bound == [("lost", "i2")]
+    assert scheduling.settle("lost").bound == [("t2", "i1")]
+
+
+def test_when_the_last_instance_leaves_its_tasks_free_the_slot_for_another_pool() -> None:
+    scheduling = Scheduling()
+    scheduling.register("i1", model="m")
+    scheduling.register("i2", model="n")
+    scheduling.tell(submit("busy", model="m"))
+    scheduling.tell(submit("first", agent="a", model="m", origin="grpc"))
+    assert scheduling.tell(submit("second", agent="a", model="n", origin="grpc")).bound == []
+    assert scheduling.remove("i1").bound == [("second", "i2")]
+
+
+def test_tasks_that_waited_for_a_first_instance_are_counted_with_it() -> None:
+    scheduling = Scheduling()
+    for n in range(4):
+        scheduling.tell(submit(f"t{n}", model="m", agent=f"a{n}", origin="grpc"))
+    scheduling.register("i1", capacity=1)
+    assert (scheduling.queues()["i1"].running, scheduling.queues()["i1"].waiting) == (1, 3)
+
+
+def test_what_waited_for_a_removed_instance_is_spread_over_the_others() -> None:
+    scheduling = Scheduling()
+    for name in ("i1", "i2", "i3", "i4"):
+        scheduling.register(name)
+    for n in range(4 + 36):
+        scheduling.tell(submit(f"t{n:02}"))
+    scheduling.remove("i4")
+    waiting = [queue.waiting for queue in scheduling.queues().values()]
+    assert sum(waiting) == 36
+    assert max(waiting) - min(waiting) <= 1, waiting
