@@ -12,8 +12,8 @@ from actors.messages import Answer
 from actors.messages import answers as a
 from actors.messages.agent import PollActivity, PurgeActivity
 from actors.messages.scheduler import RequestPreemption, ShutdownAgent, SubmitTask
-from gateway.bad_request import BadRequest, line_of, name_of, text_of
-from gateway.translate import PriorityOrder, agent_name, build_submit, grace_of, iso_timestamp
+from gateway.bad_request import BadRequest, line_of, name_of, text_of, whole_number_of
+from gateway.translate import PriorityOrder, agent_name, build_submit, grace_of, iso_timestamp, levels
 from protos import scheduler_pb2 as pb
 
 DEFAULT_CONTENT_TYPE: Final = "application/json"
@@ -42,7 +42,7 @@ def submit_message(request: pb.SubmitTaskRequest, *, now: float, order: Priority
             origin="grpc",
             task_input=request.params,
             agent_id=agent_name(request.agent_id),
-            priority=request.priority,
+            priority=whole_number_of("priority", request.priority, *levels(order)),
             scope=request.scope,
             content_type=line_of("content_type", request.content_type) or DEFAULT_CONTENT_TYPE,
             waits_for_instances=True,

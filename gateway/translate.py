@@ -33,13 +33,18 @@ def parse_priority(value: object, order: PriorityOrder, field: str = "priority")
     """
     if value is None:
         return 0
-    lowest, highest = (LOWEST, HIGHEST) if order == "importance" else (-HIGHEST, -LOWEST)
+    lowest, highest = levels(order)
     if isinstance(value, str) and value in PRIORITY_NAMES:
         return PRIORITY_NAMES[value]
     if isinstance(value, int) and not isinstance(value, bool) and lowest <= value <= highest:
         return value if order == "importance" else -value
     names = ", ".join(PRIORITY_NAMES)
     raise BadRequest(field, f"must be an integer from {lowest} to {highest} or one of {names}", value)
+
+
+def levels(order: PriorityOrder) -> tuple[int, int]:
+    """The lowest and the highest integer that a priority may be given as."""
+    return (LOWEST, HIGHEST) if order == "importance" else (-HIGHEST, -LOWEST)
 
 
 def digest_of(*parts: bytes | str) -> str:

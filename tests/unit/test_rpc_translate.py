@@ -64,6 +64,15 @@ def test_the_same_submit_has_the_same_digest_and_any_other_another() -> None:
         assert submit(**{"priority": 5, **other}).spec.digest != same
 
 
+@pytest.mark.parametrize(("order", "levels"), [("importance", "-19 to 20"), ("nice", "-20 to 19")])
+def test_a_priority_out_of_range_is_told_without_the_names_that_an_integer_cannot_be(
+    order: PriorityOrder, levels: str
+) -> None:
+    with pytest.raises(BadRequest) as refused:
+        submit(order=order, priority=50)
+    assert str(refused.value) == f"field `priority`: must be an integer from {levels}; got 50"
+
+
 def test_priority_is_importance_unless_the_server_says_nice() -> None:
     assert submit(priority=20).spec.priority == 20
     assert submit(priority=-19).spec.priority == -19
