@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from traceback import format_exception
 from typing import Any, Final
 
@@ -16,7 +15,8 @@ from starlette.exceptions import HTTPException
 
 from actors.errors import SwarmPilotError
 from actors.messages.answers import RefusalCode, Refused
-from gateway.bad_request import Absent, BadRequest, MalformedJson, shown
+from gateway.bad_request import BadRequest, MalformedJson
+from gateway.field_faults import described
 
 RETRY_AFTER_S: Final = 1
 """What `Retry-After` says with every 503: by then a restarted broker or a drained process may be back."""
@@ -27,18 +27,6 @@ _STATUS_OF_REFUSAL: Final[dict[RefusalCode, int]] = {
     "conflict": 409,
     "not_found": 404,
     "invalid": 422,
-}
-_SHOULD = re.compile(r"^(Input|String|List|Value|Dictionary|Tuple|Set|URL|Object) should ")
-_RULES: Final = {
-    "missing": "must be given",
-    "string_type": "must be a string",
-    "int_type": "must be an integer",
-    "float_type": "must be a number",
-    "dict_type": "must be a JSON object",
-    "list_type": "must be a JSON array",
-    "model_type": "must be a JSON object",
-    "model_attributes_type": "must be a JSON object",
-    "finite_number": "must be a finite number",
 }
 
 _log = structlog.get_logger("gateway.rest")
@@ -77,7 +65,7 @@ def refusal(refused: Refused) -> Problem:
 
 def invalid_fields(errors: Iterable[Mapping[str, Any]]) -> Problem:
     """One text that names every offending field, its rule and what was got, from pydantic's errors."""
-    return Problem(422, "; ".join(_describe(error) for error in errors))
+    return Problem(422, "; ".join(described(error) for error in errors))
 
 
 def body_of(problem: Problem) -> bytes:
@@ -101,20 +89,6 @@ async def _answer_invalid(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     problem = invalid_fields(error.errors())
     return JSONResponse({"detail": problem.detail}, problem.status_code)
-
-
-def _describe(error: Mapping[str, Any]) -> str:
-    kind = str(error["type"])
-    rule = _RULES.get(kind) or _SHOULD.sub("must ", str(error["msg"])).removeprefix("Value error, ")
-    got = Absent.FIELD if kind == "missing" else error.get("input")
-    return f"field `{_path(error['loc'])}`: {rule}; got {shown(got)}"
-
-
-def _path(location: Sequence[str | int]) -> str:
-    parts = [str(part) for part in location]
-    if len(parts) > 1 and parts[0] in ("body", "query", "path"):
-        parts = parts[1:]
-    return ".".join(parts) or "body"
 
 
 def _sentence(error: Exception) -> str:

@@ -47,7 +47,8 @@ FIELDS: list[tuple[str, Any, list[str]]] = [
     ("/queue/submit", {**SUBMIT, "metadata": {"timeout_ms": -1}}, ["field `metadata.timeout_ms`: ", "got -1"]),
     ("/queue/submit", {**SUBMIT, "metadata": {"callback_url": "x"}}, ["field `metadata.callback_url`: ", "got 'x'"]),
     ("/queue/submit", [], ["must be a JSON object"]),
-    ("/queue/submit_batch", {"model_name": "gpt", "tasks": []}, ["field `tasks`: ", "got []"]),
+    ("/queue/submit_batch", {"model_name": "gpt", "tasks": []}, [
+        "field `tasks`: must have at least 1 item; got 0 items"]),
     ("/queue/submit_batch", {"model_name": "gpt", "tasks": [{"task_input": 1}]}, ["field `tasks.0.task_input`: "]),
     ("/queue/submit_batch", {"tasks": {}}, ["field `model_name`: must be given", "field `tasks`: must be a"]),
     ("/notify/task_complete", {}, ["field `task_id`", "field `execution_time`", "field `result`"]),
