@@ -7,9 +7,19 @@ from pathlib import Path
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from gateway.bad_request import shown
+from gateway.field_faults import RULES, described
+
+_YAML_RULES = {
+    **RULES,
+    "list_type": "must be a list",
+    "dict_type": "must be a mapping",
+    "model_type": "must be a mapping",
+}
+
 
 class ConfigError(ValueError):
-    """The file cannot be used; the text names the file, the field and the rule."""
+    """What the service was configured with cannot be used; the text names where it stands, the field and the rule."""
 
 
 class InstanceEntry(BaseModel):
@@ -51,12 +61,11 @@ def read_config(path: Path | None) -> ConfigFile:
     except OSError as error:
         raise ConfigError(f"configuration file {path}: {error.strerror}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"configuration file {path} is not YAML: {error}") from error
+        raise ConfigError(f"configuration file {path} is not YAML: {' '.join(str(error).split())}") from error
+    if content is not None and not isinstance(content, dict):
+        raise ConfigError(f"configuration file {path}: must be a mapping (`instances:`, …); got {shown(content)}")
     try:
         return ConfigFile.model_validate(content or {})
     except ValidationError as error:
-        faults = (
-            f"{'.'.join(str(part) for part in fault['loc']) or 'the file'}: {fault['msg']} (got {fault['input']!r})"
-            for fault in error.errors()
-        )
-        raise ConfigError(f"configuration file {path}: {'; '.join(faults)}") from error
+        faults = "; ".join(described(fault, _YAML_RULES) for fault in error.errors())
+        raise ConfigError(f"configuration file {path}: {faults}") from error

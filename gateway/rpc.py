@@ -23,6 +23,7 @@ from actors.messages import Answer, Message
 from gateway import rpc_translate as translate
 from gateway.bad_request import BadRequest, MalformedJson
 from gateway.edge import Edge
+from gateway.listening import listen, shown_address
 from protos import scheduler_pb2 as pb
 from protos import scheduler_pb2_grpc
 
@@ -122,19 +123,26 @@ class RpcServer:
                 ("grpc.so_reuseport", 0),  # else a second scheduler would silently take half of the calls
             ]
         )
+        self._port: int | None = None
         self._draining: asyncio.Task[None] | None = None
         self._health = health.aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         scheduler_pb2_grpc.add_SchedulerServiceServicer_to_server(SchedulerServicer(edge), self._server)  # type: ignore[no-untyped-call]
 
+    def listen(self) -> int:
+        """Take the port; calls wait until `start`. Raises OSError where it cannot be had."""
+        if self._port is None:
+            host, port = self._edge.settings.host, self._edge.settings.grpc_port
+            listen(host, port, " (gRPC)").close()  # gRPC does not tell why it cannot have a port
+            try:
+                self._port = self._server.add_insecure_port(shown_address(host, port))
+            except RuntimeError as error:
+                raise OSError(f"cannot listen on {shown_address(host, port)} (gRPC): {error}") from error
+        return self._port
+
     async def start(self) -> int:
-        """Listen and say so by the health service; the port. Raises OSError where it cannot listen there."""
-        settings = self._edge.settings
-        host = f"[{settings.host}]" if ":" in settings.host else settings.host
-        try:
-            port = self._server.add_insecure_port(f"{host}:{settings.grpc_port}")
-        except RuntimeError as error:
-            raise OSError(f"cannot listen for gRPC on {host}:{settings.grpc_port}: {error}") from error
+        """Answer calls and say so by the health service; the port. Raises OSError."""
+        port = self.listen()
         await self._server.start()
         await self._tell_health(health_pb2.HealthCheckResponse.SERVING)
         return port

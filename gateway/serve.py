@@ -17,6 +17,7 @@ from actors.errors import SwarmPilotError
 from actors.settings import Settings
 from gateway.app import build_app
 from gateway.config_file import ConfigError
+from gateway.listening import listen
 from gateway.logs import set_up_logs
 from gateway.service import Service
 from gateway.whole_answers import WholeAnswers
@@ -51,13 +52,26 @@ class _Server(uvicorn.Server):
 
 
 async def serve(settings: Settings) -> int:
-    """Start, serve, drain, stop. Returns the exit code."""
-    service = Service(settings)
-    await service.start()
+    """Start, serve, drain, stop. Returns the exit code. Raises ConfigError, SwarmPilotError, OSError."""
+    service = _configured(settings)
+    # A port that is taken is found out before anything is opened, so that nothing changes.
+    with listen(settings.host, settings.port) as listening:
+        await service.start()
+        return await _serve(service, listening)
+
+
+def _configured(settings: Settings) -> Service:
+    try:
+        return Service(settings)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+
+
+async def _serve(service: Service, listening: socket.socket) -> int:
+    settings = service.settings
     _collect_garbage_rarely()
     failure: BaseException | None = None
     try:
-        listening = _listen(settings)
         config = uvicorn.Config(
             build_app(service.edge),
             loop="none",
@@ -85,14 +99,17 @@ async def serve(settings: Settings) -> int:
 
 
 def run(settings: Settings) -> int:
-    """Serve until SIGTERM or SIGINT; returns the exit code. Faults of configuration are one line on stderr."""
+    """Serve until SIGTERM or SIGINT; the exit code: 2 for what is configured wrongly, 1 for what fails.
+
+    Either is one line on stderr.
+    """
     set_up_logs(settings.log_level)
     try:
         with asyncio.Runner(loop_factory=_new_loop) as runner:
             return runner.run(serve(settings))
-    except (ConfigError, SwarmPilotError, ValueError, OSError) as error:
+    except (ConfigError, SwarmPilotError, OSError) as error:
         print(f"swarmpilot: {error}", file=sys.stderr)  # noqa: T201
-        return 1
+        return 2 if isinstance(error, ConfigError) else 1
 
 
 def _collect_garbage_rarely() -> None:
@@ -106,18 +123,6 @@ def _new_loop() -> asyncio.AbstractEventLoop:
     import uvloop
 
     return uvloop.new_event_loop()
-
-
-def _listen(settings: Settings) -> socket.socket:
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    listening = socket.socket(family)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind((settings.host, settings.port))
-    except OSError as error:
-        listening.close()
-        raise OSError(f"cannot listen on {settings.host}:{settings.port}: {error.strerror}") from error
-    return listening
 
 
 def _announce(listening: socket.socket, service: Service) -> None:

@@ -22,7 +22,9 @@ from actors.messages.answers import QueuesDescribed, Refused
 from actors.messages.scheduler import DescribeQueues, SetStrategy
 from actors.runtime import RuntimeSettings
 from actors.scheduler import SchedulerPolicy, scheduler_behaviour
+from actors.scheduler.strategies import STRATEGIES, find_strategy
 from actors.settings import Settings
+from actors.store import Store
 from actors.stores import open_store
 from actors.supervisor import Supervisor
 from gateway.asking import Asking
@@ -40,14 +42,18 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 15.0
 
 
 class Service:
-    """Gateway and actors in one process, over the embedded broker or RabbitMQ."""
+    """Gateway and actors in one process, over the embedded broker or RabbitMQ.
+
+    Raises ValueError where what is configured cannot be used.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.phase: Phase = "starting"
         self.grpc_port: int | None = None
         self._config: ConfigFile = read_config(settings.config)
-        self._store = open_store(settings.store)
+        self._strategies = self._named_strategies()
+        self._store = _opened_later(settings.store)
         self._broker = self._make_broker()
         self._courier = HttpCourier(
             self._store,
@@ -89,6 +95,8 @@ class Service:
             raise
 
     async def _start(self) -> None:
+        if self._rpc is not None:
+            self.grpc_port = self._rpc.listen()
         await self._store.open()
         await self._broker.open()
         await self._courier.open()
@@ -97,7 +105,7 @@ class Service:
         await self._broker.receive(answers, self._asking.receive, temporary=True)
         await self._apply_strategies()
         if self._rpc is not None:
-            self.grpc_port = await self._rpc.start()
+            await self._rpc.start()
         self.phase = "serving"
         for entry in self._config.instances:
             task = asyncio.create_task(self._register(entry))
@@ -176,11 +184,18 @@ class Service:
             ),
         }
 
+    def _named_strategies(self) -> dict[str, str]:
+        """What the configuration names, by model, "" for all. Raises ConfigError."""
+        everywhere = self.settings.strategy or self._config.strategy
+        named = ({"": everywhere} if everywhere else {}) | self._config.strategies
+        for name in named.values():
+            if find_strategy(name) is None:
+                raise ConfigError(f"strategy: must be one of {', '.join(STRATEGIES)}; got {name!r}")
+        return named
+
     async def _apply_strategies(self) -> None:
         """Set what the configuration names; where it names none, the strategy in force stays."""
-        everywhere = self.settings.strategy or self._config.strategy
-        chosen = {"": everywhere} if everywhere else {}
-        for model_name, name in {**chosen, **self._config.strategies}.items():
+        for model_name, name in self._strategies.items():
             answer = await self._asking.ask(SCHEDULER, SetStrategy(name, model_name))
             if isinstance(answer, Refused):
                 raise ConfigError(f"strategy: {answer.reason}")
@@ -200,3 +215,10 @@ class Service:
                 continue
             log.info("configured instance registered", host=entry.host, port=entry.port, model=accepted.model_name)
             return
+
+
+def _opened_later(url: str) -> Store:
+    try:
+        return open_store(url)
+    except ValueError as error:
+        raise ConfigError(f"store: {error}") from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any
 
@@ -35,7 +36,7 @@ class Link:
         name: str,
         prepare: Callable[[AbstractConnection], Awaitable[None]] | None = None,
     ) -> None:
-        self._urls = [_with_defaults(url) for url in urls]
+        self._urls = [_with_defaults(url) for url in urls or [""]]
         self._name = name
         self._prepare = prepare
         self._connection: AbstractConnection | None = None
@@ -164,7 +165,16 @@ class Link:
 
 
 def _with_defaults(url: str) -> URL:
-    parsed = URL(url)
-    if parsed.scheme not in ("amqp", "amqps") or not parsed.host:
-        raise ValueError(f"amqp: must be amqp://user:password@host:port/vhost, got {parsed.scheme or url!r}://…")
+    try:
+        parsed = URL(url)
+        is_usable = parsed.scheme in ("amqp", "amqps") and bool(parsed.host)
+    except ValueError:
+        is_usable = False
+    if not is_usable:
+        raise ValueError(f"amqp: must be amqp://user:password@host:port/vhost; got {_without_credentials(url)!r}")
     return parsed if "heartbeat" in parsed.query else parsed.update_query(heartbeat=str(HEARTBEAT_S))
+
+
+def _without_credentials(url: str) -> str:
+    """The URL without all that may be a name or a password, however badly it is written."""
+    return re.sub(r"^([a-z0-9+.-]*://)?.*@", r"\1", url, flags=re.IGNORECASE | re.DOTALL)

@@ -98,6 +98,7 @@ def _serve(given: dict[str, object]) -> int:
     from pydantic import ValidationError
 
     from actors.settings import Settings
+    from gateway.field_faults import rule_and_value
     from gateway.serve import run
 
     unknown = sorted(given.keys() - Settings.model_fields.keys())
@@ -106,7 +107,8 @@ def _serve(given: dict[str, object]) -> int:
     try:
         settings = Settings.model_validate({**Settings().model_dump(exclude_unset=True), **given})
     except ValidationError as failure:
-        raise Usage("; ".join(f"{_name(e['loc'])}: {e['msg']}, got {e['input']!r}" for e in failure.errors())) from None
+        faults = (f"{_name(fault['loc'])}: {rule_and_value(fault)}" for fault in failure.errors())
+        raise Usage("; ".join(faults)) from None
     return run(settings)
 
 

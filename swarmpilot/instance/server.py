@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import time
 import uuid
 from collections.abc import Callable
@@ -82,8 +83,7 @@ class TaskInstance:
         self._http = web.AppRunner(build_app(self), access_log=None, keepalive_timeout=300.0)
         try:
             await self._http.setup()
-            site = web.TCPSite(self._http, self.host, self.port, backlog=1024)
-            await site.start()
+            await self._listen()
         except BaseException:
             await self.close()
             raise
@@ -171,6 +171,16 @@ class TaskInstance:
         if self._reporter:
             self._reporter.report(key, report)
         self._progress.set()
+
+    async def _listen(self) -> None:
+        try:
+            await web.TCPSite(self._http, self.host, self.port, backlog=1024).start()
+        except OSError as error:
+            number = error.errno or 0
+            # asyncio's own text repeats the address as a Python tuple; a name not found has a negative number.
+            reason = os.strerror(number) if number > 0 else error.strerror or str(error)
+            text = f"cannot listen on {self.host}:{self.port}: {reason[:1].lower()}{reason[1:]}"
+            raise OSError(text) from error
 
     async def _join(self) -> None:
         self.ti_uuid = await self._membership.join()

@@ -201,7 +201,9 @@ def test_a_taken_port_is_an_error_and_not_a_share() -> None:
             edge = Edge(first.asker, cast(Any, None), cast(Any, None), settings, lambda: ServiceStatus("serving", None))
             second = RpcServer(edge)
             try:
-                with pytest.raises(OSError, match=f"cannot listen for gRPC on 127.0.0.1:{first.port}"):
+                with pytest.raises(
+                    OSError, match=rf"cannot listen on 127.0.0.1:{first.port} \(gRPC\): address already in use"
+                ):
                     await second.start()
             finally:
                 await second.stop(0)

@@ -108,17 +108,78 @@ def test_an_error_is_one_clear_line(
     assert re.search(rf"^swarmpilot: .*{said}", error)
 
 
-def test_a_server_that_cannot_start_says_why(world: World) -> None:
-    taken = str(world.port)
-    for arguments, said in (
-        (["start", "--store", "sqlite://", "--port", taken], taken),
-        (["start", "--store", "mysql://x", "--port", "0", "--grpc-port", "-1"], "mysql"),
-        (["instance", "--model", "m", "--port", taken], taken),
+def test_a_taken_port_is_one_clear_line_and_changes_nothing(world: World, tmp_path: Path) -> None:
+    store = tmp_path / "untouched.db"
+    start = ["start", "--store", f"sqlite:///{store}", "--port"]
+    rest, grpc = world.port, world.grpc_port
+    for arguments, address in (
+        ([*start, str(rest), "--grpc-port", "-1"], f"127.0.0.1:{rest}"),
+        ([*start, "0", "--grpc-port", str(grpc)], f"127.0.0.1:{grpc} (gRPC)"),
+        (["instance", "--model", "m", "--port", str(rest)], f"127.0.0.1:{rest}"),
     ):
         done = swarmpilot(*arguments)
-        assert done.returncode == 1
-        assert said in done.stderr.splitlines()[-1]
-        assert "Traceback" not in done.stderr
+        assert (done.returncode, done.stderr) == (
+            1,
+            f"swarmpilot: cannot listen on {address}: address already in use\n",
+        )
+    assert not store.exists()
+
+
+CONFIGURED_WRONGLY = [
+    (["--store", "mysql://x"], "store: 'mysql://x' names no store; accepted are"),
+    (["--strategy", "Fastest"], "strategy: must be one of shortest_queue, .*; got 'Fastest'"),
+    (["--amqp", "nonsense"], "amqp: must be amqp://user:password@host:port/vhost; got 'nonsense'"),
+    (["--amqp", "me:secret@host:5672/"], "amqp: must be .*; got 'host:5672/'"),
+    (["--amqp", "http://me:sec@ret@host/v"], "amqp: must be .*; got 'http://host/v'"),
+    (["--amqp", ""], "amqp: must be .*; got ''"),
+    (["--set", "max_attempts=no"], "max_attempts: must be an integer; got 'no'"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "said"), CONFIGURED_WRONGLY)
+def test_what_is_configured_wrongly_ends_with_code_2(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
+) -> None:
+    assert run(["start", "--port", "0", "--grpc-port", "0", *(arguments or ["--store", "sqlite://"])]) == 2
+    assert re.fullmatch(rf"swarmpilot: {said}.*\n", capsys.readouterr().err)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("instances: [{host: a, port: 70000}]", "`instances.0.port`: must be less than or equal to 65535; got 70000"),
+        ("instances: [{host: a}]", "`instances.0.port`: must be given; got nothing"),
+        ("instances: 5", "`instances`: must be a list; got 5"),
+        ("strategy: 5", "`strategy`: must be a string; got 5"),
+        ("agents: {a: {slots: x}}", "`agents.a.slots`: must be an integer; got 'x'"),
+        ("colour: red", "`colour`: must not be given: nothing is known by this name; got 'red'"),
+        ("- a", "must be a mapping"),
+        ("{", "is not YAML"),
+        ("strategies: {m: Fastest}", "strategy: must be one of .*; got 'Fastest'"),
+    ],
+)
+def test_a_wrong_configuration_file_is_told_in_the_words_of_rest(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, content: str, said: str
+) -> None:
+    file = tmp_path / "instances.yaml"
+    file.write_text(content)
+    assert run(["start", "--port", "0", "--config", str(file)]) == 2
+    [complaint] = capsys.readouterr().err.splitlines()
+    assert re.match(r"swarmpilot: ", complaint)
+    assert re.search(said, complaint)
+
+
+def test_what_fails_at_run_time_ends_with_code_1(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    start = ["start", "--port", "0", "--grpc-port", "0"]
+    assert run([*start, "--store", "sqlite:////no/such/folder/tasks.db"]) == 1
+    assert capsys.readouterr().err == (
+        "swarmpilot: cannot open the store /no/such/folder/tasks.db: there is no folder /no/such/folder; "
+        "make it, or name another store\n"
+    )
+    assert run([*start, "--store", f"sqlite:///{world.folder / 'tasks.db'}"]) == 1
+    assert "is in use by process" in capsys.readouterr().err
+    assert run([*start, "--store", "sqlite://", "--amqp", "amqp://127.0.0.1:1/"]) == 1
+    assert "connecting to 127.0.0.1:1" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", [[], ["start"], ["instance"], ["submit"], ["task"], ["queues"], ["demo"]])

@@ -21,6 +21,9 @@ class FileLock:
         """Take the lock. Raises StoreInUse, or StoreUnavailable where no lock file can be written."""
         try:
             descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except FileNotFoundError as error:
+            missing = f"there is no folder {self._store.parent}; make it, or name another store"
+            raise StoreUnavailable(f"cannot open the store {self._store}: {missing}") from error
         except OSError as error:
             raise StoreUnavailable(f"cannot open {self._path}: {error.strerror}") from error
         try:
