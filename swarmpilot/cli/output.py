@@ -37,11 +37,14 @@ def duration(milliseconds: float | None) -> str:
 
 
 def instances_table(queues: list[InstanceQueue], names: dict[int, str] | None = None) -> Table:
-    """A line per instance; `names` gives ports a name, and tells that all are of one model."""
-    table = Table(box=box.SIMPLE_HEAD, expand=True, pad_edge=False)
-    for header in ("instance", "condition") if names else ("instance", "model", "condition"):
+    """A line per instance; `names` gives ports a name, tells that all are of one model, and that room is scarce."""
+    if names:
+        table = Table(box=None, expand=True, pad_edge=False, collapse_padding=True)
+    else:
+        table = Table(box=box.SIMPLE_HEAD, expand=True, pad_edge=False)
+    for header in ("instance", "is") if names else ("instance", "model", "condition"):
         table.add_column(header, no_wrap=True)
-    for header in ("running", "waiting", "expected wait"):
+    for header in ("runs", "waiting", "expected wait") if names else ("running", "waiting", "expected wait"):
         table.add_column(header, justify="right", no_wrap=True)
     order = list(names or {})
     for queue in sorted(queues, key=lambda q: (q.port in order and order.index(q.port), q.model_name, q.host, q.port)):

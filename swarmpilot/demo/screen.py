@@ -18,6 +18,8 @@ from swarmpilot.records import InstanceQueue
 STYLES = {"critical": "bold red", "high": "yellow", "normal": "green", "low": "blue"}
 BARS = "▁▂▃▄▅▆▇█"
 HISTORY_S = 40
+CHART_ROWS = 8
+OF_LATE_S = 5
 
 
 @dataclass(slots=True)
@@ -40,9 +42,10 @@ class Moment:
 def draw(moment: Moment) -> RenderableType:
     """The live screen."""
     above, below = _two_columns(), _two_columns()
+    height = 2 + max(5, 1 + len(moment.queues))
     above.add_row(
-        Panel(instances_table(moment.queues, moment.names), title="instances", box=box.ROUNDED, height=9),
-        Panel(_lines(moment.tally), title="lines by priority", box=box.ROUNDED, height=9),
+        Panel(instances_table(moment.queues, moment.names), title="instances", box=box.ROUNDED, height=height),
+        Panel(_lines(moment.tally), title="tasks by priority", box=box.ROUNDED, height=height),
     )
     below.add_row(
         Panel(_recent(moment), title="last finished", box=box.ROUNDED, height=11),
@@ -62,10 +65,15 @@ def line(moment: Moment) -> str:
     )
 
 
-def sparkline(counts: list[int]) -> str:
-    """Counts as bars of eight heights; the tallest is the largest count."""
+def chart(counts: list[int], rows: int) -> list[str]:
+    """Counts as columns in so many lines of text, the top one first; the tallest column is the largest count."""
     most = max(counts, default=0) or 1
-    return "".join(BARS[round(count / most * (len(BARS) - 1))] for count in counts)
+    heights = [1 + round(count / most * (len(BARS) * rows - 1)) for count in counts]
+    return ["".join(_piece(height - row * len(BARS)) for height in heights) for row in reversed(range(rows))]
+
+
+def _piece(height: int) -> str:
+    return BARS[min(height, len(BARS)) - 1] if height > 0 else " "
 
 
 def _two_columns() -> Table:
@@ -94,11 +102,11 @@ def _headline(moment: Moment) -> Panel:
 def _lines(tally: Tally) -> Table:
     table = Table(box=None, expand=True, pad_edge=False, show_header=True)
     table.add_column("priority")
-    table.add_column("in flight", ratio=1, no_wrap=True)
+    table.add_column("in flight", ratio=1, no_wrap=True, overflow="crop")
     table.add_column("p50", justify="right", no_wrap=True)
     for priority in PRIORITIES:
         count = tally.in_flight_of(priority)
-        bar = Text("█" * min(count, 18) + f" {count}", style=STYLES[priority])
+        bar = Text(f"{count:3d} " + "█" * count, style=STYLES[priority], overflow="crop")
         table.add_row(Text(priority, style=STYLES[priority]), bar, duration(quantile(tally.latencies(priority), 0.5)))
     return table
 
@@ -121,10 +129,9 @@ def _recent(moment: Moment) -> Table:
 
 
 def _rate(moment: Moment) -> Group:
-    counts = moment.tally.per_second(moment.now, HISTORY_S)
-    recent_s = max(1, min(5, int(moment.elapsed_s)))
-    mean = sum(counts[-recent_s - 1 : -1]) / recent_s  # the current second has only begun
+    counts = moment.tally.per_second(moment.now, min(HISTORY_S, int(moment.elapsed_s) + 1))
+    mean = sum(counts[-OF_LATE_S:]) / min(OF_LATE_S, max(1.0, moment.elapsed_s))
     return Group(
-        Text(sparkline(counts), style="green", no_wrap=True, overflow="crop"),
+        *(Text(row, style="green", no_wrap=True, overflow="crop") for row in chart(counts, CHART_ROWS)),
         Text(f"{mean:.1f}/s of late, at most {max(counts)}/s"),
     )

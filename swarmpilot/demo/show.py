@@ -62,7 +62,8 @@ async def _run(script: Script, console: Console) -> int:
             grace_s = 10.0
         finally:
             # After an interruption nobody waits for what the instances still hold.
-            children.stop(grace_s)
+            with console.status("ending the instances, then the scheduler"):
+                children.stop(grace_s)
     console.print(summary(moment))
     return 0 if moment.tally.is_clean else 1
 
@@ -81,7 +82,7 @@ async def _service(script: Script, children: Children, moment: Moment, console: 
             ["start", "--host", "127.0.0.1", "--port", str(port), "--grpc-port", str(grpc_port), "--store", store],
         )
     async with AsyncClient(url, retry_for_s=10.0) as client:
-        await _until(client.health, children)
+        await _until(client.health, children, console, "the scheduler to answer")
         plans = plan_instances(script.rate)
         console.print(
             "starting three simulated instances: " + ", ".join(f"{p.name} (speed {p.speed:g})" for p in plans)
@@ -100,23 +101,36 @@ async def _service(script: Script, children: Children, moment: Moment, console: 
             if not moment.names.keys() <= {queue.port for queue in moment.queues}:
                 raise SchedulerError("the instances have not joined the scheduler")
 
-        await _until(all_joined, children)
+        await _until(all_joined, children, console, "the instances to join the scheduler")
         yield client
 
 
-async def _until(attempt: Callable[[], Awaitable[object]], children: Children) -> None:
-    """Repeat until it raises no SchedulerError; after 30 s its last error goes on."""
-    deadline = time.monotonic() + START_TIMEOUT_S
-    while True:
-        children.check()
-        try:
-            await attempt()
-        except SchedulerError:
-            if time.monotonic() > deadline:
-                raise
-            await asyncio.sleep(0.1)
-        else:
-            return
+async def _until(attempt: Callable[[], Awaitable[object]], children: Children, console: Console, what: str) -> None:
+    """Repeat until it raises no SchedulerError; after 30 s its last error goes on. Says what is waited for."""
+    begun = time.monotonic()
+
+    async def succeed() -> None:
+        while True:
+            try:
+                await attempt()
+            except SchedulerError:
+                if time.monotonic() - begun > START_TIMEOUT_S:
+                    raise
+                await asyncio.sleep(0.1)
+            else:
+                return
+
+    succeeding = asyncio.create_task(succeed())
+    try:
+        with console.status("") as status:
+            while not succeeding.done():
+                status.update(f"waiting for {what}: {time.monotonic() - begun:.0f} s")
+                children.check()
+                await asyncio.wait({succeeding}, timeout=0.1)
+        await succeeding
+    finally:
+        succeeding.cancel()
+    console.print(f"waited {time.monotonic() - begun:.1f} s for {what}", highlight=False)
 
 
 async def _stream(script: Script, client: AsyncClient, children: Children, moment: Moment, console: Console) -> None:
@@ -140,6 +154,8 @@ async def _stream(script: Script, client: AsyncClient, children: Children, momen
                 refresh()
                 await asyncio.sleep(0.1)
             moment.phase = "done"
+            with contextlib.suppress(SchedulerError):
+                moment.queues = await client.queues(MODEL)
             refresh()
     finally:
         for task in beside:
@@ -158,9 +174,12 @@ async def _look(client: AsyncClient, moment: Moment) -> None:
 
 @contextlib.contextmanager
 def _shown(moment: Moment, console: Console) -> Iterator[Callable[[], None]]:
-    """What shows the moment when called: a live screen, or without a terminal a line every 2 seconds."""
+    """What shows the moment when called: a live screen, or without a terminal a line every 2 seconds.
+
+    The last screen stays where it is.
+    """
     if console.is_terminal:
-        with Live(draw(moment), console=console, auto_refresh=False, transient=True) as live:
+        with Live(draw(moment), console=console, auto_refresh=False) as live:
             yield lambda: live.update(draw(moment), refresh=True)
         return
     said = -LINE_EVERY_S

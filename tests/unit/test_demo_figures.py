@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from swarmpilot.demo.screen import sparkline
+from swarmpilot.demo.screen import chart
 from swarmpilot.demo.tally import Sent, Tally, quantile
 from swarmpilot.demo.workload import plan_instances, plan_tasks
 
@@ -69,6 +69,7 @@ def test_quantiles_are_values_that_were_seen() -> None:
     assert quantile([], 0.5) is None
 
 
-def test_a_sparkline_spans_its_bars() -> None:
-    assert sparkline([0, 5, 10]) == "▁▅█"
-    assert sparkline([0, 0]) == "▁▁"
+def test_a_chart_spans_its_rows() -> None:
+    assert chart([0, 5, 10], 1) == ["▁▅█"]
+    assert chart([0, 5, 10], 2) == [" ▁█", "▁██"]
+    assert chart([0, 0], 2) == ["  ", "▁▁"]
