@@ -93,7 +93,8 @@ class Behaviour(Generic[State, Received_, Event]):
     """One kind of actor.
 
     `next_due` gives the Unix time at which the actor wants a `TimePassed`, None for never: deadlines are
-    part of the state, so that they survive with it. `dump` and `load` turn the state into a tree of plain
+    part of the state, so that they survive with it. `is_blank` says that a state is as good as the initial one,
+    so that it need not be kept. `dump` and `load` turn the state into a tree of plain
     dataclasses of type `snapshot_type` and back. `recall` names the task whose stored record the message
     has to be decided with.
     """
@@ -107,6 +108,7 @@ class Behaviour(Generic[State, Received_, Event]):
     snapshot_type: type
     event_types: tuple[type, ...]
     recall: Callable[[Received_], str | None] = lambda _: None
+    is_blank: Callable[[State], bool] = lambda _: False
 
 
 AnyBehaviour: TypeAlias = Behaviour[Any, Any, Any]

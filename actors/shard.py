@@ -98,8 +98,11 @@ class Shard:
         return grown >= every and grown * 200 >= SNAPSHOT_WORTH * self._snapshot_bytes
 
     def take_snapshot(self) -> Snapshot:
-        """The state of every actor as it is now."""
+        """The state of every actor as it is now. Actors that have come to nothing are forgotten."""
         encode = msgspec.json.Encoder().encode
+        for key in [key for key, state in self._states.items() if self.behaviour.is_blank(state)]:
+            del self._states[key]
+            self.wakeups.cancel(key)
         actors = {key: encode(self.behaviour.dump(state)) for key, state in self._states.items()}
         self._snapshot_seq = self.seq
         self._snapshot_bytes = sum(len(body) for body in actors.values())

@@ -14,7 +14,7 @@ from actors.agent.events import AGENT_EVENTS, AgentEvent
 from actors.agent.evolution import evolve
 from actors.agent.policy import AgentPolicy
 from actors.agent.snapshot import AgentSnapshot, dump, load
-from actors.agent.state import AgentState, initial_state, next_due
+from actors.agent.state import AgentState, initial_state, is_blank, next_due
 from actors.behaviour import Behaviour
 from actors.messages.agent import AgentMessage
 
@@ -34,4 +34,5 @@ def agent_behaviour(policy: AgentPolicy) -> AgentBehaviour:
         load=partial(load, policy),
         snapshot_type=AgentSnapshot,
         event_types=AGENT_EVENTS,
+        is_blank=is_blank,
     )

@@ -66,6 +66,11 @@ class AgentState:
         assert not hidden, f"tasks without an activity entry: {hidden}"
 
 
+def is_blank(state: AgentState) -> bool:
+    """Whether nothing is under way and nothing is remembered."""
+    return not (state.lives or state.callbacks or len(state.activity) or state.shutdown_due is not None)
+
+
 def initial_state(policy: AgentPolicy, agent_id: str) -> AgentState:
     """An agent that has no task yet.
 

@@ -15,7 +15,7 @@ from actors.dispatcher.events import DISPATCHER_EVENTS, DispatcherEvent
 from actors.dispatcher.evolution import evolve
 from actors.dispatcher.policy import DispatcherPolicy
 from actors.dispatcher.snapshot import DispatcherSnapshot, dump, load
-from actors.dispatcher.state import DispatcherState, next_due
+from actors.dispatcher.state import DispatcherState, is_blank, next_due
 from actors.messages.dispatcher import DispatcherMessage
 
 DispatcherBehaviour: TypeAlias = Behaviour[DispatcherState, DispatcherMessage, DispatcherEvent]
@@ -34,4 +34,5 @@ def dispatcher_behaviour(policy: DispatcherPolicy) -> DispatcherBehaviour:
         load=load,
         snapshot_type=DispatcherSnapshot,
         event_types=DISPATCHER_EVENTS,
+        is_blank=is_blank,
     )

@@ -74,6 +74,11 @@ class DispatcherState:
             assert self.is_up or phases <= {"accepted"}, f"flights {phases} at an instance that is down"
 
 
+def is_blank(state: DispatcherState) -> bool:
+    """Whether there is no instance to look after, nor a task that waits for one."""
+    return state.instance is None and not state.flights
+
+
 def next_due(state: DispatcherState) -> float | None:
     """When the dispatcher wants to be woken, in Unix seconds."""
     dues = [due for due in (state.flight_deadlines.earliest(), state.probe_due) if due is not None]

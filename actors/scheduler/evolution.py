@@ -51,9 +51,10 @@ def evolve(state: SchedulerState, event: ev.SchedulerEvent) -> None:
 
 def _task_queued(state: SchedulerState, event: ev.TaskQueued) -> None:
     state.arrivals += 1
-    pool = state.serving_pool(event.pools)
-    state.pool(pool).rotation += 1
-    entry = TaskEntry(event.spec, state.arrivals, event.pools, pool, event.scheduled_ti)
+    pool = state.pool(state.serving_pool(event.pools))
+    if pool.instances:
+        pool.rotation += 1
+    entry = TaskEntry(event.spec, state.arrivals, event.pools, pool.name, event.scheduled_ti)
     state.tasks[event.spec.task_id] = entry
     lines.enter(state, entry)
 
@@ -77,6 +78,7 @@ def _task_closed(state: SchedulerState, event: ev.TaskClosed) -> None:
     if entry.ti_uuid and event.execution_ms is not None:
         state.durations.observe(entry.spec.model_name, entry.ti_uuid, event.execution_ms)
     _free_place(state, entry)
+    lines.forget_idle(state, entry)
 
 
 def _task_requeued(state: SchedulerState, event: ev.TaskRequeued) -> None:
@@ -125,7 +127,8 @@ def _instance_registered(state: SchedulerState, event: ev.InstanceRegistered) ->
         instance.own_line = known.own_line
     elif known is not None:
         # To the end of both: strategies go by the order of a pool, which a snapshot takes from the whole.
-        del state.pool(known.pool).instances[event.ti_uuid], state.instances[event.ti_uuid]
+        lines.leave_pool_of(state, known)
+        del state.instances[event.ti_uuid]
     state.instances[event.ti_uuid] = instance
     state.pool(pool).instances[event.ti_uuid] = instance
     if known is not None and known.pool != pool:
@@ -136,7 +139,7 @@ def _instance_registered(state: SchedulerState, event: ev.InstanceRegistered) ->
 
 def _instance_removed(state: SchedulerState, ti_uuid: str) -> None:
     instance = state.instances.pop(ti_uuid)
-    del state.pool(instance.pool).instances[ti_uuid]
+    lines.leave_pool_of(state, instance)
     state.durations.forget_instance(ti_uuid)
 
 

@@ -79,6 +79,24 @@ def rebuild_own_lines(state: SchedulerState) -> None:
             _enter_own_line(state, entry)
 
 
+def leave_pool_of(state: SchedulerState, instance: Instance) -> None:
+    """The instance is no longer one of its pool's; a pool without instances has nothing to take turns with."""
+    pool = state.pool(instance.pool)
+    del pool.instances[instance.ti_uuid]
+    if not pool.instances:
+        pool.rotation = 0
+
+
+def forget_idle(state: SchedulerState, ended: TaskEntry) -> None:
+    """An agent without tasks, and a pool without tasks and instances, are as good as never heard of."""
+    agent = state.agents.get(ended.spec.agent_id)
+    if agent is not None and agent.is_idle:
+        del state.agents[ended.spec.agent_id]
+    pool = state.pools.get(ended.pool)
+    if pool is not None and not (pool.instances or pool.line or pool.returned):
+        del state.pools[ended.pool]
+
+
 def house(state: SchedulerState, instance: Instance) -> None:
     """Tasks that came while their pool had no instance are meant for this one, its first."""
     for entry in state.tasks.values():

@@ -49,7 +49,7 @@ def dump(state: SchedulerState) -> SchedulerKept:
         tasks=list(state.tasks.values()),
         delayed=state.delayed.items(),
         closed_agents=[agent.agent_id for agent in state.agents.values() if agent.closed],
-        rotations={pool.name: pool.rotation for pool in state.pools.values()},
+        rotations={pool.name: pool.rotation for pool in state.pools.values() if pool.instances},
         durations=state.durations,
     )
 

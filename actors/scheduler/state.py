@@ -97,6 +97,11 @@ class AgentSlots:
     unserved: set[str] = field(default_factory=set)
 
     @property
+    def is_idle(self) -> bool:
+        """Whether it has no task and nothing to remember."""
+        return not (self.closed or self.busy or self.offered or self.line or self.unserved)
+
+    @property
     def free(self) -> int:
         """How many more tasks it may have running."""
         return 0 if self.closed else self.slots - len(self.busy)
