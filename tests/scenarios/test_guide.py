@@ -99,14 +99,14 @@ ids = submit_batch([{"model": "gpt-3.5-turbo", "input": {"max_tokens": 1}, "batc
 assert len(set(ids)) == 3
 assert all(poll_with_backoff(task_id) for task_id in ids)
 monitor_queues("gpt-3.5-turbo")
+assert safe_submit_task("gpt-3.5-turbo", {"max_tokens": 1})
+assert safe_submit_task("no-such-model", {}) is None
 client = SchedulerClient()
 first = client.register_instance("localhost", 8100, "gpt-3.5-turbo")
 assert first and first in client.instances
 assert client.register_instance("localhost", 1, "gpt-3.5-turbo") is None
 assert client.remove_instance("localhost", 8100) is True
 assert client.remove_instance("localhost", 8100) is False
-assert safe_submit_task("gpt-3.5-turbo", {"max_tokens": 1})
-assert safe_submit_task("no-such-model", {}) is None
 manager = InstanceManager("http://localhost:8102")
 manager.register_all([{"host": "localhost", "port": 8100, "model_name": "gpt-3.5-turbo"}])
 assert len(manager.registered_instances) == 1
