@@ -28,6 +28,8 @@ def why_waiting(state: SchedulerState, spec: TaskSpec, pools: tuple[str, ...], r
     if spec.scope and (behind := _behind(state, spec, rank)):
         return behind
     agent = state.agents.get(spec.agent_id)
+    if agent is not None and agent.closed:
+        return f"agent {spec.agent_id} is shutting down and starts no tasks"
     if agent is not None and agent.free <= len(agent.offered.keys() - {spec.task_id}):
         return f"waiting for a slot: agent {spec.agent_id} is at its limit of {agent.slots} running"
     if not any(instance.has_credit for instance in pool.instances.values()):
