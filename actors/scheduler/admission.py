@@ -14,7 +14,6 @@ from actors.scheduler.placement import choose_tentative
 from actors.scheduler.pools import pools_for
 from actors.scheduler.reasons import wait_reason, why_waiting
 from actors.scheduler.state import SchedulerState
-from actors.scheduler.waiting_line import Rank
 
 
 def submit(state: SchedulerState, received: Received[SubmitTask]) -> Decision[SchedulerEvent]:
@@ -33,10 +32,9 @@ def submit(state: SchedulerState, received: Received[SubmitTask]) -> Decision[Sc
     if not tentative and not message.waits_for_instances:
         return _refuse("no_instances", f"No TaskInstances configured for model {spec.model_name}")
     keep = Keep(spec.task_id, "input", message.input, message.content_type, message.metadata)
-    rank: Rank = (-spec.priority, state.arrivals + 1, spec.task_id)
-    answer = TaskAccepted(spec.task_id, tentative, why_waiting(state, spec, pools, rank))
+    answer = TaskAccepted(spec.task_id, tentative, why_waiting(state, spec, pools))
     expect = [Send(addresses.agent(spec.agent_id), ExpectTask(spec))] if spec.has_own_agent else []
-    opened = openings.after_claiming(state, [(spec, rank, pool)]) if spec.scope else []
+    opened = openings.after_claiming(state, [(spec, state.rank_of(spec), pool)]) if spec.scope else []
     return Decision(
         events=[TaskQueued(spec, pools, tentative)],
         effects=[keep, Reply(answer), *expect, Send(SCHEDULER, PlaceTasks(pool)), *opened],

@@ -52,10 +52,9 @@ def hold(state: SchedulerState, entry: TaskEntry) -> None:
 
 
 def release(state: SchedulerState, entry: TaskEntry) -> None:
-    """A task no longer runs: its scope is free for the next."""
-    if entry.spec.scope:
-        state.claims.running.discard(entry.rank)
-        _let_go_on(state, entry.spec.task_id)
+    """A task with a scope no longer runs: its scope is free for the next."""
+    state.claims.running.discard(entry.rank)
+    _let_go_on(state, entry.spec.task_id)
 
 
 def review(state: SchedulerState) -> None:

@@ -30,12 +30,12 @@ def decide(state: SchedulerState, received: Received[SchedulerMessage], now: Now
             return admission.submit(state, received)  # type: ignore[arg-type]
         case msg.PlaceTasks():
             return _place(state, message, received.chance, now)
-        case msg.PlaceTasksOf():
-            return _place_offered(state, message)
         case msg.TaskSettled():
             return _settle(state, message)
         case msg.ReturnTask():
             return _requeue(state, message, received.chance, now)
+        case msg.PlaceTasksOf():
+            return _place_offered(state, message)
         case msg.DescribeQueues():
             return Decision(effects=[Reply(describe_queues(state, message.model_name, now))])
         case msg.ExplainWait():

@@ -99,7 +99,8 @@ def _free_place(state: SchedulerState, entry: TaskEntry) -> None:
     if not entry.ti_uuid:
         claims.leave(state, entry)
     else:
-        claims.release(state, entry)
+        if entry.spec.scope:
+            claims.release(state, entry)
         instance = state.instances.get(entry.ti_uuid)
         if instance is not None:
             instance.in_flight.discard(task_id)

@@ -30,7 +30,7 @@ def after_leaving(state: SchedulerState, entry: TaskEntry) -> list[Send]:
         pools.add(state.tasks[following[2]].pool)
     if entry.spec.scope:
         pools.update(state.tasks[rank[2]].pool for rank in state.claims.behind.get(entry.spec.task_id, ()))
-    return in_pools(pools)
+    return [Send(SCHEDULER, PlaceTasks(pool)) for pool in sorted(pools)]
 
 
 def after_claiming(state: SchedulerState, claims: Iterable[tuple[TaskSpec, Rank, str]]) -> list[Send]:

@@ -168,6 +168,11 @@ class SchedulerState:
                 return name
         return pools[-1]
 
+    def rank_of(self, spec: TaskSpec) -> Rank:
+        """The task's place in any line; where it is not admitted, the one that it would get now."""
+        entry = self.tasks.get(spec.task_id)
+        return entry.rank if entry is not None else (-spec.priority, self.arrivals + 1, spec.task_id)
+
     def may_claim(self, spec: TaskSpec, pool_name: str) -> bool:
         """Whether somebody could run the task as things stand, so that others may have to wait for it."""
         pool, agent = self.pools.get(pool_name), self.agents.get(spec.agent_id)
