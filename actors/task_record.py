@@ -17,13 +17,14 @@ _RAW = msgspec.json.Decoder(msgspec.Raw)
 _ENCODER = msgspec.json.Encoder()
 
 
-def record_of(row: TaskRow, result: Payload | None) -> bytes:
+def record_of(row: TaskRow, result: Payload | None, reason: str = "") -> bytes:
     """The record as JSON text: `record_fields`, with the result as it is stored, byte for byte."""
-    return _ENCODER.encode(record_fields(row, result))
+    return _ENCODER.encode(record_fields(row, result, reason))
 
 
-def record_fields(row: TaskRow, result: Payload | None) -> dict[str, Any]:
+def record_fields(row: TaskRow, result: Payload | None, reason: str = "") -> dict[str, Any]:
     """The fields of the record; `result` is raw JSON (msgspec.Raw), a plain value, or None before the end.
+    `reason` says what a waiting task waits for.
 
     `submit_time` is Unix seconds, `execution_time` milliseconds. A task that ended without a result of its
     own has {"status": "error", "error": why}, because the guide's clients look nowhere else.
@@ -35,6 +36,7 @@ def record_fields(row: TaskRow, result: Payload | None) -> dict[str, Any]:
         "submit_time": row.submitted_at,
         "result": _result(row, result) if row.state in TERMINAL else None,
         "state": row.state.value,
+        "reason": reason,
         "attempt": row.attempt,
         "agent_id": row.agent_id,
         "model_name": row.model_name,

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 from urllib.parse import parse_qs
 
 import msgspec
 from fastapi import APIRouter, Depends, Query
 
-from actors.addresses import kind_of_shard
+from actors.addresses import SCHEDULER, kind_of_shard
+from actors.errors import AnswerTimeout, BrokerUnavailable
+from actors.messages.answers import WaitExplained
+from actors.messages.scheduler import ExplainWait
+from actors.messages.tasks import IMPLICIT_AGENT
 from actors.store import TaskRow
-from actors.task_lifecycle import TERMINAL
+from actors.task_lifecycle import TERMINAL, TaskState
 from actors.task_record import record_of
 from gateway.bad_request import BadRequest
 from gateway.edge import Edge
@@ -22,6 +26,9 @@ from gateway.strict_route import ERRORS, NOT_FOUND, StrictRoute
 
 router = APIRouter(tags=["tasks"], route_class=StrictRoute, responses=ERRORS | NOT_FOUND)
 
+EXPLAIN_WITHIN_S: Final = 1.0
+"""How long a query waits for the scheduler's word; the rest of its answer needs the store alone."""
+
 TaskId = Annotated[str, Query(description="Id of the task, as /queue/submit answered it.", examples=["task-abc123"])]
 
 
@@ -32,7 +39,22 @@ async def task_query(edge: Edge, query: bytes, body: bytes) -> bytes:
         raise BadRequest("task_id", "must be given")
     row = await _found(edge, task_ids[-1])
     result = await edge.reader.payload(row.task_id, "result") if row.state in TERMINAL else None
-    return record_of(row, result)
+    return record_of(row, result, await _wait_reason(edge, row))
+
+
+async def _wait_reason(edge: Edge, row: TaskRow) -> str:
+    """What the task waits for, as the scheduler knows it; "" where it does not wait, or nobody answers.
+
+    A plain task waits for an instance and for nothing else: most clients ask again and again about those, so that
+    the scheduler is not asked.
+    """
+    if row.state is not TaskState.QUEUED or (not row.scope and row.agent_id.startswith(IMPLICIT_AGENT)):
+        return ""
+    try:
+        answer = await edge.asker.ask(SCHEDULER, ExplainWait(row.task_id), timeout=EXPLAIN_WITHIN_S)
+    except (AnswerTimeout, BrokerUnavailable):
+        return ""
+    return answer.reason if isinstance(answer, WaitExplained) else ""
 
 
 async def _found(edge: Edge, task_id: str) -> TaskRow:

@@ -61,3 +61,8 @@ PRIORITY_TEXT = (
     f"Importance, an integer from {LOWEST} to {HIGHEST} (higher is more important; the other way round on a server "
     "with PRIORITY_ORDER=nice, see /health) or low, normal, high, critical (-10, 0, 10, 19). Default 0."
 )
+
+SCOPE_TEXT = (
+    "What the task touches: segments separated by `.` or `/`, several scopes by commas, `*` for any one segment. "
+    "Two tasks whose scopes overlap (the same, or one above the other) never run at the same time; the later one waits."
+)

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import Field
 
-from gateway.schema_fields import PRIORITY_TEXT, Name, Priority, Request, Response
+from gateway.schema_fields import PRIORITY_TEXT, SCOPE_TEXT, Name, Priority, Request, Response
 from gateway.translate import MAX_GRACE_S
 
 
@@ -21,7 +21,7 @@ class AgentTaskRequest(Request):
         "it, and repo_id, worktree_id, branch, description go into the activity buffer.",
         examples=[{"action": "process"}],
     )
-    scope: str = Field("", max_length=255, description="What the task touches, segments separated by dots.")
+    scope: str = Field("", max_length=255, description=SCOPE_TEXT, examples=["repo.docs, global.resource"])
 
 
 class AgentTaskResponse(Response):

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, FiniteFloat, WithJsonSchema
 
-from gateway.schema_fields import PRIORITY_TEXT, Name, Priority, Request, Response
+from gateway.schema_fields import PRIORITY_TEXT, SCOPE_TEXT, Name, Priority, Request, Response
 from gateway.translate import MAX_TIMEOUT_MS
 
 Text = Annotated[Any, WithJsonSchema({"type": "string"})]
@@ -28,6 +28,7 @@ class Metadata(Request):
     timeout_ms: int | None = Field(
         None, ge=1, le=MAX_TIMEOUT_MS, description="Longest run of one attempt in milliseconds; else the server's."
     )
+    scope: str | None = Field(None, max_length=255, description=SCOPE_TEXT, examples=["repo.docs, global.resource"])
     repo_id: Text = Field(None, description="Repository, for the agent's activity buffer.")
     worktree_id: Text = Field(None, description="Worktree, for the agent's activity buffer.")
     branch: Text = Field(None, description="Branch, for the agent's activity buffer.")
@@ -108,6 +109,10 @@ class TaskRecord(Response):
         "cancelled or expired."
     )
     attempt: int = Field(description="Number of the attempt, counted from 1; 0 before the first.")
+    reason: str = Field(
+        description="What it waits for, where it waits and has a scope or an agent of its own, such as the task that "
+        "it waits behind; else empty."
+    )
     agent_id: str = Field(description="Agent that it belongs to; `model:` and the model's name where none was named.")
     model_name: str = Field(description="Model that runs it; empty where an agent's task named none.")
     priority: int = Field(description="Importance, -19 to 20, higher is more important, whatever PRIORITY_ORDER.")

@@ -9,6 +9,7 @@ from typing import Any, Final, Literal, TypeAlias
 from uuid import uuid4
 
 from actors.messages.scheduler import SubmitTask
+from actors.messages.scopes import broken_rule
 from actors.messages.tasks import IMPLICIT_AGENT, Activity, Origin, TaskSpec
 from gateway.bad_request import BadRequest, MalformedJson, line_of, name_of, object_of, shown, url_of, whole_number_of
 from gateway.json_body import canonical, decode_json
@@ -68,15 +69,15 @@ def build_submit(
     model_name: object = None,
     metadata: bytes = b"{}",
     priority: object = None,
-    scope: object = "",
+    scope: object = None,
     content_type: str = "application/json",
     id_is_fresh: bool = False,
     waits_for_instances: bool = False,
 ) -> SubmitTask:
     """The message that admits a task, the same whatever protocol it came by.
 
-    `task_input` is kept as received. `agent_id` and `priority` (None: not given) come before the fields of
-    the same name in `metadata`. A task of an agent takes its model and its activity from its input, where
+    `task_input` is kept as received. `agent_id`, `priority` and `scope` (None: not given) come before the
+    fields of the same name in `metadata`. A task of an agent takes its model and its activity from its input, where
     that is a JSON object and they are not given otherwise; a task of no agent belongs to its model's.
     `now` in Unix seconds. Raises BadRequest, and MalformedJson where input or metadata are not JSON.
     """
@@ -93,7 +94,7 @@ def build_submit(
         agent = agent_name(agent, "agent_id" if agent_id is not None else "metadata.agent_id")
         model = _model_of(model_name, params)
     level = _priority(priority, facts, order)
-    where = line_of("scope", scope)
+    where = _scope(scope, facts)
     spec = TaskSpec(
         task_id=name_of("task_id", task_id),
         agent_id=agent,
@@ -170,6 +171,15 @@ def _priority(given: object, facts: Mapping[str, Any], order: PriorityOrder) -> 
     if given is not None:
         return parse_priority(given, order)
     return parse_priority(facts.get("priority"), order, "metadata.priority")
+
+
+def _scope(given: object, facts: Mapping[str, Any]) -> str:
+    field, value = ("metadata.scope", facts.get("scope")) if given in (None, "") else ("scope", given)
+    text = "" if value is None else line_of(field, value)
+    rule = broken_rule(text)
+    if rule:
+        raise BadRequest(field, rule, text)
+    return text
 
 
 def _timeout(field: str, value: object) -> int:

@@ -81,7 +81,7 @@ def _submit(command: Mapping[str, Any], order: PriorityOrder, now: float, new_id
         model_name=command.get("model_name"),
         metadata=msgspec.json.encode(object_of("metadata", command.get("metadata") or {})),
         priority=command.get("priority"),
-        scope=command.get("scope") or "",
+        scope=command.get("scope"),
         id_is_fresh=given_id is None,
         waits_for_instances=True,
     )

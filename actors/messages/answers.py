@@ -84,6 +84,13 @@ class QueuesDescribed:
 
 
 @dataclass(frozen=True, slots=True)
+class WaitExplained:
+    """What the task waits for, in words; "" where it does not wait."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class PreemptionAnswered:
     """Whether the preemption request was queued (SW4RM)."""
 
@@ -136,6 +143,7 @@ Answer: TypeAlias = (
     | InstanceRemoval
     | StrategySet
     | QueuesDescribed
+    | WaitExplained
     | PreemptionAnswered
     | ShutdownAnswered
     | ActivityListed

@@ -71,6 +71,13 @@ class DescribeQueues:
 
 
 @dataclass(frozen=True, slots=True)
+class ExplainWait:
+    """Ask what a task waits for. -> WaitExplained."""
+
+    task_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class RequestPreemption:
     """Ask a task to give way. -> PreemptionAnswered(enqueued) (SW4RM, RequestPreemption)."""
 
@@ -136,12 +143,20 @@ class PlaceTasks:
     pool: str
 
 
+@dataclass(frozen=True, slots=True)
+class PlaceTasksOf:
+    """From the scheduler to itself: these agents offer other tasks now; start what can be started of them."""
+
+    agents: tuple[str, ...]
+
+
 SchedulerMessage: TypeAlias = (
     SubmitTask
     | RegisterInstance
     | RemoveInstance
     | SetStrategy
     | DescribeQueues
+    | ExplainWait
     | RequestPreemption
     | ShutdownAgent
     | ReturnTask
@@ -149,6 +164,7 @@ SchedulerMessage: TypeAlias = (
     | InstanceWentDown
     | InstanceCameUp
     | PlaceTasks
+    | PlaceTasksOf
     | TimePassed
     | Resumed
 )

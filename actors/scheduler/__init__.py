@@ -1,8 +1,8 @@
-"""The scheduler: what runs next, and where? One actor; it owns the lines, the instances' credits, the slots.
+"""The scheduler: what runs next, and where? One actor; it owns the lines, the instances' credits, slots and scopes.
 
 Files: `state` (what it knows), `events` (what it remembers), `decisions` with `admission`, `registry`,
-`placement`, `queues` (what it decides), `evolution` with `lines` (how the state changes), and small pure
-structures and policies: `waiting_line`, `strategies`, `durations`, `pools`.
+`placement`, `queues`, `openings`, `reasons` (what it decides), `evolution` with `lines` and `claims` (how the state
+changes), and small pure structures and policies: `waiting_line`, `scopes`, `strategies`, `durations`, `pools`.
 """
 
 from __future__ import annotations

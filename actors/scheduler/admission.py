@@ -8,11 +8,12 @@ from actors.behaviour import Decision, Keep, Received, Reply, Send
 from actors.messages.agent import ExpectTask
 from actors.messages.answers import Refused, TaskAccepted
 from actors.messages.scheduler import PlaceTasks, SubmitTask
-from actors.messages.tasks import TaskSpec
+from actors.scheduler import openings
 from actors.scheduler.events import SchedulerEvent, TaskQueued
 from actors.scheduler.placement import choose_tentative
-from actors.scheduler.pools import describe, pools_for
-from actors.scheduler.state import SchedulerState, TaskEntry
+from actors.scheduler.pools import pools_for
+from actors.scheduler.reasons import wait_reason, why_waiting
+from actors.scheduler.state import SchedulerState
 
 
 def submit(state: SchedulerState, received: Received[SubmitTask]) -> Decision[SchedulerEvent]:
@@ -31,19 +32,13 @@ def submit(state: SchedulerState, received: Received[SubmitTask]) -> Decision[Sc
     if not tentative and not message.waits_for_instances:
         return _refuse("no_instances", f"No TaskInstances configured for model {spec.model_name}")
     keep = Keep(spec.task_id, "input", message.input, message.content_type, message.metadata)
-    answer = TaskAccepted(spec.task_id, tentative, _why_waiting(state, spec, pools))
+    answer = TaskAccepted(spec.task_id, tentative, why_waiting(state, spec, pools))
     expect = [Send(addresses.agent(spec.agent_id), ExpectTask(spec))] if spec.has_own_agent else []
+    opened = openings.after_claiming(state, [(spec, state.rank_of(spec), pool)]) if spec.scope else []
     return Decision(
         events=[TaskQueued(spec, pools, tentative)],
-        effects=[keep, Reply(answer), *expect, Send(SCHEDULER, PlaceTasks(pool))],
+        effects=[keep, Reply(answer), *expect, Send(SCHEDULER, PlaceTasks(pool)), *opened],
     )
-
-
-def wait_reason(state: SchedulerState, entry: TaskEntry) -> str:
-    """What a waiting task waits for, in words; "" for one that runs."""
-    if entry.ti_uuid:
-        return ""
-    return _why_waiting(state, entry.spec, entry.pools) or "waiting for a free TaskInstance"
 
 
 def _answer_repeat(state: SchedulerState, received: Received[SubmitTask]) -> Reply | None:
@@ -58,18 +53,6 @@ def _answer_repeat(state: SchedulerState, received: Received[SubmitTask]) -> Rep
     if digest != spec.digest:
         return Reply(Refused("conflict", f"task_id {spec.task_id} was submitted before with other content"))
     return Reply(TaskAccepted(spec.task_id, scheduled_ti, reason))
-
-
-def _why_waiting(state: SchedulerState, spec: TaskSpec, pools: tuple[str, ...]) -> str:
-    pool = state.pools.get(state.serving_pool(pools))
-    if pool is None or not pool.is_served():
-        return f"waiting for a TaskInstance or worker that serves {describe(pools)}"
-    agent = state.agents.get(spec.agent_id)
-    if agent is not None and agent.free <= len(agent.offered.keys() - {spec.task_id}):
-        return f"waiting for a slot: agent {spec.agent_id} is at its limit of {agent.slots} running"
-    if not any(instance.has_credit for instance in pool.instances.values()):
-        return "waiting for a free TaskInstance"
-    return ""
 
 
 def _refuse(code: str, reason: str) -> Decision[SchedulerEvent]:

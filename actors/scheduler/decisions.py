@@ -9,13 +9,14 @@ from actors.addresses import SCHEDULER
 from actors.behaviour import Decision, Now, Received, Reply, Send
 from actors.messages import scheduler as msg
 from actors.messages.agent import BeginShutdown, PreemptTask, RunTask
-from actors.messages.answers import PreemptionAnswered, ShutdownAnswered
+from actors.messages.answers import PreemptionAnswered, ShutdownAnswered, WaitExplained
 from actors.messages.runtime import Resumed, TimePassed
 from actors.messages.scheduler import SchedulerMessage
-from actors.scheduler import admission, registry
+from actors.scheduler import admission, openings, registry
 from actors.scheduler import events as ev
 from actors.scheduler.placement import choose_next
 from actors.scheduler.queues import describe_queues
+from actors.scheduler.reasons import wait_reason
 from actors.scheduler.state import SchedulerState, TaskEntry
 
 Verdict = Decision[ev.SchedulerEvent]
@@ -33,8 +34,13 @@ def decide(state: SchedulerState, received: Received[SchedulerMessage], now: Now
             return _settle(state, message)
         case msg.ReturnTask():
             return _requeue(state, message, received.chance, now)
+        case msg.PlaceTasksOf():
+            return _place_offered(state, message)
         case msg.DescribeQueues():
             return Decision(effects=[Reply(describe_queues(state, message.model_name, now))])
+        case msg.ExplainWait():
+            entry = state.tasks.get(message.task_id)
+            return Decision(effects=[Reply(WaitExplained(wait_reason(state, entry) if entry is not None else ""))])
         case msg.RegisterInstance():
             return registry.register(state, received)  # type: ignore[arg-type]
         case msg.RemoveInstance():
@@ -48,7 +54,7 @@ def decide(state: SchedulerState, received: Received[SchedulerMessage], now: Now
         case msg.RequestPreemption():
             return _preempt(state, message)
         case msg.ShutdownAgent():
-            return _shut_down(message)
+            return _shut_down(state, message)
         case TimePassed():
             return _ready_delayed(state, now)
         case Resumed():
@@ -74,13 +80,19 @@ def _place(state: SchedulerState, message: msg.PlaceTasks, chance: float, now: N
     )
 
 
+def _place_offered(state: SchedulerState, message: msg.PlaceTasksOf) -> Verdict:
+    """Look at the pools in which the tasks stand that these agents offer by now."""
+    agents = [state.agents[agent_id] for agent_id in message.agents]
+    return Decision(effects=openings.in_pools({state.tasks[t].pool for agent in agents for t in agent.offered}))
+
+
 def _settle(state: SchedulerState, message: msg.TaskSettled) -> Verdict:
     entry = state.tasks.get(message.task_id)
     if entry is None:
         return Decision()
     gone, release = _after_leaving(state, entry)
     closed = ev.TaskClosed(message.task_id, message.state, message.execution_ms)
-    return Decision(events=[closed, *gone], effects=[*release, *_look_again(state, entry)])
+    return Decision(events=[closed, *gone], effects=[*release, *openings.after_leaving(state, entry)])
 
 
 def _requeue(state: SchedulerState, message: msg.ReturnTask, chance: float, now: Now) -> Verdict:
@@ -97,7 +109,7 @@ def _requeue(state: SchedulerState, message: msg.ReturnTask, chance: float, now:
         message.reason,
     )
     moved = registry.moves_from_leaving(state, entry, chance)
-    return Decision(events=[requeued, *moved, *gone], effects=[*release, *_look_again(state, entry)])
+    return Decision(events=[requeued, *moved, *gone], effects=[*release, *openings.after_leaving(state, entry)])
 
 
 def _after_leaving(state: SchedulerState, entry: TaskEntry) -> tuple[list[ev.SchedulerEvent], list[Send]]:
@@ -108,25 +120,12 @@ def _after_leaving(state: SchedulerState, entry: TaskEntry) -> tuple[list[ev.Sch
     return registry.removal_when_empty(instance, leaving=entry.spec.task_id)
 
 
-def _look_again(state: SchedulerState, entry: TaskEntry) -> list[Send]:
-    """The pools in which a place came free: the instance's, and that of the agent's next task."""
-    pools = {entry.pool}
-    instance = state.instances.get(entry.ti_uuid)
-    if instance is not None:
-        pools.add(instance.pool)
-    agent = state.agents.get(entry.spec.agent_id)
-    following = agent.line.head() if agent is not None else None
-    if following is not None:
-        pools.add(state.tasks[following[2]].pool)
-    return [Send(SCHEDULER, msg.PlaceTasks(pool)) for pool in sorted(pools)]
-
-
 def _ready_delayed(state: SchedulerState, now: Now) -> Verdict:
-    ready = state.delayed.due_by(now)
-    pools = sorted({state.tasks[task_id].pool for task_id in ready})
+    ready = [state.tasks[task_id] for task_id in state.delayed.due_by(now)]
+    claims = [(entry.spec, entry.rank, entry.pool) for entry in ready if entry.spec.scope]
     return Decision(
-        events=[ev.TaskReadied(task_id) for task_id in ready],
-        effects=[Send(SCHEDULER, msg.PlaceTasks(pool)) for pool in pools],
+        events=[ev.TaskReadied(entry.spec.task_id) for entry in ready],
+        effects=[*openings.in_pools({entry.pool for entry in ready}), *openings.after_claiming(state, claims)],
     )
 
 
@@ -144,11 +143,12 @@ def _preempt(state: SchedulerState, message: msg.RequestPreemption) -> Verdict:
     )
 
 
-def _shut_down(message: msg.ShutdownAgent) -> Verdict:
+def _shut_down(state: SchedulerState, message: msg.ShutdownAgent) -> Verdict:
     return Decision(
         events=[ev.AgentClosed(message.agent_id, message.grace_s)],
         effects=[
             Reply(ShutdownAnswered(ok=True)),
             Send(addresses.agent(message.agent_id), BeginShutdown(message.grace_s)),
+            *openings.after_change(state, ()),
         ],
     )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import assert_never
 
+from actors.scheduler import claims, lines
 from actors.scheduler import events as ev
-from actors.scheduler import lines
 from actors.scheduler.pools import pool_of_model
 from actors.scheduler.state import Instance, SchedulerState, TaskEntry
 
@@ -23,7 +23,7 @@ def evolve(state: SchedulerState, event: ev.SchedulerEvent) -> None:
             _task_requeued(state, event)
         case ev.TaskReadied():
             state.delayed.cancel(event.task_id)
-            lines.enter(state, state.tasks[event.task_id])
+            claims.enter(state, state.tasks[event.task_id])
         case ev.TaskMoved():
             lines.retarget(state, state.tasks[event.task_id], event.scheduled_ti)
         case ev.InstanceRegistered():
@@ -31,18 +31,22 @@ def evolve(state: SchedulerState, event: ev.SchedulerEvent) -> None:
         case ev.InstanceDrainBegan():
             state.instances[event.ti_uuid].condition = "draining"
             lines.move_to_serving_pools(state, state.instances[event.ti_uuid].pool)
+            claims.review(state)
         case ev.InstanceRemoved():
             _instance_removed(state, event.ti_uuid)
         case ev.InstanceMarkedDown():
             state.instances[event.ti_uuid].condition = "down"
+            claims.review(state)
         case ev.InstanceMarkedUp():
             state.instances[event.ti_uuid].condition = "up"
+            claims.review(state)
         case ev.StrategyChosen():
             _strategy_chosen(state, event)
         case ev.AgentClosed():
             agent = state.agent(event.agent_id)
             agent.closed = True
             lines.fill_slots(state, agent)
+            claims.review(state)
         case ev.PreemptionQueued():
             pass  # a fact for the task's story; the agent acts on it
         case _:
@@ -56,12 +60,12 @@ def _task_queued(state: SchedulerState, event: ev.TaskQueued) -> None:
         pool.rotation += 1
     entry = TaskEntry(event.spec, state.arrivals, event.pools, pool.name, event.scheduled_ti)
     state.tasks[event.spec.task_id] = entry
-    lines.enter(state, entry)
+    claims.enter(state, entry)
 
 
 def _task_bound(state: SchedulerState, event: ev.TaskBound) -> None:
     entry = state.tasks[event.task_id]
-    lines.leave(state, entry)
+    claims.run(state, entry)
     entry.ti_uuid = event.ti_uuid
     entry.tentative = event.ti_uuid
     entry.bound_at = event.bound_at
@@ -92,11 +96,13 @@ def _task_requeued(state: SchedulerState, event: ev.TaskRequeued) -> None:
 
 
 def _free_place(state: SchedulerState, entry: TaskEntry) -> None:
-    """The task leaves its instance and its slot, or, where it was waiting, its line."""
+    """The task leaves its instance, its scope and its slot, or, where it was waiting, its line."""
     task_id = entry.spec.task_id
     if not entry.ti_uuid:
-        lines.leave(state, entry)
+        claims.leave(state, entry)
     else:
+        if entry.spec.scope:
+            claims.release(state, entry)
         instance = state.instances.get(entry.ti_uuid)
         if instance is not None:
             instance.in_flight.discard(task_id)
@@ -135,6 +141,7 @@ def _instance_registered(state: SchedulerState, event: ev.InstanceRegistered) ->
         lines.move_to_serving_pools(state, known.pool)
     lines.move_to_serving_pools(state, pool)
     lines.house(state, instance)
+    claims.review(state)
 
 
 def _instance_removed(state: SchedulerState, ti_uuid: str) -> None:

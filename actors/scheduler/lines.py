@@ -6,9 +6,8 @@ from actors.scheduler.state import AgentSlots, Instance, SchedulerState, TaskEnt
 from actors.scheduler.waiting_line import Rank, WaitingLine
 
 
-def enter(state: SchedulerState, entry: TaskEntry) -> None:
-    """A task begins to wait: in its pool's line, or behind its agent's other tasks."""
-    _count_tentative(state, entry, 1)
+def line_up(state: SchedulerState, entry: TaskEntry) -> None:
+    """A waiting task takes its place: in its pool's line, or behind its agent's other tasks."""
     if not entry.spec.has_own_agent:
         _enter_pool(state, entry)
         return
@@ -26,12 +25,8 @@ def enter(state: SchedulerState, entry: TaskEntry) -> None:
     _offer(state, agent, rank)
 
 
-def leave(state: SchedulerState, entry: TaskEntry) -> None:
-    """A task no longer waits, wherever it waited."""
-    if entry.spec.task_id in state.delayed:
-        state.delayed.cancel(entry.spec.task_id)
-        return
-    _count_tentative(state, entry, -1)
+def step_out(state: SchedulerState, entry: TaskEntry) -> None:
+    """A waiting task gives up its place, whichever line it stood in."""
     _leave_pool(state, entry)
     if entry.spec.has_own_agent:
         agent = state.agent(entry.spec.agent_id)
@@ -60,12 +55,12 @@ def move_to_serving_pools(state: SchedulerState, changed: str) -> None:
         serving = state.serving_pool(entry.pools)
         if serving == entry.pool and (not entry.spec.has_own_agent or _is_unserved(state, entry) != is_served):
             continue
-        if entry.spec.task_id in state.delayed:
+        if entry.spec.task_id in state.delayed or (entry.spec.scope and entry.rank not in state.claims.standing):
             entry.pool = serving
             continue
-        leave(state, entry)
+        step_out(state, entry)
         entry.pool = serving
-        enter(state, entry)
+        line_up(state, entry)
     for agent in state.agents.values():
         fill_slots(state, agent)
 
@@ -109,12 +104,12 @@ def retarget(state: SchedulerState, entry: TaskEntry, tentative: str) -> None:
     if entry.spec.task_id in state.delayed:
         entry.tentative = tentative
         return
-    _count_tentative(state, entry, -1)
+    count_tentative(state, entry, -1)
     former = state.instances.get(entry.tentative)
     if former is not None:
         former.own_line.discard(entry.spec.task_id)
     entry.tentative = tentative
-    _count_tentative(state, entry, 1)
+    count_tentative(state, entry, 1)
     _enter_own_line(state, entry)
 
 
@@ -164,7 +159,8 @@ def _is_unserved(state: SchedulerState, entry: TaskEntry) -> bool:
     return entry.spec.task_id in state.agent(entry.spec.agent_id).unserved
 
 
-def _count_tentative(state: SchedulerState, entry: TaskEntry, change: int) -> None:
+def count_tentative(state: SchedulerState, entry: TaskEntry, change: int) -> None:
+    """One more or one less waits for the task's tentative instance."""
     instance = state.instances.get(entry.tentative)
     if instance is not None:
         instance.waiting += change

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
 from actors import addresses
-from actors.addresses import SCHEDULER
 from actors.behaviour import Decision, Received, Reply, Send
 from actors.messages.answers import InstanceAccepted, InstanceRemoval, Refused, StrategySet
 from actors.messages.dispatcher import AttendInstance, ReleaseInstance
 from actors.messages.scheduler import (
     InstanceCameUp,
     InstanceWentDown,
-    PlaceTasks,
     RegisterInstance,
     RemoveInstance,
     SetStrategy,
 )
 from actors.scheduler import events as ev
+from actors.scheduler import openings
 from actors.scheduler.placement import Spread, choose_tentative
 from actors.scheduler.pools import pool_of_model
 from actors.scheduler.state import Instance, SchedulerState, TaskEntry
@@ -54,7 +51,7 @@ def register(state: SchedulerState, received: Received[RegisterInstance]) -> Dec
         effects=[
             Reply(InstanceAccepted(ti_uuid, message.model_name)),
             Send(addresses.dispatcher(ti_uuid), attend),
-            *_place_in(state.pools.keys() | {pool}),
+            *openings.in_pools(state.pools.keys() | {pool}),
         ],
     )
 
@@ -69,7 +66,7 @@ def remove(state: SchedulerState, received: Received[RemoveInstance]) -> Decisio
     gone, release = removal_when_empty(instance, leaving="", draining=True)
     return Decision(
         events=[ev.InstanceDrainBegan(instance.ti_uuid), *moved, *gone],
-        effects=[Reply(InstanceRemoval(instance.ti_uuid)), *release, *_place_in(state.pools.keys())],
+        effects=[Reply(InstanceRemoval(instance.ti_uuid)), *release, *openings.in_pools(state.pools.keys())],
     )
 
 
@@ -97,7 +94,7 @@ def mark_down(state: SchedulerState, message: InstanceWentDown) -> Decision[ev.S
         return Decision()
     return Decision(
         events=[ev.InstanceMarkedDown(message.ti_uuid, message.reason)],
-        effects=[Send(SCHEDULER, PlaceTasks(instance.pool))],
+        effects=openings.after_change(state, {instance.pool}),
     )
 
 
@@ -108,7 +105,7 @@ def mark_up(state: SchedulerState, message: InstanceCameUp) -> Decision[ev.Sched
         return Decision()
     return Decision(
         events=[ev.InstanceMarkedUp(message.ti_uuid)],
-        effects=[Send(SCHEDULER, PlaceTasks(instance.pool))],
+        effects=openings.after_change(state, {instance.pool}),
     )
 
 
@@ -137,8 +134,3 @@ def _leave_pool(state: SchedulerState, instance: Instance, chance: float) -> lis
             spread = spreads[name] = Spread(state, name, chance, leaving=instance.ti_uuid)
         moved.append(ev.TaskMoved(task_id, spread.next()))
     return moved
-
-
-def _place_in(pools: Collection[str]) -> list[Send]:
-    """Look again in all of them: an agent's slot may have come free for a task of quite another pool."""
-    return [Send(SCHEDULER, PlaceTasks(pool)) for pool in sorted(pools)]

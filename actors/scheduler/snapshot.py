@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from actors.messages.answers import InstanceCondition
-from actors.scheduler import lines
+from actors.scheduler import claims
 from actors.scheduler.durations import Durations
 from actors.scheduler.events import InstanceRegistered
 from actors.scheduler.evolution import evolve
@@ -72,7 +72,7 @@ def load(state: SchedulerState, kept: SchedulerKept) -> SchedulerState:
         state.delayed.set(task_id, not_before)
     for entry in kept.tasks:
         if not entry.ti_uuid and entry.spec.task_id not in state.delayed:
-            lines.enter(state, replace_pool(state, entry))
+            claims.enter(state, replace_pool(state, entry))
     return state
 
 
@@ -88,5 +88,6 @@ def _resume_place(state: SchedulerState, entry: TaskEntry) -> None:
     if instance is not None:
         instance.in_flight.add(entry.spec.task_id)
     state.running += 1
+    claims.hold(state, entry)
     if entry.spec.has_own_agent:
         state.agent(entry.spec.agent_id).busy.add(entry.spec.task_id)

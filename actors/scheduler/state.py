@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from actors.deadlines import Deadlines
 from actors.messages.answers import InstanceCondition
 from actors.messages.scheduler import Protocol
+from actors.messages.scopes import Path
 from actors.messages.tasks import TaskSpec
 from actors.scheduler.durations import Durations
+from actors.scheduler.scopes import ScopeIndex
 from actors.scheduler.strategies import DEFAULT_STRATEGY, STRATEGIES, Strategy
 from actors.scheduler.waiting_line import Rank, WaitingLine
 
@@ -78,6 +80,11 @@ class Pool:
         """Whether any instance but `leaving` is there to stay, up or down."""
         return any(i.condition != "draining" and i.ti_uuid != leaving for i in self.instances.values())
 
+    @property
+    def is_up(self) -> bool:
+        """Whether any instance answers, so that a task may count on its turn."""
+        return any(instance.condition == "up" for instance in self.instances.values())
+
 
 @dataclass(slots=True)
 class AgentSlots:
@@ -108,6 +115,26 @@ class AgentSlots:
 
 
 @dataclass(slots=True)
+class Claims:
+    """What tasks with a scope touch. Running ones hold theirs, waiting ones keep theirs free of those behind them.
+
+    A waiting task with a scope stands in a line while nothing that overlaps runs or comes before it, else it is
+    parked `behind` one of those. `idle` are those that nobody could run at the moment, which claim nothing.
+    """
+
+    running: ScopeIndex = field(default_factory=ScopeIndex)
+    waiting: ScopeIndex = field(default_factory=ScopeIndex)
+    standing: ScopeIndex = field(default_factory=ScopeIndex)
+    behind: dict[str, set[Rank]] = field(default_factory=dict)
+    parked: dict[str, str] = field(default_factory=dict)
+    idle: dict[str, Rank] = field(default_factory=dict)
+
+    def blocker(self, rank: Rank, paths: tuple[Path, ...]) -> Rank | None:
+        """Behind which task one of this rank and scope waits: the last before it in line, else one that runs."""
+        return self.waiting.last_before(rank, paths) or self.running.last(paths)
+
+
+@dataclass(slots=True)
 class SchedulerState:
     """The whole. `strategies` maps model names ("" for all) to strategy names."""
 
@@ -119,6 +146,7 @@ class SchedulerState:
     agents: dict[str, AgentSlots] = field(default_factory=dict)
     strategies: dict[str, str] = field(default_factory=dict)
     durations: Durations = field(default_factory=Durations)
+    claims: Claims = field(default_factory=Claims)
     delayed: Deadlines = field(default_factory=Deadlines)
     arrivals: int = 0
     running: int = 0
@@ -144,6 +172,16 @@ class SchedulerState:
             if pool is not None and pool.is_served(leaving):
                 return name
         return pools[-1]
+
+    def rank_of(self, spec: TaskSpec) -> Rank:
+        """The task's place in any line; where it is not admitted, the one that it would get now."""
+        entry = self.tasks.get(spec.task_id)
+        return entry.rank if entry is not None else (-spec.priority, self.arrivals + 1, spec.task_id)
+
+    def may_claim(self, spec: TaskSpec, pool_name: str) -> bool:
+        """Whether somebody could run the task as things stand, so that others may have to wait for it."""
+        pool, agent = self.pools.get(pool_name), self.agents.get(spec.agent_id)
+        return pool is not None and pool.is_up and not (agent is not None and agent.closed)
 
     def strategy(self, model_name: str) -> Strategy:
         """The strategy in force for a model."""

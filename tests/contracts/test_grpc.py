@@ -89,6 +89,25 @@ def test_a_task_that_nothing_serves_waits_and_says_for_what() -> None:
     play(scene)
 
 
+def test_a_task_waits_for_another_agents_task_of_the_same_scope_and_says_so() -> None:
+    async def scene(scheduler: Embedded, stub: Any) -> None:
+        async with instance(scheduler, "llama", capacity=2) as steered:
+            params = b'{"model_name": "llama"}'
+            for name, scope, reason in (
+                ("t1", "global.resource", ""),
+                ("t2", "global", "waiting behind task t1, which runs with the overlapping scope 'global.resource'"),
+            ):
+                response = await stub.SubmitTask(
+                    pb.SubmitTaskRequest(agent_id=f"agent-of-{name}", task_id=name, scope=scope, params=params)
+                )
+                assert (response.accepted, response.reason) == (True, reason)
+            steered.gate.set()
+            assert (await scheduler.ended("t2")).state == TaskState.COMPLETED
+            assert steered.most_running == 1
+
+    play(scene)
+
+
 def test_params_name_the_model_whose_instances_run_the_task() -> None:
     async def scene(scheduler: Embedded, stub: Any) -> None:
         async with instance(scheduler, "llama") as llama, instance(scheduler, "other") as other:

@@ -127,6 +127,43 @@ def test_a_tasks_story() -> None:
     play(scene)
 
 
+def test_tasks_that_touch_the_same_run_one_after_the_other_and_a_query_says_behind_which() -> None:
+    async def scene(rest: Rest, service: Embedded) -> None:
+        async with instance(service, MODEL, capacity=9) as steered:
+            for name, scope in (("t1", "repo.docs"), ("t2", "repo, other"), ("t3", "repo/src"), ("free", "tools")):
+                body = {"model_name": MODEL, "task_input": {"name": name}, "metadata": {"scope": scope}}
+                assert (await rest.post("/queue/submit", {**body, "task_id": name})).status == 200
+            await steered.has_started(2)
+            assert {task["name"] for task in steered.started} == {"t1", "free"}
+            reasons = [(await rest.get("/task/query", task_id=name)).body["reason"] for name in ("t1", "t2", "t3")]
+            assert reasons == [
+                "",
+                "waiting behind task t1, which runs with the overlapping scope 'repo.docs'",
+                "waiting behind task t2, which comes first with the overlapping scope 'repo, other'",
+            ]
+            steered.gate.set()
+            await service.ended("t3")
+            assert [task["name"] for task in steered.started if task["name"] != "free"] == ["t1", "t2", "t3"]
+            assert (await rest.get("/task/query", task_id="t3")).body["reason"] == ""
+            refused = await rest.submit(MODEL, {}, metadata={"scope": "repo..docs"})
+            assert refused.status == 422
+            assert "metadata.scope" in refused.detail
+
+    play(scene)
+
+
+def test_a_query_of_an_agents_waiting_task_says_what_for() -> None:
+    async def scene(rest: Rest, service: Embedded) -> None:
+        async with instance(service, MODEL, capacity=9) as steered:
+            for name in ("t1", "t2"):
+                await rest.post(f"/agents/{AGENT}/tasks", {"task_id": name, "params": {"model_name": MODEL}})
+            await steered.has_started(1)
+            reason = (await rest.get("/task/query", task_id="t2")).body["reason"]
+            assert reason == f"waiting for a slot: agent {AGENT} is at its limit of 1 running"
+
+    play(scene)
+
+
 def test_an_agents_tasks_and_activity() -> None:
     async def scene(rest: Rest, service: Embedded) -> None:
         at = f"/agents/{AGENT}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from actors.messages.scopes import overlap
 from actors.scheduler import SchedulerState
 from actors.scheduler.events import SchedulerEvent, TaskBound
 from actors.scheduler.state import Instance, TaskEntry
@@ -31,11 +32,32 @@ def check(state: SchedulerState) -> None:
         busy = {t for t, entry in state.tasks.items() if entry.ti_uuid and entry.spec.agent_id == agent.agent_id}
         assert agent.busy == busy, f"slots of {agent.agent_id}: {agent.busy}, not {busy}"
         assert len(busy) <= agent.slots, f"{agent.agent_id} runs {len(busy)} on {agent.slots} slots"
+    running = [entry for entry in state.tasks.values() if entry.ti_uuid]
+    for n, entry in enumerate(running):
+        together = [other.spec.task_id for other in running[:n] if overlap(entry.spec.scope, other.spec.scope)]
+        assert not together, f"{entry.spec.task_id} runs together with {together}, which its scope overlaps"
+    check_claims(state)
     gone = {task_id for line in lines_of(state).values() for task_id in line} - state.tasks.keys()
     assert not gone, f"tasks that have ended still wait: {gone}"
     expected = {t: serving_pool(state, e) for t, e in state.tasks.items() if not e.ti_uuid}
     actual = {t: e.pool for t, e in state.tasks.items() if not e.ti_uuid}
     assert actual == expected, "a task waits in a pool that does not serve it"
+
+
+def check_claims(state: SchedulerState) -> None:
+    """Who claims a scope is who should, and nothing is left of those who have gone."""
+    scoped = {entry.rank: entry for entry in state.tasks.values() if entry.spec.scope}
+    assert set(state.claims.running.ranks()) == {rank for rank, entry in scoped.items() if entry.ti_uuid}
+    assert set(state.claims.waiting.ranks()) == {rank for rank, entry in scoped.items() if claims(state, entry)}
+    ready = {rank for rank, entry in scoped.items() if claims(state, entry) and not blockers(state, entry)}
+    assert set(state.claims.standing.ranks()) == ready
+    for task_id, ranks in state.claims.behind.items():
+        assert task_id in state.tasks, f"somebody is parked behind {task_id}, which has ended"
+        assert ranks, f"nobody is parked behind {task_id}"
+        for rank in ranks:
+            assert task_id in {other.spec.task_id for other in blockers(state, scoped[rank])}
+            assert state.claims.parked[rank[2]] == task_id
+    assert len(state.claims.parked) == sum(len(ranks) for ranks in state.claims.behind.values())
 
 
 def check_quiet(state: SchedulerState) -> None:
@@ -69,8 +91,9 @@ def check_start(state: SchedulerState, event: TaskBound) -> None:
 
 
 def ready_tasks(state: SchedulerState) -> list[TaskEntry]:
-    """The tasks that only lack an instance: of each agent, the best that its free slots allow."""
+    """The tasks that only lack an instance: of each agent, the best that its free slots and their scopes allow."""
     waiting = [e for t, e in state.tasks.items() if not e.ti_uuid and t not in state.delayed]
+    waiting = [e for e in waiting if not e.spec.scope or (claims(state, e) and not blockers(state, e))]
     waiting.sort(key=lambda entry: entry.rank)
     ready: list[TaskEntry] = []
     left = {agent.agent_id: 0 if agent.closed else agent.slots for agent in state.agents.values()}
@@ -90,6 +113,27 @@ def is_served(state: SchedulerState, entry: TaskEntry) -> bool:
     """Whether any instance, up or down, is there to run the task one day."""
     pool = serving_pool(state, entry)
     return any(i.pool == pool and i.condition != "draining" for i in state.instances.values())
+
+
+def claims(state: SchedulerState, entry: TaskEntry) -> bool:
+    """Whether a task keeps its scope free of those behind it: it waits, and somebody is up who could run it."""
+    if not entry.spec.scope or entry.ti_uuid or entry.spec.task_id in state.delayed:
+        return False
+    agent = state.agents.get(entry.spec.agent_id)
+    pool = serving_pool(state, entry)
+    is_up = any(i.pool == pool and i.condition == "up" for i in state.instances.values())
+    return is_up and not (agent is not None and agent.closed)
+
+
+def blockers(state: SchedulerState, entry: TaskEntry) -> list[TaskEntry]:
+    """The tasks whose scopes keep this one waiting: those that run, and those before it in line."""
+    return [
+        other
+        for other in state.tasks.values()
+        if other is not entry
+        and overlap(entry.spec.scope, other.spec.scope)
+        and (other.ti_uuid or (other.rank < entry.rank and claims(state, other)))
+    ]
 
 
 def takers(state: SchedulerState, entry: TaskEntry) -> list[Instance]:
@@ -113,6 +157,10 @@ def places_of(state: SchedulerState, task_id: str) -> list[str]:
     places = [name for name, line in lines.items() if task_id in line]
     if task_id in state.delayed:
         places.append("delayed")
+    if task_id in state.claims.parked:
+        places.append("parked")
+    if task_id in state.claims.idle:
+        places.append("idle")
     places += [f"on {i.ti_uuid}" for i in state.instances.values() if task_id in i.in_flight]
     standing = f"line of {entry.pool}" in places or f"returned of {entry.pool}" in places
     if entry.spec.has_own_agent:

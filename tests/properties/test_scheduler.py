@@ -22,6 +22,7 @@ from actors.messages.scheduler import (
     ShutdownAgent,
     TaskSettled,
 )
+from actors.messages.tasks import Origin
 from actors.scheduler import SchedulerPolicy
 from actors.scheduler.strategies import STRATEGIES
 from actors.task_lifecycle import TaskState
@@ -30,10 +31,13 @@ from tests.unit.scheduling import Scheduling, Told, submit
 
 POLICY = SchedulerPolicy(agent_slots=1, slots_of={"b": 2})
 AGENTS, MODELS, PORTS = ("", "", "a", "b", "n"), ("m", "m", "n"), 4
+SCOPES = ("", "", "", "r", "r.a", "r/a.x", "r.b", "s", "r.b, s", "*.a", "*", "t")
 number = st.integers(0, 7)
 
 ARGUMENTS: dict[str, st.SearchStrategy[tuple[Any, ...]]] = {
-    "submit": st.tuples(st.sampled_from(AGENTS), st.sampled_from(MODELS), st.integers(-1, 1), st.booleans()),
+    "submit": st.tuples(
+        st.sampled_from(AGENTS), st.sampled_from(MODELS), st.integers(-1, 1), st.booleans(), st.sampled_from(SCOPES)
+    ),
     "settle": st.tuples(number, st.sampled_from([None, 10.0, 2000.0])),
     "end": st.tuples(number, st.sampled_from([None, 10.0, 2000.0])),
     "fail": st.tuples(number, st.sampled_from([0.0, 0.0, 1.5])),
@@ -80,11 +84,10 @@ class History:
             assert self.twin.tell(message, chance=chance) == told
         return told
 
-    def _submit(self, agent: str, model: str, priority: int, grpc: bool) -> None:
+    def _submit(self, agent: str, model: str, priority: int, grpc: bool, scope: str = "") -> None:
         self.count += 1
-        message = submit(
-            f"t{self.count}", agent=agent, model=model, priority=priority, origin="grpc" if grpc else "rest"
-        )
+        origin: Origin = "grpc" if grpc else "rest"
+        message = submit(f"t{self.count}", agent=agent, model=model, priority=priority, origin=origin, scope=scope)
         answer = self.tell(message, chance=(self.count % 10) / 10).answer
         if isinstance(answer, TaskAccepted):
             self.open.add(answer.task_id)

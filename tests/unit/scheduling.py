@@ -20,6 +20,7 @@ from actors.messages.scheduler import (
     InstanceCameUp,
     InstanceWentDown,
     PlaceTasks,
+    PlaceTasksOf,
     RegisterInstance,
     RemoveInstance,
     ReturnTask,
@@ -93,7 +94,7 @@ class Scheduling:
             told.events += decision.events
             for effect in decision.effects:
                 if isinstance(effect, Send) and effect.to == SCHEDULER:
-                    assert isinstance(effect.message, PlaceTasks)
+                    assert isinstance(effect.message, PlaceTasks | PlaceTasksOf)
                     waiting.append(effect.message)
                 else:
                     told.effects.append(effect)
@@ -191,7 +192,8 @@ def submit(
     digest: str = "content",
     origin: Origin = "rest",
     fresh: bool = False,
+    scope: str = "",
 ) -> SubmitTask:
     """A task of `agent`, or of the agent that stands in for the model. Over gRPC it waits for instances."""
-    spec = TaskSpec(task_id, agent or f"model:{model}", model, priority, 999.0, digest, origin)
+    spec = TaskSpec(task_id, agent or f"model:{model}", model, priority, 999.0, digest, origin, scope)
     return SubmitTask(spec, b"{}", id_is_fresh=fresh, waits_for_instances=origin == "grpc")

@@ -89,6 +89,7 @@ def test_priority_is_importance_unless_the_server_says_nice() -> None:
         ({"priority": 21}, "field `priority`: must be an integer from -19 to 20"),
         ({"priority": -20}, "field `priority`: must be an integer from -19 to 20"),
         ({"scope": "a\x00"}, "field `scope`: must not contain control characters"),
+        ({"scope": "a..b"}, "field `scope`: must be segments separated by"),
         ({"params": b"{"}, "field `params`: must be JSON, as the content type 'application/json' says"),
         ({"params": b'{"model_name": 5}'}, "field `params.model_name`: must be a string; got 5"),
         ({"params": b"[" * 40 + b"]" * 40}, "nested deeper than 32"),

@@ -57,6 +57,17 @@ def changed_model(scheduling: Scheduling) -> None:
     scheduling.register("new", model="n", port=port_of("i1"))
 
 
+def scoped(scheduling: Scheduling) -> None:
+    busy(scheduling)
+    scheduling.register("n1", model="n")
+    for n, scope in enumerate(["r", "r.a", "s", "r.b, s", "*.a", "", "r.a"]):
+        model = "nobody's" if n == 4 else "mn"[n % 2]
+        scheduling.tell(
+            submit(f"s{n}", scope=scope, model=model, agent="a" if n > 4 else "", priority=n, origin="grpc")
+        )
+    scheduling.give_back("s1", delay_s=0.5)
+
+
 def unserved(scheduling: Scheduling) -> None:
     for n in range(3):
         scheduling.tell(submit(f"t{n}", agent="i", model="m", origin="grpc"))
@@ -68,7 +79,7 @@ def learnt(scheduling: Scheduling) -> None:
         scheduling.settle(f"t{n}", took)
 
 
-SITUATIONS = [busy, delayed, returned, own_lines, one_down, draining, closed, changed_model, unserved, learnt]
+SITUATIONS = [busy, delayed, returned, own_lines, one_down, draining, closed, changed_model, scoped, unserved, learnt]
 
 
 def follow(scheduling: Scheduling) -> list[object]:

@@ -137,6 +137,14 @@ def test_other_content_has_another_digest(changes: dict[str, Any]) -> None:
     assert submit(**changes).spec.digest != submit().spec.digest
 
 
+def test_the_scope_is_the_one_given_else_that_of_the_metadata() -> None:
+    in_metadata = b'{"scope": "repo.a, s.*.t"}'
+    assert submit(metadata=in_metadata).spec.scope == "repo.a, s.*.t"
+    assert submit(metadata=in_metadata, scope="").spec.scope == "repo.a, s.*.t"
+    assert submit(metadata=in_metadata, scope="repo.b").spec.scope == "repo.b"
+    assert submit(metadata=b'{"scope": null}').spec.scope == ""
+
+
 @pytest.mark.parametrize(("changes", "field", "rule"), [
     ({"model_name": None}, "model_name", "must be given for a task of no agent"),
     ({"model_name": 5}, "model_name", "must be a string"),
@@ -157,6 +165,14 @@ def test_other_content_has_another_digest(changes: dict[str, Any]) -> None:
     ({"metadata": b'{"callback_url": "http://h/a b"}'}, "metadata.callback_url", "must be an http or https URL"),
     ({"metadata": b"[]"}, "metadata", "must be a JSON object"),
     ({"scope": 5}, "scope", "must be a string"),
+    ({"scope": "x" * 256}, "scope", "must be 1 to 255 characters long"),
+    ({"scope": "a..b"}, "scope", "must be segments separated by"),
+    ({"scope": "a b"}, "scope", "must not contain white space"),
+    ({"scope": "a.b*"}, "scope", "must have `*` only as a whole segment"),
+    ({"metadata": b'{"scope": 5}'}, "metadata.scope", "must be a string"),
+    ({"metadata": b'{"scope": false}'}, "metadata.scope", "must be a string"),
+    ({"metadata": b'{"scope": ["a"]}'}, "metadata.scope", "must be a string"),
+    ({"metadata": b'{"scope": "a,,b"}'}, "metadata.scope", "must be segments separated by"),
     ({"task_input": b"{"}, "task_input", "must be JSON, as the content type"),
 ])  # fmt: skip
 def test_broken_rules_name_the_field(changes: dict[str, Any], field: str, rule: str) -> None:

@@ -1,0 +1,52 @@
+"""Where something may have opened: the pools to look at once more after a change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from actors.addresses import SCHEDULER
+from actors.behaviour import Send
+from actors.messages.scheduler import PlaceTasks, PlaceTasksOf
+from actors.messages.scopes import paths_of
+from actors.messages.tasks import TaskSpec
+from actors.scheduler.state import SchedulerState, TaskEntry
+from actors.scheduler.waiting_line import Rank
+
+
+def in_pools(pools: Iterable[str]) -> list[Send]:
+    """Look at these pools."""
+    return [Send(SCHEDULER, PlaceTasks(pool)) for pool in sorted(pools)]
+
+
+def after_leaving(state: SchedulerState, entry: TaskEntry) -> list[Send]:
+    """A task leaves: a place at its instance, a slot of its agent and its scope come free for others."""
+    pools = {entry.pool}
+    instance = state.instances.get(entry.ti_uuid)
+    if instance is not None:
+        pools.add(instance.pool)
+    agent = state.agents.get(entry.spec.agent_id)
+    following = agent.line.head() if agent is not None else None
+    if following is not None:
+        pools.add(state.tasks[following[2]].pool)
+    if entry.spec.scope:
+        pools.update(state.tasks[rank[2]].pool for rank in state.claims.behind.get(entry.spec.task_id, ()))
+    return [Send(SCHEDULER, PlaceTasks(pool)) for pool in sorted(pools)]
+
+
+def after_claiming(state: SchedulerState, claims: Iterable[tuple[TaskSpec, Rank, str]]) -> list[Send]:
+    """Tasks (with rank and pool) begin to wait: whoever now waits behind them leaves its agent's offer to another."""
+    agents: set[str] = set()
+    for spec, rank, pool in claims:
+        if spec.scope and state.may_claim(spec, pool):
+            later = [state.tasks[task_id].spec for *_, task_id in _displaced(state, spec, rank)]
+            agents.update(other.agent_id for other in later if other.has_own_agent)
+    return [Send(SCHEDULER, PlaceTasksOf(tuple(sorted(agents))))] if agents else []
+
+
+def after_change(state: SchedulerState, pools: Iterable[str]) -> list[Send]:
+    """Instances or agents of these pools change, and with them who keeps whom waiting for a scope, in any pool."""
+    return in_pools({*pools, *state.pools} if state.claims.waiting else pools)
+
+
+def _displaced(state: SchedulerState, spec: TaskSpec, rank: Rank) -> list[Rank]:
+    return state.claims.standing.all_after(rank, paths_of(spec.scope))

@@ -1,0 +1,45 @@
+"""What a waiting task waits for, in words."""
+
+from __future__ import annotations
+
+from actors.messages.scopes import paths_of
+from actors.messages.tasks import TaskSpec
+from actors.scheduler.pools import describe
+from actors.scheduler.state import SchedulerState, TaskEntry
+
+FOR_AN_INSTANCE = "waiting for a free TaskInstance"
+
+
+def wait_reason(state: SchedulerState, entry: TaskEntry) -> str:
+    """What a task waits for; "" for one that runs."""
+    if entry.ti_uuid:
+        return ""
+    if entry.spec.task_id in state.delayed:
+        return "waiting for its next attempt, the one before having failed"
+    return why_waiting(state, entry.spec, entry.pools) or FOR_AN_INSTANCE
+
+
+def why_waiting(state: SchedulerState, spec: TaskSpec, pools: tuple[str, ...]) -> str:
+    """What a task waits for, or would if it were admitted now; "" where an instance can start it now."""
+    pool = state.pools.get(state.serving_pool(pools))
+    if pool is None or not pool.is_served():
+        return f"waiting for a TaskInstance or worker that serves {describe(pools)}"
+    if spec.scope and (behind := _behind(state, spec)):
+        return behind
+    agent = state.agents.get(spec.agent_id)
+    if agent is not None and agent.closed:
+        return f"agent {spec.agent_id} is shutting down and starts no tasks"
+    if agent is not None and agent.free <= len(agent.offered.keys() - {spec.task_id}):
+        return f"waiting for a slot: agent {spec.agent_id} is at its limit of {agent.slots} running"
+    if not any(instance.has_credit for instance in pool.instances.values()):
+        return FOR_AN_INSTANCE
+    return ""
+
+
+def _behind(state: SchedulerState, spec: TaskSpec) -> str:
+    blocker = state.claims.blocker(state.rank_of(spec), paths_of(spec.scope))
+    if blocker is None:
+        return ""
+    other = state.tasks[blocker[2]]
+    how = "runs" if other.ti_uuid else "comes first"
+    return f"waiting behind task {blocker[2]}, which {how} with the overlapping scope {other.spec.scope!r}"
