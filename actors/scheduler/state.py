@@ -109,7 +109,10 @@ class AgentSlots:
 
 @dataclass(slots=True)
 class SchedulerState:
-    """The whole. `strategies` maps model names ("" for all) to strategy names."""
+    """The whole. `strategies` maps model names ("" for all) to strategy names.
+
+    `absent` has the attached workers that are down, by their ti_uuid, and when they will be forgotten.
+    """
 
     slots_of: dict[str, int]
     default_slots: int
@@ -120,6 +123,7 @@ class SchedulerState:
     strategies: dict[str, str] = field(default_factory=dict)
     durations: Durations = field(default_factory=Durations)
     delayed: Deadlines = field(default_factory=Deadlines)
+    absent: Deadlines = field(default_factory=Deadlines)
     arrivals: int = 0
     running: int = 0
 
