@@ -13,9 +13,9 @@ from pamqp.commands import Basic
 from actors.addresses import queue_of
 from actors.broker import BrokerCondition, Receiver
 from actors.envelope import Announcement, Envelope
-from actors.envelope_json import encode_envelope, join_envelopes
+from actors.envelope_json import BUNDLE_TYPE, encode_envelope, join_envelopes
 from actors.errors import BrokerUnavailable, NoSuchQueue
-from rabbitmq.codec import BUNDLE_TYPE, answer_json, decode_bundle
+from rabbitmq.codec import answer_json, decode_bundle
 from rabbitmq.commands import Translate, read_command
 from rabbitmq.dead_letters import answer, bury
 from rabbitmq.failures import Unroutable, as_unavailable

@@ -19,6 +19,10 @@ def worker(
     url: Annotated[
         str, typer.Option("--url", "--scheduler", help="Address of the scheduler.", envvar="SWARMPILOT_URL")
     ] = DEFAULT_URL,
+    amqp: Annotated[
+        str | None,
+        typer.Option(help="Connect by the scheduler's RabbitMQ instead, amqp://...", envvar="SWARMPILOT_AMQP"),
+    ] = None,
     worker_id: Annotated[
         str | None, typer.Option("--id", help="Name of this worker among all. [default: a new one]")
     ] = None,
@@ -41,7 +45,9 @@ def worker(
     from swarmpilot.worker import Worker
 
     try:
-        attached = Worker(agent, capacity=capacity, url=url, worker_id=worker_id, drain_timeout_s=drain_timeout)
+        attached = Worker(
+            agent, capacity=capacity, url=url, amqp=amqp, worker_id=worker_id, drain_timeout_s=drain_timeout
+        )
         attached.task(find_function(call))
     except ValueError as failure:
         raise Usage(str(failure)) from None

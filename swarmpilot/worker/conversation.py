@@ -42,6 +42,7 @@ class Conversation:
         self._carry = carry
         self._handle = handle
         self._pending: dict[str, asyncio.Future[Answer]] = {}
+        self._heard_at = asyncio.get_running_loop().time()
 
     async def ask(self, to: Address, message: Message, *, queue: str = "", timeout_s: float = ASK_TIMEOUT_S) -> Answer:
         """The answer. Raises Disconnected, also where none comes in time."""
@@ -61,6 +62,7 @@ class Conversation:
 
     async def take(self, envelope: Envelope) -> None:
         """Something has come: an answer, or a question, which is answered at once. Raises Disconnected."""
+        self._heard_at = asyncio.get_running_loop().time()
         if envelope.reply_to is None:
             waiting = self._pending.get(envelope.id)
             if waiting is not None and not waiting.done():
@@ -70,6 +72,16 @@ class Conversation:
             answer = self._handle(cast(WorkerMessage, envelope.message))
             back = envelope.reply_to
             await self._carry(Envelope(back.correlation, back.to, answer), "")
+
+    async def over(self, quiet_s: float) -> str:
+        """Why, once the connection is gone, or nothing has come for so long that nobody seems to know of it."""
+        loop = asyncio.get_running_loop()
+        while not self.ended.done():
+            left = self._heard_at + quiet_s - loop.time()
+            if left <= 0:
+                return f"nothing was heard for {quiet_s:g} s"
+            await asyncio.wait({self.ended}, timeout=left)
+        return self.ended.result()
 
     def end(self, reason: str) -> None:
         """The connection is gone: nobody waits for an answer any longer."""

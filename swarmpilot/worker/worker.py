@@ -30,8 +30,19 @@ F = TypeVar("F", bound=Callable[..., Any])
 DEFAULT_URL = "http://127.0.0.1:8102"
 FIRST_DELAY_S, LONGEST_DELAY_S = 0.1, 2.0
 """Pauses between attempts to connect (s). Short, so that a restarted scheduler does not give the worker up."""
+QUIET_S = 60.0
+"""An attached worker is pinged every few seconds; one that hears nothing for so long (s) is known no more, and attaches
+again."""
 LATE_START_S = 0.25
 """A task that was bound before the worker detached may still be on its way (s); it is run rather than sent back."""
+
+
+def _transport(url: str, amqp: str | None, worker_id: str) -> Transport:
+    if amqp is None:
+        return WebSocketTransport(url, worker_id)
+    from swarmpilot.worker.amqp import AmqpTransport
+
+    return AmqpTransport(amqp, worker_id)
 
 
 class Worker:
@@ -46,8 +57,9 @@ class Worker:
         worker.run()
 
     The function takes the task, and the context if it wants one; a synchronous one runs in a thread. What it
-    returns becomes the task's result, what it raises an error. `worker_id` is the name of this worker among all;
-    without one it is new each time. Raises ValueError.
+    returns becomes the task's result, what it raises an error. It connects to the scheduler at `url`, or, with `amqp`,
+    to the RabbitMQ of a scheduler that has one. `worker_id` is the name of this worker among all; without one it is new
+    each time. Raises ValueError.
     """
 
     def __init__(
@@ -56,6 +68,7 @@ class Worker:
         *,
         capacity: int = 1,
         url: str = DEFAULT_URL,
+        amqp: str | None = None,
         worker_id: str | None = None,
         drain_timeout_s: float = 300.0,
     ) -> None:
@@ -67,7 +80,7 @@ class Worker:
         self.capacity = capacity
         self.worker_id = worker_id or f"{agent_id[:80]}-{uuid.uuid4().hex[:12]}"
         self.ti_uuid = ""
-        self._transport: Transport = WebSocketTransport(url, self.worker_id)
+        self._transport = _transport(url, amqp, self.worker_id)
         self._drain_timeout_s = drain_timeout_s
         self._incarnation = uuid.uuid4().hex
         self._started_at = time.monotonic()
@@ -144,7 +157,7 @@ class Worker:
                 async with self._transport.connected(self._handle) as conversation:
                     await self._attach(conversation)
                     waits, last = delays(FIRST_DELAY_S, LONGEST_DELAY_S), ""
-                    reason = await conversation.ended
+                    reason = await conversation.over(QUIET_S)
             except Disconnected as failure:
                 reason = str(failure)
             except Exception as failure:

@@ -12,10 +12,14 @@ from typing import Any
 import msgspec
 import pytest
 
+from actors.addresses import worker as worker_address
+from actors.envelope import Envelope
+from actors.messages import Answer, WorkerMessage
 from actors.messages.dispatcher import Report
 from actors.messages.worker import StartTask
 from swarmpilot import Task, Worker, WorkerContext
 from swarmpilot.worker import runner as runner_module
+from swarmpilot.worker.conversation import Conversation
 from swarmpilot.worker.runner import Runner
 from tests.embedded import DEADLINE_S, Embedded, embedded, until
 from tests.rest_client import rest_client
@@ -205,6 +209,20 @@ def test_a_stopped_attempt_is_not_reported_and_makes_room() -> None:
         assert delivered.empty()
 
     asyncio.run(run())
+
+
+def test_a_connection_over_which_nothing_comes_is_given_up() -> None:
+    async def run() -> str:
+        async def carry(envelope: Envelope, queue: str) -> None:
+            raise AssertionError("nothing is said")
+
+        def handle(message: WorkerMessage) -> Answer:
+            raise AssertionError("nothing is asked")
+
+        async with asyncio.timeout(DEADLINE_S):
+            return await Conversation(worker_address("w"), carry, handle).over(0.05)
+
+    assert "nothing was heard" in asyncio.run(run())
 
 
 def test_a_worker_without_a_function_or_with_one_that_takes_no_task_says_so() -> None:
