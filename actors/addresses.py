@@ -10,13 +10,13 @@ from hashlib import blake2b
 from typing import Literal, NamedTuple, cast, get_args
 
 ActorKind = Literal["scheduler", "agent", "dispatcher"]
-Kind = Literal["scheduler", "agent", "dispatcher", "gateway", "producer"]
+Kind = Literal["scheduler", "agent", "dispatcher", "gateway", "producer", "worker"]
 
 SCHEDULER_SHARD = "scheduler"
 
 
 class Address(NamedTuple):
-    """The actor (or, for answers, the gateway or the AMQP producer) that a message is for."""
+    """The actor, the attached worker or, for answers, the gateway or AMQP producer that a message is for."""
 
     kind: Kind
     key: str
@@ -40,6 +40,11 @@ def agent(agent_id: str) -> Address:
 def dispatcher(instance: str) -> Address:
     """The dispatcher actor of one TaskInstance or attached worker, by its ti_uuid."""
     return Address("dispatcher", instance)
+
+
+def worker(worker_id: str) -> Address:
+    """An attached worker, by the id that it has chosen."""
+    return Address("worker", worker_id)
 
 
 def shard_of(address: Address, shards: int) -> str:
@@ -67,8 +72,8 @@ def kind_of_shard(shard: str) -> ActorKind:
 
 def queue_of(address: Address, shards: int) -> str:
     """The broker queue that messages for this address are published to."""
-    if address.kind == "gateway":
-        return f"swarm.gateway.{address.key}"
+    if address.kind in ("gateway", "worker"):
+        return f"swarm.{address.kind}.{address.key}"
     if address.kind == "producer":
         return address.key
     return f"swarm.{shard_of(address, shards)}"

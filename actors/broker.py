@@ -4,7 +4,7 @@ The contract, held by `tests/contracts/test_broker.py` for every implementation:
 
 - `publish` returns once every envelope is confirmed to be in its queue, else raises BrokerUnavailable (and
   nothing may be assumed). Envelopes for one queue arrive in the order in which `publish` was called, except
-  after an error.
+  after an error. Where a queue does not exist it raises NoSuchQueue, and nothing was put into that one.
 - What was delivered and not settled is delivered again after a reconnect or a restart where
   `redelivers` is True; the receiver's inbox makes that harmless.
 - Queues of shards are declared by `declare`, never on the request path.

@@ -1,6 +1,7 @@
 """The courier port: runs an actor's errands in the outside world and brings the outcome back as a message.
 
-Implementation: `couriers/http` (TaskInstances and webhooks over HTTP).
+Implementations: `couriers/http` (TaskInstances and webhooks over HTTP), `couriers/worker` (attached workers, over the
+broker), and `couriers/by_protocol`, which chooses between them.
 """
 
 from __future__ import annotations

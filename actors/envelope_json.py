@@ -13,6 +13,9 @@ from actors.messages.wire import MESSAGES
 
 Parcel: TypeAlias = Envelope | Announcement
 
+BUNDLE_TYPE = "application/vnd.swarmpilot.bundle+json"
+"""Content type of a bundle on a broker; a message with any other is a producer's, or an answer to one."""
+
 
 class _Return(msgspec.Struct, array_like=True, frozen=True):
     kind: Kind

@@ -13,6 +13,10 @@ class BrokerUnavailable(SwarmPilotError):
     """The broker cannot be reached or did not confirm in time; nothing may be assumed sent. Retry later."""
 
 
+class NoSuchQueue(BrokerUnavailable):
+    """Nobody receives there (an attached worker that has gone): surely nothing was sent."""
+
+
 class AnswerTimeout(SwarmPilotError):
     """Asked, and no answer in time. The request may still be carried out; a retry with the same id is safe."""
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal
 
-from actors.addresses import Address
+from actors.asker import Asker
 from actors.broker import BrokerCondition
 from actors.courier import Courier
-from actors.messages import Answer, Message
 from actors.settings import Settings
 from actors.store import TaskReader
+from gateway.attached_workers import AttachedWorkers
 
 Phase = Literal["starting", "serving", "draining"]
 
@@ -24,22 +24,16 @@ class ServiceStatus:
     broker: BrokerCondition | None
 
 
-class Asker(Protocol):
-    """Sends a message to an actor and waits for its answer."""
-
-    async def ask(self, to: Address, message: Message, *, timeout: float | None = None) -> Answer:
-        """The answer. `timeout` in seconds, None for the setting.
-
-        Raises BrokerUnavailable (503, nothing was sent) or AnswerTimeout (503, may still be carried out).
-        """
-
-
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """Everything that REST and gRPC handlers need; built once by `gateway.service`."""
+    """Everything that REST and gRPC handlers need; built once by `gateway.service`.
+
+    `workers` serves workers that connect here; None where none may.
+    """
 
     asker: Asker
     reader: TaskReader
     courier: Courier
     settings: Settings
     status: Callable[[], ServiceStatus]
+    workers: AttachedWorkers | None = None

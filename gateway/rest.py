@@ -9,7 +9,16 @@ from typing import Any, Final
 from fastapi import FastAPI
 from starlette.types import Receive, Scope, Send
 
-from gateway import rest_agents, rest_errors, rest_instances, rest_notify, rest_service, rest_submit, rest_tasks
+from gateway import (
+    rest_agents,
+    rest_errors,
+    rest_instances,
+    rest_notify,
+    rest_service,
+    rest_submit,
+    rest_tasks,
+    rest_workers,
+)
 from gateway.edge import Edge
 from gateway.front_door import FrontDoor, Handler
 from gateway.metrics import Metrics
@@ -52,7 +61,7 @@ def build_app(edge: Edge | None, lifespan: Lifespan | None = None) -> FastAPI:
         redoc_url=None,
     )
     app.state.edge = edge
-    for routes in (rest_service, rest_instances, rest_submit, rest_tasks, rest_notify, rest_agents):
+    for routes in (rest_service, rest_instances, rest_submit, rest_tasks, rest_notify, rest_agents, rest_workers):
         app.include_router(routes.router)
     rest_errors.install(app)
     return app

@@ -12,8 +12,10 @@ from actors.agent import AgentPolicy, agent_behaviour
 from actors.behaviour import AnyBehaviour
 from actors.broker import Broker
 from actors.brokers.local import LocalBroker
-from actors.courier import InstanceUnreachable
+from actors.courier import Courier, InstanceUnreachable
+from actors.couriers.by_protocol import CourierByProtocol
 from actors.couriers.http import HttpCourier
+from actors.couriers.worker import WorkerCourier
 from actors.dispatcher import DispatcherPolicy, dispatcher_behaviour
 from actors.envelope import Envelope
 from actors.errors import SwarmPilotError
@@ -28,6 +30,7 @@ from actors.store import Store
 from actors.stores import open_store
 from actors.supervisor import Supervisor
 from gateway.asking import Asking
+from gateway.attached_workers import AttachedWorkers
 from gateway.config_file import ConfigError, ConfigFile, InstanceEntry, read_config
 from gateway.edge import Edge, Phase, ServiceStatus
 from gateway.registering import RegistrationRefused, register_instance
@@ -55,13 +58,8 @@ class Service:
         self._strategies = self._named_strategies()
         self._store = _opened_later(settings.store)
         self._broker = self._make_broker()
-        self._courier = HttpCourier(
-            self._store,
-            push_timeout_s=settings.push_timeout_s,
-            probe_timeout_s=settings.probe_timeout_s,
-            callback_timeout_s=settings.callback_timeout_s,
-        )
         self._asking = Asking(self._post, settings.ask_timeout_s)
+        self._courier = self._make_courier()
         self._supervisor = Supervisor(
             self._store,
             self._broker,
@@ -78,7 +76,8 @@ class Service:
             answer=self._asking.answer,
             asked_here=(self._asking.address,),
         )
-        self.edge = Edge(self._asking, self._store, self._courier, settings, self.status)
+        workers = AttachedWorkers(self._broker, self._asking, self._store, self._post, settings.max_body_bytes)
+        self.edge = Edge(self._asking, self._store, self._courier, settings, self.status, workers)
         self._rpc = RpcServer(self.edge) if settings.grpc_port >= 0 else None
         self._registering: set[asyncio.Task[None]] = set()
 
@@ -144,7 +143,10 @@ class Service:
         await self._store.close()
 
     async def _post(self, envelope: Envelope) -> None:
-        """To an actor: through the broker, but for what may stay in the process."""
+        """To an actor or a worker: through the broker, but for what may stay in the process."""
+        if envelope.to == self._asking.address:
+            self._asking.answer(envelope)
+            return
         here = self.settings.hand_over and envelope.to != SCHEDULER and self._supervisor.runtime.hosts(envelope.to)
         if here:
             self._supervisor.runtime.arrivals.add_local([envelope])
@@ -159,6 +161,23 @@ class Service:
             return command_from_amqp(body, headers, order=self.settings.priority_order)
 
         return RabbitBroker(self.settings.amqp, shards=self.settings.shards, translate=translate)
+
+    def _make_courier(self) -> Courier:
+        s = self.settings
+        http = HttpCourier(
+            self._store,
+            push_timeout_s=s.push_timeout_s,
+            probe_timeout_s=s.probe_timeout_s,
+            callback_timeout_s=s.callback_timeout_s,
+        )
+        workers = WorkerCourier(
+            self._asking,
+            self._store,
+            shards=s.shards,
+            push_timeout_s=s.push_timeout_s,
+            probe_timeout_s=s.probe_timeout_s,
+        )
+        return CourierByProtocol(http, workers)
 
     def _behaviours(self) -> dict[ActorKind, AnyBehaviour]:
         s = self.settings

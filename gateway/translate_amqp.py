@@ -9,10 +9,18 @@ from typing import Any, Final
 import msgspec
 
 from actors.messages import Message
-from actors.messages.scheduler import DescribeQueues, RemoveInstance, RequestPreemption, SetStrategy, ShutdownAgent
+from actors.messages.scheduler import (
+    DescribeQueues,
+    DetachWorker,
+    RemoveInstance,
+    RequestPreemption,
+    SetStrategy,
+    ShutdownAgent,
+)
 from gateway.bad_request import Absent, BadRequest, line_of, name_of, object_of, text_of, whole_number_of
 from gateway.json_body import decode_json
 from gateway.translate import PriorityOrder, agent_name, build_submit, grace_of, new_task_id
+from gateway.worker_frames import attach_of, worker_name
 
 IDENTITY: Final = "message-identity"
 
@@ -23,6 +31,8 @@ COMMANDS: Final = {
     "SetStrategy": ("name", "model_name"),
     "RemoveInstance": ("host", "port"),
     "DescribeQueues": ("model_name",),
+    "AttachWorker": ("worker_id", "agent_id", "capacity", "incarnation"),
+    "DetachWorker": ("worker_id",),
 }
 """The commands that a producer may send, with their fields."""
 
@@ -64,6 +74,10 @@ def command_from_amqp(
         case "RemoveInstance":
             port = whole_number_of("port", _needed(command, "port"), 1, 65535)
             return RemoveInstance(name_of("host", _needed(command, "host")), port)
+        case "AttachWorker":
+            return attach_of(*(_needed(command, name) for name in COMMANDS[kind]))
+        case "DetachWorker":
+            return DetachWorker(worker_name(_needed(command, "worker_id")))
         case _:
             return DescribeQueues(_model(command))
 

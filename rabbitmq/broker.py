@@ -13,9 +13,9 @@ from pamqp.commands import Basic
 from actors.addresses import queue_of
 from actors.broker import BrokerCondition, Receiver
 from actors.envelope import Announcement, Envelope
-from actors.envelope_json import encode_envelope, join_envelopes
-from actors.errors import BrokerUnavailable
-from rabbitmq.codec import BUNDLE_TYPE, answer_json, decode_bundle
+from actors.envelope_json import BUNDLE_TYPE, encode_envelope, join_envelopes
+from actors.errors import BrokerUnavailable, NoSuchQueue
+from rabbitmq.codec import answer_json, decode_bundle
 from rabbitmq.commands import Translate, read_command
 from rabbitmq.dead_letters import answer, bury
 from rabbitmq.failures import Unroutable, as_unavailable
@@ -159,14 +159,14 @@ class RabbitBroker:
         if destination.kind == "producer":
             await _all(answer(self._publisher, destination.queue, parcel) for parcel in parcels)
             return
-        mode = TRANSIENT if destination.kind == "gateway" else PERSISTENT
+        mode = TRANSIENT if destination.kind in ("gateway", "worker") else PERSISTENT
         properties = Basic.Properties(content_type=BUNDLE_TYPE, delivery_mode=mode)
         body = join_envelopes([parcel.body for parcel in parcels])
         try:
             await self._publisher.publish(body, properties, routing_key=destination.queue)
         except Unroutable:
             if destination.kind != "gateway":
-                raise BrokerUnavailable(f"there is no queue {destination.queue}") from None
+                raise NoSuchQueue(f"there is no queue {destination.queue}") from None
             log.info("answers dropped, the gateway that asked is gone", queue=destination.queue, answers=len(parcels))
 
     async def _bury(self, message: DeliveredMessage, reason: str) -> None:

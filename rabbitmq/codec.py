@@ -12,9 +12,6 @@ from actors.envelope_json import decode_envelopes
 from actors.messages import Message
 from actors.messages.wire import MESSAGES
 
-BUNDLE_TYPE = "application/vnd.swarmpilot.bundle+json"
-"""Content type of our bundles; a message with any other is a producer's."""
-
 
 class MalformedBundle(ValueError):
     """The body says that it is a bundle and cannot be read as one."""

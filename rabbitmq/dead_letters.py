@@ -7,9 +7,10 @@ from pamqp import encode
 from pamqp.commands import Basic
 from pamqp.common import FieldTable
 
+from actors.envelope_json import BUNDLE_TYPE
 from actors.errors import BrokerUnavailable
 from actors.messages.answers import Refused
-from rabbitmq.codec import BUNDLE_TYPE, answer_json
+from rabbitmq.codec import answer_json
 from rabbitmq.commands import return_address
 from rabbitmq.failures import Unroutable
 from rabbitmq.outbox import Parcel

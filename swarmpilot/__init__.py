@@ -1,8 +1,9 @@
-"""What users of the scheduler import: clients to submit tasks, and a TaskInstance to run them.
+"""What users of the scheduler import: clients to submit tasks, a TaskInstance or a Worker to run them.
 
-    from swarmpilot import Client, TaskInstance
+    from swarmpilot import Client, TaskInstance, Worker
 
-`Client` and `AsyncClient` speak REST; `TaskInstance` turns any function into an instance. The command line is
+`Client` and `AsyncClient` speak REST; `TaskInstance` turns any function into an instance that the scheduler calls,
+`Worker` into one that connects to the scheduler by itself. The command line is
 `swarmpilot --help`.
 """
 
@@ -28,12 +29,16 @@ from swarmpilot.records import Health, InstanceQueue, SubmittedTask, TaskRecord
 if TYPE_CHECKING:
     from swarmpilot.async_client import AsyncClient
     from swarmpilot.instance import TaskContext, TaskInstance
+    from swarmpilot.worker import Task, Worker, WorkerContext
 
 # These need aiohttp, which takes longer to import than the synchronous client takes to do its work.
 _LATE = {
     "AsyncClient": "swarmpilot.async_client",
+    "Task": "swarmpilot.worker",
     "TaskContext": "swarmpilot.instance",
     "TaskInstance": "swarmpilot.instance",
+    "Worker": "swarmpilot.worker",
+    "WorkerContext": "swarmpilot.worker",
 }
 
 __all__ = [
@@ -47,6 +52,7 @@ __all__ = [
     "SchedulerUnavailable",
     "SchedulerUnreachable",
     "SubmittedTask",
+    "Task",
     "TaskConflict",
     "TaskContext",
     "TaskFailed",
@@ -54,6 +60,8 @@ __all__ = [
     "TaskNotFound",
     "TaskRecord",
     "WaitTimeout",
+    "Worker",
+    "WorkerContext",
 ]
 
 

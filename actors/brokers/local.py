@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from actors.addresses import queue_of
 from actors.broker import BrokerCondition, Receiver
 from actors.envelope import Announcement, Envelope
-from actors.errors import BrokerUnavailable
+from actors.errors import BrokerUnavailable, NoSuchQueue
 
 
 class LocalParcels:
@@ -130,7 +130,7 @@ class LocalBroker:
             bundles.setdefault(name, []).append(envelope)
         for name in bundles:
             if name not in self._queues:
-                raise BrokerUnavailable(f"queue {name} does not exist")
+                raise NoSuchQueue(f"queue {name} does not exist")
         for name, bundle in bundles.items():
             queue = self._queues[name]
             # A request whose asker died with this process does not come again; what an outbox sends does.

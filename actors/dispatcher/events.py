@@ -21,6 +21,7 @@ class InstanceAttended:
     model_name: str
     capacity: int
     capabilities: tuple[str, ...] = ()
+    incarnation: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,7 +85,7 @@ def _evolve_instance(
     match event:
         case InstanceAttended():
             endpoint = Endpoint(event.host, event.port, event.protocol)
-            state.instance = Instance(endpoint, event.model_name, event.capacity, event.capabilities)
+            state.instance = Instance(endpoint, event.model_name, event.capacity, event.capabilities, event.incarnation)
             state.refusals = 0
             _count_as_up(state)
         case InstanceReleased():

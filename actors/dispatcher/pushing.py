@@ -44,14 +44,24 @@ def attend(
     """Look after the instance: probe it, and push what arrived before this word.
 
     Whoever registers an instance has just reached it, so one that was down is up again; whether it was
-    started anew in between, the probe will tell.
+    started anew in between, the probe will tell. Of a worker the incarnation tells: what an earlier one had
+    accepted is lost; what it may not have heard of is pushed to this one.
     """
     draft = Draft()
     draft.events.append(
         InstanceAttended(
-            message.host, message.port, message.protocol, message.model_name, message.capacity, message.capabilities
+            message.host,
+            message.port,
+            message.protocol,
+            message.model_name,
+            message.capacity,
+            message.capabilities,
+            message.incarnation,
         )
     )
+    if state.instance is not None and message.incarnation != state.instance.incarnation:
+        gone = ((task_id, flight) for task_id, flight in state.flights.items() if flight.phase == "accepted")
+        draft.add(*fail_all(state, gone, "worker restarted"))
     endpoint = Endpoint(message.host, message.port, message.protocol)
     probe_soon(policy, state, endpoint, chance, now, draft)
     if not state.is_up:

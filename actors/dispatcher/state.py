@@ -20,6 +20,7 @@ class Instance:
     model_name: str
     capacity: int
     capabilities: tuple[str, ...] = ()
+    incarnation: str = ""
 
 
 @dataclass(slots=True)

@@ -11,7 +11,8 @@ from actors.messages.agent import AgentMessage
 from actors.messages.answers import Answer
 from actors.messages.dispatcher import DispatcherMessage
 from actors.messages.scheduler import SchedulerMessage
+from actors.messages.worker import WorkerMessage
 
-Message: TypeAlias = SchedulerMessage | AgentMessage | DispatcherMessage | Answer
+Message: TypeAlias = SchedulerMessage | AgentMessage | DispatcherMessage | WorkerMessage | Answer
 
-__all__ = ["AgentMessage", "Answer", "DispatcherMessage", "Message", "SchedulerMessage"]
+__all__ = ["AgentMessage", "Answer", "DispatcherMessage", "Message", "SchedulerMessage", "WorkerMessage"]

@@ -136,6 +136,40 @@ class ReportAnswered:
     counted: bool
 
 
+@dataclass(frozen=True, slots=True)
+class WorkerAttached:
+    """The worker gets tasks of its agent from now on; the agent runs at most `slots` at once, on all its workers."""
+
+    ti_uuid: str
+    agent_id: str
+    slots: int
+
+
+@dataclass(frozen=True, slots=True)
+class TaskTaken:
+    """From a worker: it runs this attempt, or has run it."""
+
+    task_id: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class TaskStopped:
+    """From a worker: it was told to stop this attempt. `was_held` is False where it had no such attempt."""
+
+    task_id: str
+    attempt: int
+    was_held: bool
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerAlive:
+    """From a worker: it is there, its process since `uptime_s` seconds."""
+
+    uptime_s: float
+    running: int
+
+
 Answer: TypeAlias = (
     TaskAccepted
     | Refused
@@ -149,4 +183,8 @@ Answer: TypeAlias = (
     | ActivityListed
     | ActivityPurged
     | ReportAnswered
+    | WorkerAttached
+    | TaskTaken
+    | TaskStopped
+    | WorkerAlive
 )

@@ -11,7 +11,10 @@ from actors.messages.scheduler import Protocol
 
 @dataclass(frozen=True, slots=True)
 class AttendInstance:
-    """From the scheduler: look after this TaskInstance from now on (also sent when its data change)."""
+    """From the scheduler: look after this TaskInstance or worker from now on (also sent when its data change).
+
+    A worker's `host` is its id. `incarnation` is that of an attached worker's process, "" where it is not told.
+    """
 
     ti_uuid: str
     host: str
@@ -20,6 +23,7 @@ class AttendInstance:
     capacity: int
     protocol: Protocol
     capabilities: tuple[str, ...] = ()
+    incarnation: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from actors.messages.runtime import Resumed, TimePassed
 from actors.messages.tasks import TaskSpec
 from actors.task_lifecycle import TaskState
 
-Protocol: TypeAlias = Literal["submit", "enqueue"]
-"""Which generation of the TaskInstance's HTTP protocol: `/queue/submit`, or the older `/queue/enqueue`."""
+Protocol: TypeAlias = Literal["submit", "enqueue", "worker"]
+"""How an instance is spoken to: over HTTP (`/queue/submit`, the older `/queue/enqueue`), or as an attached worker."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,28 @@ class RemoveInstance:
 
     host: str
     port: int
+
+
+@dataclass(frozen=True, slots=True)
+class AttachWorker:
+    """Give tasks of this agent to a worker that has connected. -> WorkerAttached.
+
+    `ti_uuid` is the id to give it unless a worker of this id is attached already, which keeps its own.
+    `incarnation` tells one process of the worker from the next: what another was running is lost.
+    """
+
+    ti_uuid: str
+    worker_id: str
+    agent_id: str
+    capacity: int
+    incarnation: str
+
+
+@dataclass(frozen=True, slots=True)
+class DetachWorker:
+    """Give the worker nothing more: what it runs finishes. -> InstanceRemoval."""
+
+    worker_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +176,8 @@ SchedulerMessage: TypeAlias = (
     SubmitTask
     | RegisterInstance
     | RemoveInstance
+    | AttachWorker
+    | DetachWorker
     | SetStrategy
     | DescribeQueues
     | ExplainWait

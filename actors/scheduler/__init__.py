@@ -30,6 +30,11 @@ class SchedulerPolicy:
     slots_of: Mapping[str, int] = field(default_factory=dict)
 
 
+def _next_due(state: SchedulerState) -> float | None:
+    dues = [due for due in (state.delayed.earliest(), state.absent.earliest()) if due is not None]
+    return min(dues, default=None)
+
+
 def _recall(message: SchedulerMessage) -> str | None:
     if isinstance(message, SubmitTask) and not message.id_is_fresh:
         return message.spec.task_id
@@ -48,7 +53,7 @@ def scheduler_behaviour(
         initial=initial,
         decide=decide,
         evolve=evolve,
-        next_due=lambda state: state.delayed.earliest(),
+        next_due=_next_due,
         dump=dump,
         load=lambda key, kept: load(initial(key), kept),
         snapshot_type=SchedulerKept,

@@ -12,7 +12,7 @@ from actors.messages.agent import BeginShutdown, PreemptTask, RunTask
 from actors.messages.answers import PreemptionAnswered, ShutdownAnswered, WaitExplained
 from actors.messages.runtime import Resumed, TimePassed
 from actors.messages.scheduler import SchedulerMessage
-from actors.scheduler import admission, openings, registry
+from actors.scheduler import admission, openings, registry, workers
 from actors.scheduler import events as ev
 from actors.scheduler.placement import choose_next
 from actors.scheduler.queues import describe_queues
@@ -46,9 +46,13 @@ def decide(state: SchedulerState, received: Received[SchedulerMessage], now: Now
         case msg.RemoveInstance():
             return registry.remove(state, received)  # type: ignore[arg-type]
         case msg.InstanceWentDown():
-            return registry.mark_down(state, message)
+            return registry.mark_down(state, message, now)
         case msg.InstanceCameUp():
             return registry.mark_up(state, message)
+        case msg.AttachWorker():
+            return workers.attach(state, received)  # type: ignore[arg-type]
+        case msg.DetachWorker():
+            return workers.detach(state, received)  # type: ignore[arg-type]
         case msg.SetStrategy():
             return registry.set_strategy(state, message)
         case msg.RequestPreemption():
@@ -56,7 +60,7 @@ def decide(state: SchedulerState, received: Received[SchedulerMessage], now: Now
         case msg.ShutdownAgent():
             return _shut_down(state, message)
         case TimePassed():
-            return _ready_delayed(state, now)
+            return workers.forget_absent(state, received.chance, now) or _ready_delayed(state, now)
         case Resumed():
             return Decision(effects=[Send(SCHEDULER, msg.PlaceTasks(pool)) for pool in state.pools])
         case _:

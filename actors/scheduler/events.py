@@ -39,10 +39,11 @@ class InstanceRemoved:
 
 @dataclass(frozen=True, slots=True)
 class InstanceMarkedDown:
-    """The instance does not answer."""
+    """The instance does not answer. A worker is forgotten at `forget_at` (Unix seconds) unless it comes back."""
 
     ti_uuid: str
     reason: str
+    forget_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from typing import assert_never
 
 from actors.scheduler import claims, lines
 from actors.scheduler import events as ev
-from actors.scheduler.pools import pool_of_model
+from actors.scheduler.pools import pool_of_instance
 from actors.scheduler.state import Instance, SchedulerState, TaskEntry
 
 
@@ -30,15 +30,19 @@ def evolve(state: SchedulerState, event: ev.SchedulerEvent) -> None:
             _instance_registered(state, event)
         case ev.InstanceDrainBegan():
             state.instances[event.ti_uuid].condition = "draining"
+            state.absent.cancel(event.ti_uuid)
             lines.move_to_serving_pools(state, state.instances[event.ti_uuid].pool)
             claims.review(state)
         case ev.InstanceRemoved():
             _instance_removed(state, event.ti_uuid)
         case ev.InstanceMarkedDown():
             state.instances[event.ti_uuid].condition = "down"
+            if event.forget_at is not None:
+                state.absent.set(event.ti_uuid, event.forget_at)
             claims.review(state)
         case ev.InstanceMarkedUp():
             state.instances[event.ti_uuid].condition = "up"
+            state.absent.cancel(event.ti_uuid)
             claims.review(state)
         case ev.StrategyChosen():
             _strategy_chosen(state, event)
@@ -115,8 +119,9 @@ def _free_place(state: SchedulerState, entry: TaskEntry) -> None:
 
 
 def _instance_registered(state: SchedulerState, event: ev.InstanceRegistered) -> None:
-    pool = pool_of_model(event.model_name)
+    pool = pool_of_instance(event.protocol, event.model_name)
     known = state.instances.get(event.ti_uuid)
+    state.absent.cancel(event.ti_uuid)
     instance = Instance(
         event.ti_uuid,
         event.host,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from actors.messages.scheduler import Protocol
 from actors.messages.tasks import TaskSpec
 
 
@@ -13,6 +14,11 @@ def pool_of_model(model_name: str) -> str:
 def pool_of_agent(agent_id: str) -> str:
     """The workers attached as an agent."""
     return f"agent:{agent_id}"
+
+
+def pool_of_instance(protocol: Protocol, model_name: str) -> str:
+    """The pool that an instance belongs to; what an attached worker has for a model is its agent's pool."""
+    return model_name if protocol == "worker" else pool_of_model(model_name)
 
 
 def pools_for(spec: TaskSpec) -> tuple[str, ...]:

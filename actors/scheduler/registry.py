@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from actors import addresses
-from actors.behaviour import Decision, Received, Reply, Send
+from actors.behaviour import Decision, Now, Received, Reply, Send
 from actors.messages.answers import InstanceAccepted, InstanceRemoval, Refused, StrategySet
 from actors.messages.dispatcher import AttendInstance, ReleaseInstance
 from actors.messages.scheduler import (
@@ -16,9 +16,12 @@ from actors.messages.scheduler import (
 from actors.scheduler import events as ev
 from actors.scheduler import openings
 from actors.scheduler.placement import Spread, choose_tentative
-from actors.scheduler.pools import pool_of_model
+from actors.scheduler.pools import pool_of_instance
 from actors.scheduler.state import Instance, SchedulerState, TaskEntry
 from actors.scheduler.strategies import STRATEGIES, find_strategy
+
+ABSENCE_S = 300.0
+"""How long a worker that is down is kept (s): longer than one that is still connected can count as down."""
 
 
 def register(state: SchedulerState, received: Received[RegisterInstance]) -> Decision[ev.SchedulerEvent]:
@@ -44,13 +47,25 @@ def register(state: SchedulerState, received: Received[RegisterInstance]) -> Dec
         message.protocol,
         message.capabilities,
     )
-    pool = pool_of_model(message.model_name)
-    moved = _leave_pool(state, known, received.chance) if known and known.pool != pool else []
+    return enlist(state, known, event, attend, Reply(InstanceAccepted(ti_uuid, message.model_name)), received.chance)
+
+
+def enlist(
+    state: SchedulerState,
+    known: Instance | None,
+    event: ev.InstanceRegistered,
+    attend: AttendInstance,
+    answer: Reply,
+    chance: float,
+) -> Decision[ev.SchedulerEvent]:
+    """Record the instance, have it looked after, and give it what it can start; `known` is what it was before."""
+    pool = pool_of_instance(event.protocol, event.model_name)
+    moved = _leave_pool(state, known, chance) if known and known.pool != pool else []
     return Decision(
         events=[event, *moved],
         effects=[
-            Reply(InstanceAccepted(ti_uuid, message.model_name)),
-            Send(addresses.dispatcher(ti_uuid), attend),
+            answer,
+            Send(addresses.dispatcher(event.ti_uuid), attend),
             *openings.in_pools(state.pools.keys() | {pool}),
         ],
     )
@@ -62,7 +77,12 @@ def remove(state: SchedulerState, received: Received[RemoveInstance]) -> Decisio
     instance = state.instance_at(message.host, message.port)
     if instance is None:
         return Decision(effects=[Reply(InstanceRemoval(None))])
-    moved = _leave_pool(state, instance, received.chance)
+    return dismiss(state, instance, received.chance)
+
+
+def dismiss(state: SchedulerState, instance: Instance, chance: float) -> Decision[ev.SchedulerEvent]:
+    """Give the instance nothing more; it goes once it holds nothing."""
+    moved = _leave_pool(state, instance, chance)
     gone, release = removal_when_empty(instance, leaving="", draining=True)
     return Decision(
         events=[ev.InstanceDrainBegan(instance.ti_uuid), *moved, *gone],
@@ -87,13 +107,17 @@ def moves_from_leaving(state: SchedulerState, entry: TaskEntry, chance: float) -
     return [ev.TaskMoved(entry.spec.task_id, choose_tentative(state, pool, chance))]
 
 
-def mark_down(state: SchedulerState, message: InstanceWentDown) -> Decision[ev.SchedulerEvent]:
-    """Give it nothing more. What it holds comes back through the agents."""
+def mark_down(state: SchedulerState, message: InstanceWentDown, now: Now) -> Decision[ev.SchedulerEvent]:
+    """Give it nothing more. What it holds comes back through the agents.
+
+    A TaskInstance is down until it answers or is removed; a worker, which would attach by itself, is given up one day.
+    """
     instance = state.instances.get(message.ti_uuid)
     if instance is None or instance.condition != "up":
         return Decision()
+    forget_at = now + ABSENCE_S if instance.protocol == "worker" else None
     return Decision(
-        events=[ev.InstanceMarkedDown(message.ti_uuid, message.reason)],
+        events=[ev.InstanceMarkedDown(message.ti_uuid, message.reason, forget_at)],
         effects=openings.after_change(state, {instance.pool}),
     )
 

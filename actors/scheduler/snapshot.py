@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from actors.messages.answers import InstanceCondition
 from actors.scheduler import claims
@@ -22,7 +22,10 @@ class InstanceKept:
 
 @dataclass(frozen=True, slots=True)
 class SchedulerKept:
-    """The whole state, tasks in order of arrival. `delayed` are task ids with the time they may start at."""
+    """The whole state, tasks in order of arrival. `delayed` are task ids with the time they may start at.
+
+    `absent` are workers that are down, with the time they are forgotten at.
+    """
 
     arrivals: int
     strategies: dict[str, str]
@@ -32,6 +35,7 @@ class SchedulerKept:
     closed_agents: list[str]
     rotations: dict[str, int]
     durations: Durations
+    absent: list[tuple[str, float]] = field(default_factory=list)
 
 
 def dump(state: SchedulerState) -> SchedulerKept:
@@ -51,6 +55,7 @@ def dump(state: SchedulerState) -> SchedulerKept:
         closed_agents=[agent.agent_id for agent in state.agents.values() if agent.closed],
         rotations={pool.name: pool.rotation for pool in state.pools.values() if pool.instances},
         durations=state.durations,
+        absent=state.absent.items(),
     )
 
 
@@ -62,6 +67,8 @@ def load(state: SchedulerState, kept: SchedulerKept) -> SchedulerState:
     for instance in kept.instances:
         evolve(state, instance.registered)
         state.instances[instance.registered.ti_uuid].condition = instance.condition
+    for ti_uuid, forget_at in kept.absent:
+        state.absent.set(ti_uuid, forget_at)
     for agent_id in kept.closed_agents:
         state.agent(agent_id).closed = True
     for entry in kept.tasks:

@@ -136,7 +136,10 @@ class Claims:
 
 @dataclass(slots=True)
 class SchedulerState:
-    """The whole. `strategies` maps model names ("" for all) to strategy names."""
+    """The whole. `strategies` maps model names ("" for all) to strategy names.
+
+    `absent` has the attached workers that are down, by their ti_uuid, and when they will be forgotten.
+    """
 
     slots_of: dict[str, int]
     default_slots: int
@@ -148,6 +151,7 @@ class SchedulerState:
     durations: Durations = field(default_factory=Durations)
     claims: Claims = field(default_factory=Claims)
     delayed: Deadlines = field(default_factory=Deadlines)
+    absent: Deadlines = field(default_factory=Deadlines)
     arrivals: int = 0
     running: int = 0
 

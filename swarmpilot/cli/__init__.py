@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from swarmpilot.cli import demo, instance, queues, start, submit, task
+from swarmpilot.cli import demo, instance, queues, start, submit, task, worker
 from swarmpilot.cli.options import Failure
 from swarmpilot.errors import SchedulerError
 
@@ -22,6 +22,8 @@ EXAMPLES = """
   swarmpilot start                                       the scheduler, on http://127.0.0.1:8102
 
   swarmpilot instance --model my-model                   a simulated instance that registers itself
+
+  swarmpilot worker --agent worker-1 --call my_module:run   runs the tasks of an agent
 
   swarmpilot submit my-model '{"prompt": "Hi", "max_tokens": 20}' --wait
 
@@ -39,6 +41,7 @@ app = typer.Typer(
 
 app.command("start")(start.start)
 app.command("instance")(instance.instance)
+app.command("worker")(worker.worker)
 app.command("submit")(submit.submit)
 app.command("task")(task.task)
 app.command("queues")(queues.queues)

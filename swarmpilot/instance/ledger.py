@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections import OrderedDict, deque
 from collections.abc import Sequence
 from enum import Enum
-
-from swarmpilot.instance.pushes import Push
+from typing import Generic, Protocol, TypeVar
 
 
 class Taking(Enum):
@@ -21,7 +20,20 @@ class Taking(Enum):
     ENDED = "ended"
 
 
-class Ledger:
+class Holdable(Protocol):
+    """What a ledger holds: a push, by the key that makes a repeat of it the same."""
+
+    @property
+    def key(self) -> str: ...
+
+    @property
+    def task_id(self) -> str: ...
+
+
+HeldT = TypeVar("HeldT", bound=Holdable)
+
+
+class Ledger(Generic[HeldT]):
     """Waiting and running pushes of an instance that runs `capacity` at once."""
 
     def __init__(self, capacity: int, *, remember: int = 10_000, remember_bytes: int = 32 * 1024 * 1024) -> None:
@@ -31,8 +43,8 @@ class Ledger:
         self.ended_count = 0
         self._remember = remember
         self._remember_bytes = remember_bytes
-        self._waiting: OrderedDict[str, Push] = OrderedDict()
-        self._running: dict[str, Push] = {}
+        self._waiting: OrderedDict[str, HeldT] = OrderedDict()
+        self._running: dict[str, HeldT] = {}
         self._reports: OrderedDict[str, bytes] = OrderedDict()
         self._report_bytes = 0
 
@@ -51,7 +63,7 @@ class Ledger:
         """Whether nothing waits and nothing runs."""
         return not self._waiting and not self._running
 
-    def take(self, push: Push) -> Taking:
+    def take(self, push: HeldT) -> Taking:
         """Note a push; only a NEW one joins the line."""
         if push.key in self._running or push.key in self._waiting:
             return Taking.HELD
@@ -60,9 +72,9 @@ class Ledger:
         self._waiting[push.key] = push
         return Taking.NEW
 
-    def startable(self) -> Sequence[Push]:
+    def startable(self) -> Sequence[HeldT]:
         """The pushes that can start now, first come first; from here on they run."""
-        started: deque[Push] = deque()
+        started: deque[HeldT] = deque()
         while self._waiting and len(self._running) < self.capacity:
             key, push = self._waiting.popitem(last=False)
             self._running[key] = push
@@ -83,10 +95,10 @@ class Ledger:
         """What was reported of an ended push, None where it is not remembered."""
         return self._reports.get(key)
 
-    def running_of(self, task_id: str) -> list[Push]:
+    def running_of(self, task_id: str) -> list[HeldT]:
         """The running attempts of a task."""
         return [push for push in self._running.values() if push.task_id == task_id]
 
-    def waiting_of(self, task_id: str) -> list[Push]:
+    def waiting_of(self, task_id: str) -> list[HeldT]:
         """The waiting attempts of a task."""
         return [push for push in self._waiting.values() if push.task_id == task_id]

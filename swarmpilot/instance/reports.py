@@ -18,7 +18,7 @@ def encode_report(push: Push, instance_id: str, execution_ms: float, result: Any
             "task_id": push.task_id,
             "instance_id": instance_id,
             "execution_time": execution_ms,
-            "result": msgspec.Raw(_encode_result(result)),
+            "result": msgspec.Raw(encode_result(result)),
             "attempt": push.attempt,
         }
     )
@@ -35,7 +35,8 @@ def failure_result(failure: BaseException) -> dict[str, str]:
     return error_result(str(failure) or kind, kind)
 
 
-def _encode_result(result: Any) -> bytes:
+def encode_result(result: Any) -> bytes:
+    """The result as the JSON text of an object, or null; what JSON cannot hold becomes an error that says so."""
     try:
         encoded = _ENCODER.encode(result)
     except Exception as failure:

@@ -31,7 +31,9 @@ CANCELLED = Outcome(0.0, error_result("the task was cancelled", "Cancelled"))
 class Runner:
     """The running tasks of one instance; `report` is told each ending once."""
 
-    def __init__(self, ledger: Ledger, work: Work, model: str, instance_id: str, report: Callable[[str, bytes], None]):
+    def __init__(
+        self, ledger: Ledger[Push], work: Work, model: str, instance_id: str, report: Callable[[str, bytes], None]
+    ):
         self._ledger = ledger
         self._work = work
         self._model = model

@@ -60,7 +60,7 @@ class TaskInstance:
         self.ti_uuid = ""
         self._advertise = advertise
         self._drain_timeout_s = drain_timeout_s
-        self._ledger = Ledger(capacity)
+        self._ledger: Ledger[Push] = Ledger(capacity)
         self._work = as_work(work, capacity) if work else simulate()
         self._status = "starting"
         self._started_at = time.monotonic()

@@ -11,11 +11,11 @@ from pamqp.commands import Basic
 
 from actors.addresses import Address, ReturnAddress, agent, queue_of
 from actors.envelope import Announcement, Envelope
+from actors.envelope_json import BUNDLE_TYPE
 from actors.messages.agent import PreemptTask
 from actors.messages.answers import StrategySet, TaskAccepted
 from actors.messages.scheduler import SetStrategy
 from rabbitmq import RabbitBroker
-from rabbitmq.codec import BUNDLE_TYPE
 from tests.contracts.broker_rigs import SHARDS, Kept, RabbitRig, Stranger
 from tests.rabbit_server import RabbitServer
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import MISSING, fields, replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -16,18 +16,30 @@ import pytest
 import yaml
 
 from actors import announcing
+from actors.addresses import Address, Kind, ReturnAddress, queue_of, worker
+from actors.envelope import Envelope
+from actors.envelope_json import BUNDLE_TYPE, encode_envelope, join_envelopes
 from actors.messages import answers
+from actors.messages.dispatcher import Report
+from actors.messages.scheduler import AttachWorker, DetachWorker
+from actors.messages.worker import PingWorker, StartTask, StopTask
 from actors.task_lifecycle import TaskState
 from gateway.bad_request import BadRequest
 from gateway.translate_amqp import COMMANDS, command_from_amqp
 from rabbitmq import dead_letters, topology
 from rabbitmq.codec import answer_json
+from swarmpilot.worker import amqp
 from tests.contracts.broker_rigs import RabbitRig
 from tests.rabbit_server import RabbitServer
 
 DOCUMENT: dict[str, Any] = yaml.safe_load((Path(__file__).parents[2] / "docs/asyncapi.yaml").read_text())
 MESSAGES: dict[str, Any] = DOCUMENT["components"]["messages"]
 ANSWERS = {type_.__name__: type_ for type_ in get_args(answers.Answer)}
+
+FIELD_TYPES = {"str": "string", "bytes": "string", "int": "integer", "float": "number", "bool": "boolean"}
+SPOKEN_WITH_WORKERS: list[type] = [
+    StartTask, StopTask, PingWorker, Report, answers.TaskTaken, answers.TaskStopped, answers.WorkerAlive,
+]  # fmt: skip
 
 FIELD_SAMPLES: dict[str, Any] = {"str": "x", "bool": True, "int": 1, "float": 1.5, "str | None": None}
 
@@ -114,6 +126,44 @@ def test_the_fields_of_an_instance_and_the_codes_of_a_refusal_are_all_there() ->
     assert set(described["required"]) == set(described["properties"]) == names
     assert payload("Refused")["properties"]["code"]["enum"] == list(get_args(answers.RefusalCode))
     assert described["properties"]["condition"]["enum"] == list(get_args(answers.InstanceCondition))
+
+
+def test_what_is_said_to_and_by_workers_has_exactly_the_documented_fields() -> None:
+    channels = DOCUMENT["channels"]
+    documented = {name for channel in ("workers", "workerAnswers", "reports") for name in channels[channel]["messages"]}
+    assert documented == {type_.__name__ for type_ in SPOKEN_WITH_WORKERS}
+    for type_ in SPOKEN_WITH_WORKERS:
+        schema = MESSAGES[type_.__name__]
+        assert schema["contentType"] == BUNDLE_TYPE
+        described = schema["payload"]["properties"]
+        assert {name: one["type"] for name, one in described.items()} == {
+            field.name: FIELD_TYPES[str(field.type)] for field in fields(type_)
+        }
+        needed = {field.name for field in fields(type_) if field.default is MISSING}
+        assert set(schema["payload"].get("required", ())) == needed
+
+
+def test_a_bundle_is_as_documented() -> None:
+    to = worker("w")
+    asked = Envelope("c", to, PingWorker(), ReturnAddress(Address("gateway", "g"), "c"))
+    answered = Envelope("c", Address("gateway", "g"), answers.WorkerAlive(1.0, 0))
+    body = json.loads(join_envelopes([encode_envelope(asked), encode_envelope(answered)]))
+    schema = DOCUMENT["components"]["schemas"]["Bundle"]
+    jsonschema.Draft202012Validator(schema).validate(body)
+    assert schema["items"]["prefixItems"][1]["enum"] == list(get_args(Kind))
+    assert queue_of(to, 1) == DOCUMENT["channels"]["workers"]["address"].format(worker_id="w")
+    assert queue_of(answered.to, 1) == DOCUMENT["channels"]["workerAnswers"]["address"].format(gateway="g")
+
+
+def test_the_librarys_worker_attaches_as_documented() -> None:
+    assert amqp.COMMANDS == topology.COMMANDS
+    attach, detach = AttachWorker("", "w", "a", 2, "i"), DetachWorker("w")
+    for message in (attach, detach):
+        jsonschema.validate(json.loads(amqp.command_of(message)), payload(type(message).__name__))
+    meant = command_from_amqp(amqp.command_of(attach), {})
+    assert isinstance(meant, AttachWorker)
+    assert meant == replace(attach, ti_uuid=meant.ti_uuid)
+    assert command_from_amqp(amqp.command_of(detach), {}) == detach
 
 
 def test_facts_are_as_the_actors_announce_them() -> None:

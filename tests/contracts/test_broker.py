@@ -8,14 +8,15 @@ from typing import Any
 
 import pytest
 
-from actors.addresses import SCHEDULER, Address, ReturnAddress, agent, queue_of
+from actors.addresses import SCHEDULER, Address, ReturnAddress, agent, queue_of, worker
 from actors.broker import Broker
 from actors.envelope import Envelope
-from actors.errors import BrokerUnavailable
+from actors.errors import BrokerUnavailable, NoSuchQueue
 from actors.messages.agent import PreemptTask
 from actors.messages.answers import QueuesDescribed
 from actors.messages.scheduler import DescribeQueues, SubmitTask
 from actors.messages.tasks import Activity, TaskSpec
+from actors.messages.worker import PingWorker
 from tests.contracts.broker_rigs import SHARDS, Kept, LocalRig, RabbitRig, Rig
 
 AGENT = agent("worker-1")
@@ -224,6 +225,23 @@ def test_publishing_to_a_queue_that_does_not_exist_is_refused(rig: Rig) -> None:
         missing = next(a for a in map(agent, map(str, range(99))) if queue_of(a, SHARDS) != QUEUE)
         with pytest.raises(BrokerUnavailable, match=queue_of(missing, SHARDS)):
             await broker.publish([Envelope("x", missing, PreemptTask("t", ""))])
+
+    perform(rig, story)
+
+
+def test_a_worker_is_reached_by_its_queue_while_it_is_there_and_not_before_or_after(rig: Rig) -> None:
+    to = worker("w 1")
+    asked = Envelope("c-1", to, PingWorker(), ReturnAddress(Address("gateway", "g-1"), "c-1"))
+
+    async def story(broker: Broker) -> None:
+        for _ in range(2):
+            with pytest.raises(NoSuchQueue, match="w 1"):
+                await broker.publish([asked])
+            kept = Kept()
+            await broker.receive(queue_of(to, SHARDS), kept, temporary=True)
+            await broker.publish([asked])
+            assert await kept.have(1) == [asked]
+            await broker.stop_receiving(queue_of(to, SHARDS))
 
     perform(rig, story)
 

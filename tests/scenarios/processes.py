@@ -132,6 +132,12 @@ class World:
         running.wait_for("registered at")
         return running
 
+    def start(self, arguments: list[str], log: Path) -> Running:
+        """Start any other command of ours."""
+        running = Running(arguments, log)
+        self._children.append(running)
+        return running
+
     def is_healthy(self) -> bool:
         """Whether the scheduler answers that it is."""
         try:

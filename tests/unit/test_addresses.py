@@ -6,7 +6,17 @@ from collections import Counter
 
 import pytest
 
-from actors.addresses import SCHEDULER, Address, agent, all_shards, dispatcher, kind_of_shard, queue_of, shard_of
+from actors.addresses import (
+    SCHEDULER,
+    Address,
+    agent,
+    all_shards,
+    dispatcher,
+    kind_of_shard,
+    queue_of,
+    shard_of,
+    worker,
+)
 
 
 @pytest.mark.parametrize(
@@ -59,4 +69,5 @@ def test_queues() -> None:
     assert queue_of(agent("a"), 1) == "swarm.agent-0"
     assert queue_of(dispatcher("d"), 1) == "swarm.dispatcher-0"
     assert queue_of(Address("gateway", "g1"), 8) == "swarm.gateway.g1"
+    assert queue_of(worker("w 1"), 8) == "swarm.worker.w 1"
     assert queue_of(Address("producer", "amq.gen-x"), 8) == "amq.gen-x"

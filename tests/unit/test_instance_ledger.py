@@ -12,12 +12,12 @@ def push(key: str) -> Push:
     return Push(key, key.partition(":")[0], attempt_of(key), "m", {}, {})
 
 
-def started(ledger: Ledger) -> list[str]:
+def started(ledger: Ledger[Push]) -> list[str]:
     return [one.key for one in ledger.startable()]
 
 
 def test_runs_as_many_as_its_capacity_in_order_of_arrival() -> None:
-    ledger = Ledger(2)
+    ledger: Ledger[Push] = Ledger(2)
     for key in ("a:1", "b:1", "c:1", "d:1"):
         assert ledger.take(push(key)) is Taking.NEW
     assert started(ledger) == ["a:1", "b:1"]
@@ -28,7 +28,7 @@ def test_runs_as_many_as_its_capacity_in_order_of_arrival() -> None:
 
 
 def test_a_repeated_key_is_one_run_while_waiting_running_and_ended() -> None:
-    ledger = Ledger(1)
+    ledger: Ledger[Push] = Ledger(1)
     ledger.take(push("a:1"))
     assert ledger.take(push("a:1")) is Taking.HELD
     ledger.startable()
@@ -40,7 +40,7 @@ def test_a_repeated_key_is_one_run_while_waiting_running_and_ended() -> None:
 
 
 def test_another_attempt_of_the_same_task_is_another_run() -> None:
-    ledger = Ledger(2)
+    ledger: Ledger[Push] = Ledger(2)
     ledger.take(push("a:1"))
     assert ledger.take(push("a:2")) is Taking.NEW
     assert started(ledger) == ["a:1", "a:2"]
@@ -48,7 +48,7 @@ def test_another_attempt_of_the_same_task_is_another_run() -> None:
 
 
 def test_endings_are_forgotten_oldest_first_beyond_either_bound() -> None:
-    ledger = Ledger(1, remember=2, remember_bytes=100)
+    ledger: Ledger[Push] = Ledger(1, remember=2, remember_bytes=100)
     for key in ("a", "b", "c"):
         ledger.end(key, b"x" * 10)
     assert [ledger.report_of(key) is None for key in ("a", "b", "c")] == [True, False, False]

@@ -64,7 +64,7 @@ def test_the_other_commands(message: Message, expected: Message) -> None:
 
 @pytest.mark.parametrize(("fields", "text"), [
     ({"kind": "Nonsense"}, "field `type`: must be one of SubmitTask, RequestPreemption, ShutdownAgent, SetStrategy, "
-                           "RemoveInstance, DescribeQueues; got 'Nonsense'"),
+                           "RemoveInstance, DescribeQueues, AttachWorker, DetachWorker; got 'Nonsense'"),
     ({"kind": ["SubmitTask"]}, "field `type`: must be one of "),
     ({"model": "gpt"}, "field `model`: is not a field of SubmitTask, which has model_name, "),
     ({"model_name": "gpt"}, "field `task_input`: must be given; got nothing"),
@@ -78,6 +78,10 @@ def test_the_other_commands(message: Message, expected: Message) -> None:
     ({"kind": "RemoveInstance", "host": "h", "port": 0}, "field `port`: must be an integer from 1 to 65535; got 0"),
     ({"kind": "ShutdownAgent", "agent_id": "w", "grace_period_s": -1}, "field `grace_period_s`: must be a number"),
     ({"kind": "RequestPreemption", "agent_id": "w"}, "field `task_id`: must be given; got nothing"),
+    ({"kind": "DetachWorker", "worker_id": "w" * 201}, "field `worker_id`: must not be longer than 200 bytes"),
+    ({"kind": "AttachWorker", "worker_id": "w", "agent_id": "a"}, "field `capacity`: must be given; got nothing"),
+    ({"kind": "AttachWorker", "worker_id": "w", "agent_id": "a", "capacity": True, "incarnation": "i"},
+     "field `capacity`: must be an integer from 1 to 10000; got True"),
 ])  # fmt: skip
 def test_broken_rules(fields: dict[str, Any], text: str) -> None:
     with pytest.raises(BadRequest) as caught:

@@ -1,0 +1,195 @@
+"""A worker's connection over RabbitMQ: a queue of its own, that goes with it, and the service's queues to write to.
+
+It attaches and detaches by commands (`swarm.commands`), reports to its dispatcher's queue, and answers the gateway or
+dispatcher that asked. Questions come as bundles of envelopes, answers as those of any producer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from typing import cast
+
+import aiormq
+import msgspec
+from aiormq.abc import AbstractConnection, DeliveredMessage
+from aiormq.exceptions import PublishError
+from pamqp.commands import Basic
+from yarl import URL
+
+from actors.addresses import Address, queue_of, worker
+from actors.envelope import Envelope
+from actors.envelope_json import BUNDLE_TYPE, decode_envelopes, encode_envelope, join_envelopes
+from actors.messages.scheduler import AttachWorker, DetachWorker
+from actors.messages.wire import MESSAGES
+from swarmpilot.worker.conversation import ASK_TIMEOUT_S, Conversation, Disconnected, Handle
+
+COMMANDS = "swarm.commands"
+JSON = "application/json"
+CONNECT_TIMEOUT_S = 10.0
+PUBLISH_TIMEOUT_S = 10.0
+HEARTBEAT_S = 10
+LOOK_EVERY_S = 1.0
+"""How often a connection is looked at that has not said that it ended (s)."""
+TRANSIENT, PERSISTENT = 1, 2
+
+
+class AmqpTransport:
+    """Connects to the broker at `url`, amqp://user:password@host:port/vhost. Raises ValueError where that is none."""
+
+    def __init__(self, url: str, worker_id: str) -> None:
+        self._url = checked_url(url)
+        self._worker_id = worker_id
+
+    def __str__(self) -> str:
+        return f"{self._url.scheme}://{self._url.host}:{self._url.port or 5672}{self._url.path}"
+
+    @asynccontextmanager
+    async def connected(self, handle: Handle) -> AsyncIterator[Conversation]:
+        """A new connection; see the protocol."""
+        with _as_disconnected(f"connecting to {self}"):
+            async with asyncio.timeout(CONNECT_TIMEOUT_S):
+                connection = await aiormq.connect(self._url, client_properties={"connection_name": self._worker_id})
+        try:
+            conversation = await self._begin(connection, handle)
+            watching = asyncio.create_task(_watch(connection, conversation))
+            try:
+                yield conversation
+            finally:
+                watching.cancel()
+                await asyncio.wait({watching})
+                conversation.end("disconnected")
+        finally:
+            with contextlib.suppress(Disconnected), _as_disconnected("disconnecting"):
+                async with asyncio.timeout(CONNECT_TIMEOUT_S):
+                    await connection.close()
+
+    async def _begin(self, connection: AbstractConnection, handle: Handle) -> Conversation:
+        queue = queue_of(worker(self._worker_id), 1)
+        with _as_disconnected(f"declaring {queue} (is another process attached as {self._worker_id}?)"):
+            async with asyncio.timeout(CONNECT_TIMEOUT_S):
+                publishing = cast(aiormq.Channel, await connection.channel(on_return_raises=True))
+                consuming = await connection.channel(publisher_confirms=False)
+                await consuming.queue_declare(
+                    queue, exclusive=True, auto_delete=True, arguments={"x-queue-type": "classic"}
+                )
+
+                async def carry(envelope: Envelope, to_queue: str) -> None:
+                    parcel = _Parcel(envelope, to_queue)
+                    try:
+                        with _as_disconnected(f"publishing to {parcel.exchange or parcel.routing_key}"):
+                            async with asyncio.timeout(PUBLISH_TIMEOUT_S):
+                                await publishing.basic_publish(
+                                    parcel.body,
+                                    exchange=parcel.exchange,
+                                    routing_key=parcel.routing_key,
+                                    properties=parcel.properties,
+                                    mandatory=parcel.is_mandatory,
+                                    wait=False,
+                                )
+                    except Disconnected as failure:
+                        if not isinstance(failure.__cause__, PublishError):
+                            conversation.end(str(failure))  # its confirms can no longer be told apart from late ones
+                        raise
+
+                conversation = Conversation(Address("producer", queue), carry, handle)
+                await consuming.basic_consume(queue, lambda message: _take(message, conversation), no_ack=True)
+        return conversation
+
+
+class _Parcel:
+    """An envelope as the AMQP message that reaches whom it is for."""
+
+    def __init__(self, envelope: Envelope, queue: str) -> None:
+        self.exchange = ""
+        self.is_mandatory = True
+        message = envelope.message
+        if isinstance(message, AttachWorker | DetachWorker):
+            self.exchange, self.routing_key = COMMANDS, type(message).__name__
+            self.body = command_of(message)
+            # One that nobody takes in time must not attach, much later, a worker that has gone.
+            expiration = str(int(ASK_TIMEOUT_S * 1000))
+            self.properties = Basic.Properties(
+                content_type=JSON,
+                delivery_mode=TRANSIENT,
+                correlation_id=envelope.id,
+                reply_to=envelope.reply_to.to.key if envelope.reply_to else None,
+                expiration=expiration,
+            )
+            return
+        is_answer = envelope.reply_to is None
+        self.routing_key = queue_of(envelope.to, 1) if is_answer else queue
+        self.is_mandatory = not is_answer
+        self.body = join_envelopes([encode_envelope(envelope)])
+        mode = TRANSIENT if is_answer else PERSISTENT
+        self.properties = Basic.Properties(content_type=BUNDLE_TYPE, delivery_mode=mode)
+
+
+def command_of(message: AttachWorker | DetachWorker) -> bytes:
+    """The command as the service takes it from any producer."""
+    fields: dict[str, object] = {"type": type(message).__name__, "worker_id": message.worker_id}
+    if isinstance(message, AttachWorker):
+        fields |= {"agent_id": message.agent_id, "capacity": message.capacity, "incarnation": message.incarnation}
+    return msgspec.json.encode(fields)
+
+
+def checked_url(url: str) -> URL:
+    """The broker's address, with a heartbeat. Raises ValueError."""
+    parsed = URL(url)
+    if parsed.scheme not in ("amqp", "amqps") or not parsed.host:
+        raise ValueError(f"amqp: must be amqp://user:password@host:port/vhost, got {parsed.scheme or url!r}://…")
+    return parsed if "heartbeat" in parsed.query else parsed.update_query(heartbeat=str(HEARTBEAT_S))
+
+
+async def _take(message: DeliveredMessage, conversation: Conversation) -> None:
+    try:
+        for envelope in _read(message):
+            await conversation.take(envelope)
+    except (msgspec.MsgspecError, ValueError) as failure:
+        conversation.end(f"what came cannot be read: {failure}")
+    except Disconnected:
+        return  # the answer is not missed: who asked asks again
+
+
+def _read(message: DeliveredMessage) -> list[Envelope]:
+    """The envelopes of a bundle; or the one of an answer, which names its type and has its correlation beside it."""
+    properties = message.header.properties
+    if properties.content_type == BUNDLE_TYPE:
+        return decode_envelopes(message.body)
+    name = msgspec.json.decode(message.body, type=_Named).type
+    return [Envelope(properties.correlation_id or "", Address("producer", ""), MESSAGES.decode(name, message.body))]
+
+
+class _Named(msgspec.Struct):
+    type: str
+
+
+async def _watch(connection: AbstractConnection, conversation: Conversation) -> None:
+    closing = connection.closing
+    while connection.is_opened and not closing.done():
+        await asyncio.wait({closing}, timeout=LOOK_EVERY_S)
+    conversation.end("the connection to RabbitMQ was lost")
+
+
+@contextlib.contextmanager
+def _as_disconnected(doing: str) -> Iterator[None]:
+    """Turn every failure into Disconnected.
+
+    aiormq rejects whoever waits with the reason of the closure, whatever type that has: a bare Exception, or
+    CancelledError in a task that nobody has cancelled. Hence the broad clauses.
+    """
+    try:
+        yield
+    except Disconnected:
+        raise
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        raise Disconnected(f"{doing}: the connection was closed") from error
+    except TimeoutError as error:
+        raise Disconnected(f"{doing}: no answer in time") from error
+    except Exception as error:
+        raise Disconnected(f"{doing}: {error!r}") from error

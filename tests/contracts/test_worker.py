@@ -1,0 +1,232 @@
+"""The worker of the library, against the whole service in this process."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+import pytest
+
+from actors.addresses import worker as worker_address
+from actors.envelope import Envelope
+from actors.messages import Answer, WorkerMessage
+from actors.messages.dispatcher import Report
+from actors.messages.worker import StartTask
+from swarmpilot import Task, Worker, WorkerContext
+from swarmpilot.worker import runner as runner_module
+from swarmpilot.worker.conversation import Conversation
+from swarmpilot.worker.runner import Runner
+from tests.embedded import DEADLINE_S, Embedded, embedded, until
+from tests.rest_client import rest_client
+
+
+@asynccontextmanager
+async def working(service: Embedded, function: Callable[..., Any], **options: Any) -> AsyncIterator[Worker]:
+    worker = Worker("a", url=service.url, **options)
+    worker.task(function)
+    await worker.start()
+    try:
+        await worker.attached()
+        yield worker
+    finally:
+        await worker.close()
+
+
+async def submit(service: Embedded, task_id: str, params: Any = None, **fields: Any) -> None:
+    async with rest_client(service.url) as rest:
+        body = {"task_id": task_id, "params": params or {}, **fields}
+        assert (await rest.post("/agents/a/tasks", body)).body["accepted"]
+
+
+def result_of(function: Callable[..., Any], params: Any = None) -> tuple[str, Any]:
+    """State and result of a task that the function ran."""
+
+    async def run() -> tuple[str, Any]:
+        async with embedded() as service, working(service, function):
+            await submit(service, "t", params)
+            row = await service.ended("t")
+            return row.state, msgspec.json.decode(await service.result("t"))
+
+    return asyncio.run(run())
+
+
+def test_an_async_function_gets_the_task() -> None:
+    async def function(task: Task) -> dict[str, Any]:
+        return {"id": task.task_id, "attempt": task.attempt, "agent": task.agent_id, "input": task.input}
+
+    expected = {"id": "t", "attempt": 1, "agent": "a", "input": {"x": [1]}}
+    assert result_of(function, {"x": [1]}) == ("completed", expected)
+
+
+def test_a_synchronous_function_runs_in_a_thread() -> None:
+    def function(task: Task, ctx: WorkerContext) -> str:
+        assert not ctx.cancelled.is_set()
+        return threading.current_thread().name
+
+    state, result = result_of(function)
+    assert state == "completed"
+    assert result["output"].startswith("task")
+
+
+def test_what_a_function_raises_is_the_error_of_the_task() -> None:
+    async def function(task: Task) -> None:
+        raise KeyError("no such thing")
+
+    state, result = result_of(function)
+    assert state == "failed"
+    assert (result["status"], result["type"]) == ("error", "KeyError")
+
+
+def test_what_json_cannot_hold_and_what_is_too_large_are_errors(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def unspeakable(task: Task) -> object:
+        return object()
+
+    async def large(task: Task) -> str:
+        return "x" * 10_000
+
+    assert result_of(unspeakable)[1]["type"] == "ResultNotJson"
+    monkeypatch.setattr(runner_module, "MOST_RESULT_BYTES", 5_000)
+    state, result = result_of(large)
+    assert (state, result["type"]) == ("failed", "ResultTooLarge")
+
+
+def test_a_result_that_the_scheduler_refuses_is_replaced_by_an_error_that_says_so() -> None:
+    async def function(task: Task) -> str:
+        return "x" * 5_000
+
+    async def run() -> tuple[str, Any]:
+        async with embedded(max_body_bytes=2048) as service, working(service, function):
+            await submit(service, "t")
+            row = await service.ended("t")
+            return row.state, msgspec.json.decode(await service.result("t"))
+
+    state, result = asyncio.run(run())
+    assert (state, result["type"]) == ("failed", "ReportRefused")
+
+
+def test_a_large_input_arrives() -> None:
+    async def function(task: Task) -> int:
+        return len(task.input["text"])
+
+    assert result_of(function, {"text": "x" * 9_000_000})[1] == {"output": 9_000_000}
+
+
+def test_a_task_that_has_run_for_too_long_is_stopped_in_the_worker() -> None:
+    stopped = asyncio.Event()
+
+    async def function(task: Task) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            stopped.set()
+
+    async def run() -> None:
+        async with embedded(max_attempts=1, run_timeout_s=0.2) as service, working(service, function):
+            await submit(service, "t")
+            assert (await service.ended("t")).state == "failed"
+            async with asyncio.timeout(DEADLINE_S):
+                await stopped.wait()
+
+    asyncio.run(run())
+
+
+def test_a_worker_runs_as_many_tasks_at_once_as_it_can_and_its_agent_may() -> None:
+    running, most, gate = 0, 0, asyncio.Event()
+
+    async def function(task: Task) -> None:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        await gate.wait()
+        running -= 1
+
+    async def run() -> None:
+        async with embedded(agent_slots=10) as service, working(service, function, capacity=3):
+            for n in range(5):
+                await submit(service, f"t{n}")
+
+            async def full() -> bool | None:
+                return True if running == 3 else None
+
+            await until(full, "three running tasks")
+            gate.set()
+            for n in range(5):
+                await service.ended(f"t{n}")
+            assert most == 3
+
+    asyncio.run(run())
+
+
+START = StartTask("t", 1, "a", "", b"{}", "application/json", b"{}", "ti", "q")
+
+
+def test_an_attempt_is_run_once_and_reported_again_when_it_is_started_again() -> None:
+    async def run() -> None:
+        runs, gate, delivered = [], asyncio.Event(), asyncio.Queue[Report]()
+
+        async def work(task: Task, ctx: WorkerContext) -> dict[str, int]:
+            runs.append(task.attempt)
+            await gate.wait()
+            return {"attempt": task.attempt}
+
+        runner = Runner(2, work, "w", lambda _, report: delivered.put_nowait(report))
+        runner.take(START)
+        runner.take(START)
+        runner.take(replace(START, attempt=2))
+        gate.set()
+        ended = [await delivered.get(), await delivered.get()]
+        assert sorted(report.attempt for report in ended) == [1, 2]
+        runner.take(START)
+        assert await delivered.get() == next(report for report in ended if report.attempt == 1)
+        assert sorted(runs) == [1, 2]
+
+    asyncio.run(run())
+
+
+def test_a_stopped_attempt_is_not_reported_and_makes_room() -> None:
+    async def run() -> None:
+        delivered = asyncio.Queue[Report]()
+
+        async def work(task: Task, ctx: WorkerContext) -> dict[str, int]:
+            if task.attempt == 1:
+                await asyncio.Event().wait()
+            return {"attempt": task.attempt}
+
+        runner = Runner(1, work, "w", lambda _, report: delivered.put_nowait(report))
+        runner.take(START)
+        runner.take(replace(START, attempt=2))
+        runner.take(replace(START, attempt=3))
+        assert runner.stop("t", 3), "one that waits"
+        assert runner.stop("t", 1)
+        assert not runner.stop("t", 9)
+        assert (await delivered.get()).attempt == 2
+        assert runner.is_idle
+        assert delivered.empty()
+
+    asyncio.run(run())
+
+
+def test_a_connection_over_which_nothing_comes_is_given_up() -> None:
+    async def run() -> str:
+        async def carry(envelope: Envelope, queue: str) -> None:
+            raise AssertionError("nothing is said")
+
+        def handle(message: WorkerMessage) -> Answer:
+            raise AssertionError("nothing is asked")
+
+        async with asyncio.timeout(DEADLINE_S):
+            return await Conversation(worker_address("w"), carry, handle).over(0.05)
+
+    assert "nothing was heard" in asyncio.run(run())
+
+
+def test_a_worker_without_a_function_or_with_one_that_takes_no_task_says_so() -> None:
+    with pytest.raises(ValueError, match="needs a function"):
+        asyncio.run(Worker("a").start())
+    with pytest.raises(ValueError, match="must take"):
+        Worker("a").task(lambda: None)
