@@ -86,7 +86,7 @@ def _place(state: SchedulerState, message: msg.PlaceTasks, chance: float, now: N
 
 def _place_offered(state: SchedulerState, message: msg.PlaceTasksOf) -> Verdict:
     """Look at the pools in which the tasks stand that these agents offer by now."""
-    agents = [state.agents[agent_id] for agent_id in message.agents]
+    agents = [state.agents[agent_id] for agent_id in message.agents if agent_id in state.agents]
     return Decision(effects=openings.in_pools({state.tasks[t].pool for agent in agents for t in agent.offered}))
 
 
