@@ -107,6 +107,7 @@ assert first and first in client.instances
 assert client.register_instance("localhost", 1, "gpt-3.5-turbo") is None
 assert client.remove_instance("localhost", 8100) is True
 assert client.remove_instance("localhost", 8100) is False
+assert client.register_instance("localhost", 8100, "gpt-3.5-turbo")
 manager = InstanceManager("http://localhost:8102")
 manager.register_all([{"host": "localhost", "port": 8100, "model_name": "gpt-3.5-turbo"}])
 assert len(manager.registered_instances) == 1
