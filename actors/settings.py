@@ -55,7 +55,12 @@ class Settings(BaseSettings):
     callback_attempts: int = Field(8, ge=1, le=100, description="How often a callback_url is tried.")
     callback_timeout_s: float = Field(10.0, gt=0, le=600, description="How long a callback may take.")
     ask_timeout_s: float = Field(10.0, gt=0, le=600, description="How long the gateway waits for an actor's answer.")
-    drain_timeout_s: float = Field(10.0, ge=0, le=3600, description="How long SIGTERM waits for requests under way.")
+    drain_timeout_s: float = Field(
+        10.0,
+        ge=0,
+        le=3600,
+        description="How long SIGTERM waits for running tasks to end; what still runs then is recorded.",
+    )
     max_body_bytes: int = Field(10 * 1024 * 1024, ge=1024, description="Largest request body; beyond it 413.")
     snapshot_every: int = Field(20_000, ge=100, description="Journal entries of a shard between snapshots, at least.")
     turn_messages: int = Field(256, ge=1, le=100_000, description="Messages taken into one transaction at most.")
