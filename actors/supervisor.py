@@ -104,7 +104,10 @@ class Supervisor:
         self._publishing.cancel()
         await asyncio.gather(self._publishing, self._tidying, return_exceptions=True)
         if ended is None:
-            await self.runtime.keep_snapshots()
+            try:
+                await self.runtime.keep_snapshots()
+            except StoreUnavailable as error:
+                log.warning("no snapshots kept; the next start replays the journal", reason=str(error))
 
     async def _refuse_other_shards(self) -> None:
         """With another number of shards, actors would be looked for where they are not."""

@@ -165,7 +165,7 @@ class Life:
     async def _stop(self) -> None:
         stopping = asyncio.create_task(self._supervisor.stop(5.0))
         while not stopping.done():
-            await self._quiet()
+            await self._quiet(stopping)
             if self._fuse.blown:
                 raise Killed
         await stopping
@@ -184,10 +184,10 @@ class Life:
                 continue  # killed before it was declared
         await self._store.close()
 
-    async def _quiet(self) -> None:
-        """Return when nothing more happens unless time passes or somebody asks."""
+    async def _quiet(self, ending: asyncio.Task[None] | None = None) -> None:
+        """Return when nothing more happens unless time passes or somebody asks, or when `ending` has ended."""
         seen, idle = -1, 0
-        while idle < ROUNDS_OF_NOTHING and not self._fuse.blown:
+        while idle < ROUNDS_OF_NOTHING and not self._fuse.blown and not (ending and ending.done()):
             waiting = self._fuse.waiting or self._fuse.pausing
             await asyncio.sleep(0.0002 if waiting else 0)
             moments = len(self._fuse.moments)

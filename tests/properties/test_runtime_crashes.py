@@ -86,7 +86,8 @@ def test_a_commit_that_the_store_refuses_is_made_again_from_what_is_stored(folde
     [peace] = world_of(folder, hand_over, SHORT).run()
     for stumble in range(0, peace.moments.count("before commit"), 2 if hand_over else 5):
         [stumbled] = world_of(folder, hand_over, SHORT).run(stumble=stumble)
-        assert stumbled.stumble is None
+        # How many commits there are depends on what happens to arrive together.
+        assert stumbled.stumble is None or stumbled.moments.count("before commit") <= stumble
 
 
 @pytest.mark.parametrize(
