@@ -190,10 +190,11 @@ def test_an_attempt_is_run_once_and_reported_again_when_it_is_started_again() ->
 
 def test_a_stopped_attempt_is_not_reported_and_makes_room() -> None:
     async def run() -> None:
-        delivered = asyncio.Queue[Report]()
+        delivered, begun = asyncio.Queue[Report](), asyncio.Event()
 
         async def work(task: Task, ctx: WorkerContext) -> dict[str, int]:
             if task.attempt == 1:
+                begun.set()
                 await asyncio.Event().wait()
             return {"attempt": task.attempt}
 
@@ -202,6 +203,7 @@ def test_a_stopped_attempt_is_not_reported_and_makes_room() -> None:
         runner.take(replace(START, attempt=2))
         runner.take(replace(START, attempt=3))
         assert runner.stop("t", 3), "one that waits"
+        await begun.wait()
         assert runner.stop("t", 1)
         assert not runner.stop("t", 9)
         assert (await delivered.get()).attempt == 2

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from typing import Any
 from uuid import uuid4
@@ -24,6 +25,7 @@ from tests.embedded import DEADLINE_S, Embedded, embedded
 from tests.rest_client import rest_client
 
 ATTACH = AttachWorker("", "w", "a", 1, "process-1")
+THEIRS = AttachWorker("", "v", "b", 1, "process-1")
 
 
 class Hand:
@@ -56,19 +58,23 @@ class Hand:
             while True:
                 frame = await self.socket.receive()
                 assert frame.type is aiohttp.WSMsgType.TEXT, frame
-                [*envelopes] = decode_envelopes(frame.data.encode())
-                for envelope in envelopes:
+                for envelope in decode_envelopes(frame.data.encode()):
                     if wanted(envelope):
                         return envelope
-                    if isinstance(envelope.message, PingWorker):
-                        await self.answer(envelope, WorkerAlive(1.0, 0))
+                    await self._show_life(envelope)
 
     async def closed(self) -> tuple[int, str]:
         """Code and reason of the other side's goodbye."""
         async with asyncio.timeout(DEADLINE_S):
             while (frame := await self.socket.receive()).type is not aiohttp.WSMsgType.CLOSE:
                 assert frame.type is aiohttp.WSMsgType.TEXT, frame
+                for envelope in decode_envelopes(frame.data.encode()):
+                    await self._show_life(envelope)
             return frame.data, frame.extra or ""
+
+    async def _show_life(self, envelope: Envelope) -> None:
+        if isinstance(envelope.message, PingWorker):
+            await self.answer(envelope, WorkerAlive(time.monotonic(), 0))
 
 
 @asynccontextmanager
@@ -149,14 +155,15 @@ def test_what_a_worker_refuses_is_tried_again() -> None:
 
 def test_a_worker_cannot_end_the_task_of_another_agent_nor_one_that_nobody_knows() -> None:
     async def story(service: Embedded) -> None:
-        async with attached(service) as hand:
+        async with attached(service) as hand, attached(service, THEIRS) as other:
             await submit(service, "theirs", agent="b")
+            await other.answer(await other.start(), TaskTaken("theirs", 1))
             for task_id in ("theirs", "nobody's"):
                 for agent in ("a", "b"):
                     assert await hand.ask(report(task_id, agent=agent)) == ReportAnswered(task_id, False)
-            row = await service.service.edge.reader.task("theirs")
-            assert row is not None
-            assert row.state == "queued"
+            assert await other.ask(report("theirs", b'{"by": "other"}')) == ReportAnswered("theirs", True)
+            await service.ended("theirs")
+            assert await service.result("theirs") == b'{"by": "other"}'
 
     perform(story)
 
@@ -228,17 +235,17 @@ def test_a_worker_that_says_what_is_not_its_to_say_is_hung_up_on(message: Messag
 
 def test_an_answer_to_what_this_worker_was_not_asked_reaches_nobody() -> None:
     async def story(service: Embedded) -> None:
-        asking: Any = service.service.edge.asker
-        async with attached(service) as hand, attached(service, replace(ATTACH, worker_id="v", agent_id="b")) as other:
+        async with attached(service) as hand, attached(service, THEIRS) as other:
             await submit(service, "t")
             question = await hand.start()
             await other.answer(question, TaskTaken("t", 1))
             await other.ask(report("t"))  # by its answer, what came before has been read
-            assert len(asking) > 0, "the start still waits for its answer"
-            await hand.answer(question, TaskTaken("t", 1))
-            assert await hand.ask(report("t")) == ReportAnswered("t", True)
+            await hand.answer(question, Refused("shutting_down", "not now"))
+            again = (await hand.start()).message
+            assert isinstance(again, StartTask)
+            assert again.attempt == 2, "the refusal counts, as the first answer"
 
-    perform(story)
+    perform(story, retry_delay_s=0.01)
 
 
 def test_a_page_in_a_browser_is_refused() -> None:
@@ -252,8 +259,10 @@ def test_a_page_in_a_browser_is_refused() -> None:
 
 def test_the_same_process_over_a_new_connection_takes_the_place_of_the_old_one() -> None:
     async def story(service: Embedded) -> None:
-        async with attached(service) as old, attached(service) as new:
-            assert (await old.closed())[0] == 4409
+        async with attached(service) as old, AsyncExitStack() as later:
+            told = asyncio.create_task(old.closed())
+            new = await later.enter_async_context(attached(service))
+            assert await told == (4409, "attached again over another connection")
             await submit(service, "t")
             assert isinstance((await new.start()).message, StartTask)
 

@@ -80,6 +80,16 @@ def test_a_detached_worker_finishes_what_it_runs_and_gets_nothing_more() -> None
     assert attach(scheduling, "next").bound == [("t2", "next")]
 
 
+def test_a_worker_on_its_way_out_that_comes_again_is_another() -> None:
+    scheduling = Scheduling(SchedulerPolicy(agent_slots=10))
+    attach(scheduling, "ti")
+    scheduling.tell(submit("t1", agent="a"))
+    scheduling.tell(DetachWorker("w"))
+    assert attach(scheduling, "new").answer == WorkerAttached("new", "a", 10)
+    assert scheduling.tell(submit("t2", agent="a")).bound == [("t2", "new")]
+    assert scheduling.settle("t1").of(InstanceRemoved) == [InstanceRemoved("ti")]
+
+
 def test_workers_and_instances_are_told_apart_however_they_are_called() -> None:
     scheduling = Scheduling()
     scheduling.register("instance")
