@@ -15,11 +15,13 @@ import pytest
 from actors.addresses import worker as worker_address
 from actors.envelope import Envelope
 from actors.messages import Answer, WorkerMessage
+from actors.messages.answers import ReportAnswered
 from actors.messages.dispatcher import Report
 from actors.messages.worker import StartTask
 from swarmpilot import Task, Worker, WorkerContext
 from swarmpilot.worker import runner as runner_module
-from swarmpilot.worker.conversation import Conversation
+from swarmpilot.worker.conversation import Conversation, Disconnected
+from swarmpilot.worker.reporter import Reporter
 from swarmpilot.worker.runner import Runner
 from tests.embedded import DEADLINE_S, Embedded, embedded, until
 from tests.rest_client import rest_client
@@ -211,6 +213,55 @@ def test_a_stopped_attempt_is_not_reported_and_makes_room() -> None:
         assert delivered.empty()
 
     asyncio.run(run())
+
+
+def test_a_worker_that_leaves_finishes_first_and_says_so_where_it_cannot_in_time() -> None:
+    gate, begun = asyncio.Event(), asyncio.Event()
+
+    async def function(task: Task) -> None:
+        begun.set()
+        await gate.wait()
+
+    async def run() -> None:
+        async with embedded() as service, working(service, function, drain_timeout_s=0.5) as hurried:
+            await submit(service, "t")
+            await begun.wait()
+            assert not await hurried.drain()
+            gate.set()
+            assert await hurried.drain()
+            assert (await service.ended("t")).state == "completed"
+
+    asyncio.run(run())
+
+
+def test_a_report_is_sent_until_it_is_answered() -> None:
+    async def run() -> int:
+        sent: list[Envelope] = []
+        delivered = asyncio.Event()
+
+        async def carry(envelope: Envelope, queue: str) -> None:
+            sent.append(envelope)
+            if len(sent) == 1:
+                raise Disconnected("for a moment")
+            counted = ReportAnswered("t", True)
+            answers.append(asyncio.ensure_future(conversation.take(Envelope(envelope.id, envelope.to, counted))))
+
+        def handle(message: WorkerMessage) -> Answer:
+            raise AssertionError("nothing is asked")
+
+        answers: list[asyncio.Future[None]] = []
+        conversation = Conversation(worker_address("w"), carry, handle)
+        reporter = Reporter(delivered.set)
+        reporter.connect(conversation)
+        reporter.report(START, Report("t", 1, "a", "w", 1.0, b"{}"))
+        reporter.report(START, Report("t", 1, "a", "w", 1.0, b"{}"))
+        async with asyncio.timeout(DEADLINE_S):
+            await delivered.wait()
+        assert reporter.pending == 0
+        assert len({envelope.id for envelope in sent}) == len(sent), "a broker would drop the repeat of an id"
+        return len(sent)
+
+    assert asyncio.run(run()) == 2
 
 
 def test_a_connection_over_which_nothing_comes_is_given_up() -> None:
