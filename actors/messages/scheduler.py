@@ -71,6 +71,11 @@ class DescribeQueues:
 
 
 @dataclass(frozen=True, slots=True)
+class DescribeActivityRoom:
+    """Ask how full the activity buffers are. -> ActivityRoomDescribed."""
+
+
+@dataclass(frozen=True, slots=True)
 class RequestPreemption:
     """Ask a task to give way. -> PreemptionAnswered(enqueued) (SW4RM, RequestPreemption)."""
 
@@ -136,12 +141,18 @@ class PlaceTasks:
     pool: str
 
 
+@dataclass(frozen=True, slots=True)
+class FillActivityRoom:
+    """From the scheduler to itself: there is room in an activity buffer; register what was refused."""
+
+
 SchedulerMessage: TypeAlias = (
     SubmitTask
     | RegisterInstance
     | RemoveInstance
     | SetStrategy
     | DescribeQueues
+    | DescribeActivityRoom
     | RequestPreemption
     | ShutdownAgent
     | ReturnTask
@@ -149,6 +160,7 @@ SchedulerMessage: TypeAlias = (
     | InstanceWentDown
     | InstanceCameUp
     | PlaceTasks
+    | FillActivityRoom
     | TimePassed
     | Resumed
 )

@@ -9,6 +9,7 @@ from actors.messages.agent import ExpectTask
 from actors.messages.answers import Refused, TaskAccepted
 from actors.messages.scheduler import PlaceTasks, SubmitTask
 from actors.messages.tasks import TaskSpec
+from actors.scheduler import activity
 from actors.scheduler.events import SchedulerEvent, TaskQueued
 from actors.scheduler.placement import choose_tentative
 from actors.scheduler.pools import describe, pools_for
@@ -32,11 +33,12 @@ def submit(state: SchedulerState, received: Received[SubmitTask]) -> Decision[Sc
         return _refuse("no_instances", f"No TaskInstances configured for model {spec.model_name}")
     keep = Keep(spec.task_id, "input", message.input, message.content_type, message.metadata)
     answer = TaskAccepted(spec.task_id, tentative, _why_waiting(state, spec, pools))
-    expect = [Send(addresses.agent(spec.agent_id), ExpectTask(spec))] if spec.has_own_agent else []
-    return Decision(
-        events=[TaskQueued(spec, pools, tentative)],
-        effects=[keep, Reply(answer), *expect, Send(SCHEDULER, PlaceTasks(pool))],
-    )
+    queued, place = TaskQueued(spec, pools, tentative), Send(SCHEDULER, PlaceTasks(pool))
+    if not spec.has_own_agent:
+        return Decision(events=[queued], effects=[keep, Reply(answer), place])
+    has_room, registered, warnings = activity.register(state, spec)
+    expect = Send(addresses.agent(spec.agent_id), ExpectTask(spec, has_room))
+    return Decision(events=[queued, *registered], effects=[keep, Reply(answer), *warnings, expect, place])
 
 
 def wait_reason(state: SchedulerState, entry: TaskEntry) -> str:

@@ -12,7 +12,7 @@ from actors.messages.agent import BeginShutdown, PreemptTask, RunTask
 from actors.messages.answers import PreemptionAnswered, ShutdownAnswered
 from actors.messages.runtime import Resumed, TimePassed
 from actors.messages.scheduler import SchedulerMessage
-from actors.scheduler import admission, registry
+from actors.scheduler import activity, admission, registry
 from actors.scheduler import events as ev
 from actors.scheduler.placement import choose_next
 from actors.scheduler.queues import describe_queues
@@ -35,6 +35,10 @@ def decide(state: SchedulerState, received: Received[SchedulerMessage], now: Now
             return _requeue(state, message, received.chance, now)
         case msg.DescribeQueues():
             return Decision(effects=[Reply(describe_queues(state, message.model_name, now))])
+        case msg.FillActivityRoom():
+            return activity.fill(state)
+        case msg.DescribeActivityRoom():
+            return activity.describe(state)
         case msg.RegisterInstance():
             return registry.register(state, received)  # type: ignore[arg-type]
         case msg.RemoveInstance():
@@ -52,9 +56,15 @@ def decide(state: SchedulerState, received: Received[SchedulerMessage], now: Now
         case TimePassed():
             return _ready_delayed(state, now)
         case Resumed():
-            return Decision(effects=[Send(SCHEDULER, msg.PlaceTasks(pool)) for pool in state.pools])
+            return _resume(state)
         case _:
             assert_never(message)
+
+
+def _resume(state: SchedulerState) -> Verdict:
+    """What it had told itself is not stored; the limits may be others than before."""
+    place = [Send(SCHEDULER, msg.PlaceTasks(pool)) for pool in state.pools]
+    return Decision(effects=[Send(SCHEDULER, msg.FillActivityRoom()), *place])
 
 
 def _place(state: SchedulerState, message: msg.PlaceTasks, chance: float, now: Now) -> Verdict:
@@ -68,7 +78,7 @@ def _place(state: SchedulerState, message: msg.PlaceTasks, chance: float, now: N
     return Decision(
         events=[ev.TaskBound(spec.task_id, spec.agent_id, instance.ti_uuid, entry.attempt, now)],
         effects=[
-            Send(addresses.agent(spec.agent_id), RunTask(spec, entry.attempt, instance.ti_uuid)),
+            Send(addresses.agent(spec.agent_id), RunTask(spec, entry.attempt, instance.ti_uuid, entry.has_entry)),
             Send(SCHEDULER, message),
         ],
     )
@@ -80,7 +90,8 @@ def _settle(state: SchedulerState, message: msg.TaskSettled) -> Verdict:
         return Decision()
     gone, release = _after_leaving(state, entry)
     closed = ev.TaskClosed(message.task_id, message.state, message.execution_ms)
-    return Decision(events=[closed, *gone], effects=[*release, *_look_again(state, entry)])
+    eased, fill = activity.leave(state, entry)
+    return Decision(events=[closed, *gone, *eased], effects=[*release, *fill, *_look_again(state, entry)])
 
 
 def _requeue(state: SchedulerState, message: msg.ReturnTask, chance: float, now: Now) -> Verdict:

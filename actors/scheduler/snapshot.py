@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from actors.messages.answers import InstanceCondition
 from actors.scheduler import lines
@@ -32,6 +32,8 @@ class SchedulerKept:
     closed_agents: list[str]
     rotations: dict[str, int]
     durations: Durations
+    activity_refused: int = 0
+    activity_nearly_full: list[str] = field(default_factory=list)
 
 
 def dump(state: SchedulerState) -> SchedulerKept:
@@ -51,6 +53,8 @@ def dump(state: SchedulerState) -> SchedulerKept:
         closed_agents=[agent.agent_id for agent in state.agents.values() if agent.closed],
         rotations={pool.name: pool.rotation for pool in state.pools.values()},
         durations=state.durations,
+        activity_refused=state.activity.refused,
+        activity_nearly_full=sorted(state.activity.nearly_full),
     )
 
 
@@ -68,6 +72,9 @@ def load(state: SchedulerState, kept: SchedulerKept) -> SchedulerState:
         state.tasks[entry.spec.task_id] = entry
         if entry.ti_uuid:
             _resume_place(state, entry)
+        if entry.spec.has_own_agent:
+            _resume_activity(state, entry)
+    state.activity.refused, state.activity.nearly_full = kept.activity_refused, set(kept.activity_nearly_full)
     for task_id, not_before in kept.delayed:
         state.delayed.set(task_id, not_before)
     for entry in kept.tasks:
@@ -90,3 +97,10 @@ def _resume_place(state: SchedulerState, entry: TaskEntry) -> None:
     state.running += 1
     if entry.spec.has_own_agent:
         state.agent(entry.spec.agent_id).busy.add(entry.spec.task_id)
+
+
+def _resume_activity(state: SchedulerState, entry: TaskEntry) -> None:
+    if entry.has_entry:
+        state.activity.take(entry.spec.agent_id)
+    else:
+        state.activity.wait(entry.spec.agent_id, entry.spec.task_id, entry.arrival)
