@@ -74,7 +74,5 @@ def _warn(state: SchedulerState, agent_id: str) -> tuple[list[ev.SchedulerEvent]
         whose = "all agents together" if name == EVERYBODY else name
         details = (("agent", whose), ("entries", low.entries), ("limit", low.limit))
         events.append(low)
-        warnings.append(
-            Warn("an activity buffer is nearly full; beyond its limit, tasks run without an entry", details)
-        )
+        warnings.append(Warn("activity buffer nearly full; beyond its limit tasks run without an entry", details))
     return events, warnings

@@ -10,6 +10,7 @@ from typing import Any
 from tests.embedded import Embedded, embedded, instance, until
 from tests.rest_client import Rest, rest_client
 
+MODEL = "m"
 Scene = Callable[[Rest, Embedded], Awaitable[None]]
 
 
@@ -21,7 +22,8 @@ def play(scene: Scene, **settings: Any) -> None:
     asyncio.run(run())
 
 
-async def submit(rest: Rest, agent: str, task_id: str, **params: Any) -> None:
+async def submit(rest: Rest, agent: str, task_id: str, **about: Any) -> None:
+    params = {"model_name": MODEL, **about}
     reply = await rest.post(f"/agents/{agent}/tasks", {"task_id": task_id, "params": params})
     assert (reply.status, reply.body["accepted"]) == (200, True)
 
@@ -49,7 +51,7 @@ def test_a_full_buffer_refuses_the_entry_and_not_the_task() -> None:
         events = (await rest.get("/task/story", task_id="two")).body["events"]
         codes = [event["event"]["code"] for event in events if event["kind"] == "ActivityRefused"]
         assert set(codes) == {"activity_buffer_full"}
-        async with instance(service, "a") as steered:
+        async with instance(service, MODEL) as steered:
             steered.gate.set()
             await service.ended("two")
 

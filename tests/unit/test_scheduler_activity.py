@@ -10,7 +10,7 @@ from actors.messages.runtime import Resumed
 from actors.messages.scheduler import DescribeActivityRoom
 from actors.scheduler import SchedulerPolicy
 from actors.scheduler.activity_room import ActivityRoom
-from actors.scheduler.events import EntryGranted, EntryRefused, ActivityRoomEased, ActivityRoomLow
+from actors.scheduler.events import ActivityRoomEased, ActivityRoomLow, EntryGranted, EntryRefused
 from tests.unit.scheduling import Scheduling, Told, submit
 
 
@@ -92,11 +92,11 @@ def test_a_task_that_ends_without_an_entry_frees_nothing() -> None:
 
 def test_more_room_after_a_restart_is_given_out() -> None:
     one = with_room(per_agent=1, total=1)
-    admit(one, "t1")
-    admit(one, "t2")
-    roomy = with_room(per_agent=2, total=2)
+    for number in (1, 2, 3, 4):
+        admit(one, f"t{number}")
+    roomy = with_room(per_agent=3, total=3)
     roomy.state = roomy.behaviour.load("one", one.behaviour.dump(one.state))
-    assert granted(roomy.tell(Resumed())) == ["t2"]
+    assert granted(roomy.tell(Resumed())) == ["t2", "t3"]
 
 
 def test_less_room_after_a_restart_takes_nothing_away() -> None:
