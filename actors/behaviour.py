@@ -77,7 +77,15 @@ class Keep:
     metadata: bytes = b"{}"
 
 
-Effect: TypeAlias = Send | Reply | Keep | Errand
+@dataclass(frozen=True, slots=True)
+class Warn:
+    """Tell whoever operates the service, in its log: what happened, and the figures or names to it."""
+
+    event: str
+    details: tuple[tuple[str, str | int], ...] = ()
+
+
+Effect: TypeAlias = Send | Reply | Keep | Warn | Errand
 
 
 @dataclass(frozen=True, slots=True)

@@ -167,6 +167,8 @@ class Runtime:
     def _let_go(self, turn: Turn, deliveries: Iterable[Delivery]) -> None:
         for delivery in deliveries:
             delivery.settle()
+        for warning in turn.warnings:
+            log.warning(warning.event, **dict(warning.details))
         for reply in turn.replies:
             self._answer(reply)
         for outgoing in turn.outgoing:

@@ -43,6 +43,15 @@ class Settings(BaseSettings):
     hand_over: bool = Field(True, description="Pass messages between actors of one process without the broker.")
 
     agent_slots: int = Field(1, ge=1, le=10_000, description="Tasks an agent runs at once, unless configured for it.")
+    activity_per_agent: int = Field(
+        100, ge=1, le=100_000, description="Entries of tasks that have not ended in one agent's activity buffer."
+    )
+    activity_total: int = Field(
+        10_000,
+        ge=1,
+        le=1_000_000,
+        description="The same of all agents together; beyond it tasks run without an entry.",
+    )
     max_attempts: int = Field(3, ge=1, le=100, description="How often a task is tried before it ends as failed.")
     retry_delay_s: float = Field(0.5, ge=0, le=3600, description="Delay before the second attempt; doubles from there.")
     retry_delay_max_s: float = Field(30.0, ge=0, le=86400, description="Upper bound of that delay.")

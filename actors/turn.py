@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 
 from actors.addresses import Address
 from actors.announcing import Fact, announcements
-from actors.behaviour import Decision, Keep, Recalled, Received, Reply, Send
+from actors.behaviour import Decision, Keep, Recalled, Received, Reply, Send, Warn
 from actors.envelope import Envelope
 from actors.envelope_json import Parcel, encode_parcel
 from actors.errands import Errand
@@ -79,6 +79,7 @@ class Turn:
         self.replies: list[Envelope] = []
         self.outgoing: list[Outgoing] = []
         self.errands: list[SentErrand] = []
+        self.warnings: list[Warn] = []
         self.put_off: list[Envelope] = []
         self.touched: dict[str, Shard] = {}
         self._find_shard = find_shard
@@ -171,6 +172,8 @@ class Turn:
             case Reply():
                 if cause.reply_to is not None:
                     self._post(shard, Envelope(cause.reply_to.correlation, cause.reply_to.to, effect.answer))
+            case Warn():
+                self.warnings.append(effect)
             case _:
                 self.errands.append(SentErrand(cause.to, effect, shard.next_message_id()))
 

@@ -58,6 +58,14 @@ def text_of(field: str, value: object) -> str:
     return value
 
 
+def short_text_of(field: str, value: object, longest: int) -> str:
+    """The value, where it is a string of at most `longest` characters."""
+    text = text_of(field, value)
+    if len(text) > longest:
+        raise BadRequest(field, f"must be at most {longest} characters long", text)
+    return text
+
+
 def name_of(field: str, value: object) -> str:
     """The value, where it can name something: an id, a model, an agent."""
     text = text_of(field, value)

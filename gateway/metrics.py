@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import generate_latest
 
-from actors.messages.answers import QueuesDescribed
+from actors.messages.answers import ActivityRoomDescribed, QueuesDescribed
 from actors.task_lifecycle import TaskState
 
 _BOUNDS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -35,6 +35,28 @@ class Metrics:
             "swarmpilot_instance_wait_seconds",
             "Expected wait of a task submitted now.",
             ["model_name", "ti_uuid"],
+            registry=self._registry,
+        )
+        self._entries = Gauge(
+            "swarmpilot_activity_entries",
+            "Entries of tasks that have not ended in the activity buffers of all agents.",
+            registry=self._registry,
+        )
+        self._total = Gauge("swarmpilot_activity_entries_limit", "The most of them.", registry=self._registry)
+        self._refused = Gauge(
+            "swarmpilot_activity_refusals",
+            "Registrations refused (activity_buffer_full) since the store was made.",
+            registry=self._registry,
+        )
+        self._without = Gauge(
+            "swarmpilot_activity_without_entry",
+            "Tasks that have no entry because there was no room, and wait for one.",
+            registry=self._registry,
+        )
+        self._nearly_full = Gauge(
+            "swarmpilot_activity_nearly_full",
+            "Activity buffers above 80 % of their limit: agents, and 1 where all together are.",
+            ["limit"],
             registry=self._registry,
         )
         self._stale = Counter(
@@ -69,6 +91,15 @@ class Metrics:
         self._expected.clear()
         for queue in queues.queues:
             self._expected.labels(queue.model_name, queue.ti_uuid).set(queue.waiting_time_expect / 1000)
+
+    def show_activity(self, room: ActivityRoomDescribed) -> None:
+        """What the scheduler says of the activity buffers."""
+        self._entries.set(room.entries)
+        self._total.set(room.total)
+        self._refused.set(room.refused)
+        self._without.set(room.without_entry)
+        self._nearly_full.labels("agent").set(room.nearly_full)
+        self._nearly_full.labels("total").set(room.total_nearly_full)
 
     def text(self) -> bytes:
         """The exposition in Prometheus' text format."""

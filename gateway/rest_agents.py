@@ -85,7 +85,11 @@ async def shutdown(agent_id: AgentId, body: ShutdownRequest, edge: TheEdge) -> S
 async def activity(agent_id: AgentId, edge: TheEdge) -> ActivityBuffer:
     """The activity buffer of the agent, oldest entry first."""
     listed = await ask(edge, addresses.agent(agent_name(agent_id)), PollActivity(), answers.ActivityListed)
-    return ActivityBuffer(entries=[_entry(entry) for entry in listed.entries])
+    return ActivityBuffer(
+        entries=[_entry(entry) for entry in listed.entries],
+        refused=listed.refused,
+        without_entry=list(listed.without_entry),
+    )
 
 
 @router.post(AGENT + "/activity/purge", summary="Forget entries of ended tasks (PurgeActivity)")

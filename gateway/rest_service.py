@@ -10,8 +10,8 @@ from fastapi.responses import FileResponse
 
 from actors.addresses import SCHEDULER
 from actors.errors import SwarmPilotError
-from actors.messages.answers import QueuesDescribed, StrategySet
-from actors.messages.scheduler import DescribeQueues, SetStrategy
+from actors.messages.answers import ActivityRoomDescribed, QueuesDescribed, StrategySet
+from actors.messages.scheduler import DescribeActivityRoom, DescribeQueues, SetStrategy
 from gateway.edge import Edge
 from gateway.expecting import ask
 from gateway.front_door import edge_of
@@ -74,6 +74,7 @@ async def metrics(request: Request, edge: TheEdge) -> Response:
     try:
         known.show_tasks(await edge.reader.count_by_state())
         known.show_queues(await ask(edge, SCHEDULER, DescribeQueues(), QueuesDescribed))
+        known.show_activity(await ask(edge, SCHEDULER, DescribeActivityRoom(), ActivityRoomDescribed))
     except SwarmPilotError:
         known.count_stale_scrape()
     return Response(known.text(), media_type="text/plain; version=0.0.4; charset=utf-8")

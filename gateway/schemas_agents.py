@@ -18,7 +18,8 @@ class AgentTaskRequest(Request):
     params: Any = Field(
         default_factory=dict,
         description="The task's parameters, any JSON value. Of an object, `model_name` names the model that may run "
-        "it, and repo_id, worktree_id, branch, description go into the activity buffer.",
+        "it, and repo_id, worktree_id, branch (at most 255 characters each) and description (at most "
+        "200 words) go into the activity buffer.",
         examples=[{"action": "process"}],
     )
     scope: str = Field("", max_length=255, description=SCOPE_TEXT, examples=["repo.docs, global.resource"])
@@ -78,6 +79,14 @@ class ActivityBuffer(Response):
     """What an agent is at (PollActivityBuffer)."""
 
     entries: list[ActivityEntry] = Field(description="The entries, oldest first.")
+    refused: int = Field(
+        description="Number of registrations ever refused (activity_buffer_full) because the agent, or all agents "
+        "together, had as many entries as they may."
+    )
+    without_entry: list[str] = Field(
+        description="Tasks that have no entry for that reason. They run all the same, and are registered, oldest "
+        "first, when room comes free."
+    )
 
 
 class PurgeRequest(Request):

@@ -183,7 +183,9 @@ class Service:
         s = self.settings
         slots_of = {agent_id: entry.slots for agent_id, entry in self._config.agents.items()}
         return {
-            "scheduler": scheduler_behaviour(SchedulerPolicy(s.agent_slots, slots_of)),
+            "scheduler": scheduler_behaviour(
+                SchedulerPolicy(s.agent_slots, slots_of, s.activity_per_agent, s.activity_total)
+            ),
             "agent": agent_behaviour(
                 AgentPolicy(
                     max_attempts=s.max_attempts,

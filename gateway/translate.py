@@ -10,8 +10,19 @@ from uuid import uuid4
 
 from actors.messages.scheduler import SubmitTask
 from actors.messages.scopes import broken_rule
-from actors.messages.tasks import IMPLICIT_AGENT, Activity, Origin, TaskSpec
-from gateway.bad_request import BadRequest, MalformedJson, line_of, name_of, object_of, shown, url_of, whole_number_of
+from actors.messages.tasks import DESCRIPTION_WORDS, IMPLICIT_AGENT, Activity, Origin, TaskSpec
+from gateway.bad_request import (
+    MAX_ID_LENGTH,
+    BadRequest,
+    MalformedJson,
+    line_of,
+    name_of,
+    object_of,
+    short_text_of,
+    shown,
+    url_of,
+    whole_number_of,
+)
 from gateway.json_body import canonical, decode_json
 
 __all__ = ["BadRequest", "MalformedJson", "build_submit", "digest_of", "parse_priority"]
@@ -23,6 +34,8 @@ PRIORITY_NAMES: Final = {"low": -10, "normal": 0, "high": 10, "critical": 19}
 DEFAULT_GRACE_S: Final = 30.0
 MAX_GRACE_S: Final = 30 * 86_400
 MAX_TIMEOUT_MS: Final = 30 * 86_400_000
+MAX_DESCRIPTION_LENGTH: Final = 4000
+"""Characters of a description, so that its words bound what is kept."""
 ACTIVITY_FIELDS: Final = ("repo_id", "worktree_id", "branch", "description")
 
 
@@ -78,7 +91,8 @@ def build_submit(
 
     `task_input` is kept as received. `agent_id`, `priority` and `scope` (None: not given) come before the
     fields of the same name in `metadata`. A task of an agent takes its model and its activity from its input, where
-    that is a JSON object and they are not given otherwise; a task of no agent belongs to its model's.
+    that is a JSON object and they are not given otherwise; a task of no agent belongs to its model's, and has no
+    activity.
     `now` in Unix seconds. Raises BadRequest, and MalformedJson where input or metadata are not JSON.
     """
     facts = _metadata(metadata)
@@ -89,10 +103,11 @@ def build_submit(
         if model_name is None:
             raise BadRequest("model_name", "must be given for a task of no agent")
         model = name_of("model_name", model_name)
-        agent, params = IMPLICIT_AGENT + model, {}
+        agent, activity = IMPLICIT_AGENT + model, None
     else:
         agent = agent_name(agent, "agent_id" if agent_id is not None else "metadata.agent_id")
         model = _model_of(model_name, params)
+        activity = _activity(facts, params)
     level = _priority(priority, facts, order)
     where = _scope(scope, facts)
     spec = TaskSpec(
@@ -106,7 +121,7 @@ def build_submit(
         scope=where,
         timeout_ms=_optional(facts, "timeout_ms", _timeout),
         callback_url=_optional(facts, "callback_url", url_of),
-        activity=_activity(facts, params),
+        activity=activity,
     )
     return SubmitTask(spec, task_input, content_type, metadata, id_is_fresh, waits_for_instances)
 
@@ -195,7 +210,17 @@ def _activity(facts: Mapping[str, Any], params: Mapping[str, Any]) -> Activity |
     """Free-form metadata may use these names for something else, so what is not a text is passed over."""
     found = {}
     for name in ACTIVITY_FIELDS:
-        value = facts.get(name, params.get(name))
+        where, value = ("metadata", facts[name]) if name in facts else ("params", params.get(name))
         if isinstance(value, str) and value:
-            found[name] = value
+            found[name] = _shown_text(f"{where}.{name}", name, value)
     return Activity(**found) if found else None
+
+
+def _shown_text(field: str, name: str, value: str) -> str:
+    if name != "description":
+        return short_text_of(field, value, MAX_ID_LENGTH)
+    text = short_text_of(field, value, MAX_DESCRIPTION_LENGTH)
+    words = len(text.split())
+    if words > DESCRIPTION_WORDS:
+        raise BadRequest(field, f"must have at most {DESCRIPTION_WORDS} words, and has {words}", text)
+    return text

@@ -1,13 +1,15 @@
-"""The activity buffer of one agent: an entry per task from admission on, kept for a while after its end.
+"""The activity buffer of one agent: an entry per task from admission to the end, and for a while after it.
 
-Live entries are never dropped. Ended ones are kept until they are purged or `keep_ended` newer ones have
-ended; with `keep_ended` 0 a task's entry goes with it.
+An entry of a task that has not ended is never dropped. How many there may be is the scheduler's to say, which counts
+those of all agents: a task that it has no room for goes `without_entry` until it has. Ended entries are kept until they
+are purged or `keep_ended` newer ones have ended.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 
+from actors.agent.descriptions import fitting
 from actors.messages.answers import ActivityEntry
 from actors.messages.tasks import Activity
 
@@ -15,14 +17,25 @@ _NOTHING_SAID = Activity()
 
 
 class ActivityBuffer:
-    """Entries by task id, as (activity, Unix seconds of the last change)."""
+    """Entries by task id, as (activity, Unix seconds of the last change).
 
-    __slots__ = ("_ended", "_keep_ended", "_live")
+    `refused` counts the registrations that were ever refused.
+    """
 
-    def __init__(self, keep_ended: int, entries: Iterable[ActivityEntry] = ()) -> None:
+    __slots__ = ("_ended", "_keep_ended", "_live", "refused", "without_entry")
+
+    def __init__(
+        self,
+        keep_ended: int,
+        entries: Iterable[ActivityEntry] = (),
+        without_entry: Iterable[str] = (),
+        refused: int = 0,
+    ) -> None:
         self._keep_ended = keep_ended
         self._live: dict[str, tuple[Activity, float]] = {}
         self._ended: dict[str, tuple[Activity, float]] = {}
+        self.without_entry: dict[str, None] = dict.fromkeys(without_entry)
+        self.refused = refused
         for entry in entries:
             kept = self._ended if entry.ended else self._live
             kept[entry.task_id] = (entry.activity, entry.timestamp)
@@ -33,21 +46,44 @@ class ActivityBuffer:
     def __contains__(self, task_id: str) -> bool:
         return task_id in self._live or task_id in self._ended
 
+    @property
+    def is_blank(self) -> bool:
+        """Whether it has no entry, and never had to refuse one."""
+        return not (self._live or self._ended or self.refused)
+
     def holds_live(self, task_id: str) -> bool:
         """Whether there is an entry of this task and the task has not ended."""
         return task_id in self._live
 
-    def note(self, task_id: str, at: float, activity: Activity | None = None) -> None:
-        """Something happened to the task at `at`; None leaves its activity as it is."""
-        if activity is None:
-            before = self._live.get(task_id)
-            activity = _NOTHING_SAID if before is None else before[0]
-        self._live[task_id] = (activity, at)
+    def is_under_way(self, task_id: str) -> bool:
+        """Whether the task was registered or refused, and has not ended."""
+        return task_id in self._live or task_id in self.without_entry
+
+    def knows(self, task_id: str) -> bool:
+        """Whether the task was registered or refused, and has not been forgotten since."""
+        return task_id in self or task_id in self.without_entry
+
+    def refuse(self, task_id: str) -> None:
+        """There is no room for an entry of this task."""
+        self.refused += 1
+        self.without_entry[task_id] = None
+
+    def register(self, task_id: str, at: float, activity: Activity | None) -> None:
+        """The task has an entry from now on; None says nothing of what it does."""
+        self.without_entry.pop(task_id, None)
+        self._live[task_id] = (_NOTHING_SAID if activity is None else fitting(activity), at)
+
+    def touch(self, task_id: str, at: float) -> None:
+        """Something happened to the task at `at`."""
+        before = self._live.get(task_id)
+        if before is not None:
+            self._live[task_id] = (before[0], at)
 
     def end(self, task_id: str, at: float) -> None:
         """The task has ended; the oldest ended entry makes room where there are too many."""
         before = self._live.pop(task_id, None)
         if before is None:
+            self.without_entry.pop(task_id, None)
             return
         self._ended[task_id] = (before[0], at)
         while len(self._ended) > self._keep_ended:
@@ -61,6 +97,10 @@ class ActivityBuffer:
         """Drop these ended entries."""
         for task_id in task_ids:
             self._ended.pop(task_id, None)
+
+    def live(self) -> frozenset[str]:
+        """The tasks that have an entry and have not ended."""
+        return frozenset(self._live)
 
     def entries(self) -> tuple[ActivityEntry, ...]:
         """All entries, the one whose last change is oldest first."""

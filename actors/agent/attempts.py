@@ -17,6 +17,7 @@ from actors.agent.events import (
     TaskFinished,
 )
 from actors.agent.policy import AgentPolicy
+from actors.agent.registering import expect
 from actors.agent.retrying import (
     delay_before_next,
     describe_all,
@@ -46,13 +47,10 @@ def place(policy: AgentPolicy, state: AgentState, run: RunTask, now: Now) -> Dec
     is_next = life is not None and life.phase == "waiting" and run.attempt > life.attempt
     if not is_first and not is_next:
         return NOTHING
-    activity = None if state.activity.holds_live(spec.task_id) else spec.activity
     due = now + run_timeout_ms(policy, spec.timeout_ms) / 1000
-    placed = AttemptPlaced(
-        spec.task_id, run.attempt, run.ti_uuid, now, due, spec.timeout_ms, spec.callback_url, activity
-    )
+    placed = AttemptPlaced(spec.task_id, run.attempt, run.ti_uuid, now, due, spec.timeout_ms, spec.callback_url)
     push = Send(dispatcher(run.ti_uuid), PushTask(spec.task_id, run.attempt, state.agent_id))
-    return Decision((placed,), (push,))
+    return Decision((*expect(state, run, now), placed), (push,))
 
 
 def begin(policy: AgentPolicy, state: AgentState, started: AttemptStarted, now: Now) -> Decision[AgentEvent]:

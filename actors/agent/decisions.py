@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from actors.agent import attempts, callbacks
-from actors.agent.events import ActivityForgotten, AgentEvent, PreemptionRequested, ShutdownBegan, TaskExpected
+from actors.agent import attempts, callbacks, registering
+from actors.agent.events import AgentEvent, PreemptionRequested, ShutdownBegan
 from actors.agent.policy import AgentPolicy
 from actors.agent.state import AgentState
-from actors.behaviour import Decision, Effect, Now, Received, Reply
+from actors.behaviour import Decision, Effect, Now, Received
 from actors.messages.agent import (
     AgentMessage,
     AttemptFailed,
@@ -19,10 +19,10 @@ from actors.messages.agent import (
     PollActivity,
     PreemptTask,
     PurgeActivity,
+    RegisterActivity,
     RunTask,
     TaskEnded,
 )
-from actors.messages.answers import ActivityListed, ActivityPurged
 from actors.messages.runtime import Resumed, TimePassed
 
 
@@ -39,15 +39,17 @@ def decide(policy: AgentPolicy, state: AgentState, received: Received[AgentMessa
         case AttemptFailed():
             return attempts.fail(policy, state, message, now)
         case ExpectTask():
-            return _expect(state, message, now)
+            return Decision(registering.expect(state, message, now))
+        case RegisterActivity():
+            return registering.grant(state, message, now)
         case PreemptTask():
             return _note_preemption(state, message, now)
         case BeginShutdown():
             return Decision((ShutdownBegan(now, now + message.grace_s),))
         case PollActivity():
-            return Decision((), (Reply(ActivityListed(state.activity.entries())),))
+            return registering.show(state)
         case PurgeActivity():
-            return _purge(state, message)
+            return registering.purge(state, message)
         case CallbackAnswered():
             return callbacks.hear(policy, state, message, received.chance, now)
         case TimePassed():
@@ -58,21 +60,11 @@ def decide(policy: AgentPolicy, state: AgentState, received: Received[AgentMessa
             assert_never(message)
 
 
-def _expect(state: AgentState, message: ExpectTask, now: Now) -> Decision[AgentEvent]:
-    if message.spec.task_id in state.activity:
-        return Decision()
-    return Decision((TaskExpected(message.spec.task_id, now, message.spec.activity),))
-
-
 def _note_preemption(state: AgentState, message: PreemptTask, now: Now) -> Decision[AgentEvent]:
-    if not state.activity.holds_live(message.task_id):
+    waits = state.activity is not None and state.activity.is_under_way(message.task_id)
+    if not waits and message.task_id not in state.lives:
         return Decision()
     return Decision((PreemptionRequested(message.task_id, now, message.reason),))
-
-
-def _purge(state: AgentState, message: PurgeActivity) -> Decision[AgentEvent]:
-    ended = state.activity.purgeable(message.task_ids)
-    return Decision((ActivityForgotten(ended),) if ended else (), (Reply(ActivityPurged(len(ended))),))
 
 
 def _wake(policy: AgentPolicy, state: AgentState, now: Now) -> Decision[AgentEvent]:

@@ -8,13 +8,31 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias, get_args
 
-from actors.messages.tasks import Activity
+from actors.messages.tasks import ACTIVITY_BUFFER_FULL, Activity
 from actors.task_lifecycle import TaskState
 
 
 @dataclass(frozen=True, slots=True)
 class TaskExpected:
-    """The task was admitted and waits in the scheduler's line."""
+    """The task was admitted, and has an entry in the activity buffer."""
+
+    task_id: str
+    at: float
+    activity: Activity | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ActivityRefused:
+    """The activity buffer had no room for the task's entry: the task goes without until there is."""
+
+    task_id: str
+    at: float
+    code: str = ACTIVITY_BUFFER_FULL
+
+
+@dataclass(frozen=True, slots=True)
+class ActivityRegistered:
+    """The task that was refused an entry has one now."""
 
     task_id: str
     at: float
@@ -25,7 +43,7 @@ class TaskExpected:
 class AttemptPlaced:
     """The task is bound to an instance and on its way there; it times out at `due` unless it starts.
 
-    `timeout_ms`, `callback_url` and `activity` are those of its spec.
+    `timeout_ms` and `callback_url` are those of its spec.
     """
 
     task_id: str
@@ -35,7 +53,6 @@ class AttemptPlaced:
     due: float
     timeout_ms: int | None = None
     callback_url: str | None = None
-    activity: Activity | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +164,8 @@ class CallbackAbandoned:
 
 AgentEvent: TypeAlias = (
     TaskExpected
+    | ActivityRefused
+    | ActivityRegistered
     | AttemptPlaced
     | AttemptBegan
     | AttemptAbandoned

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import assert_never
 
+from actors.agent.activity_buffer import ActivityBuffer
 from actors.agent.events import (
     ActivityForgotten,
+    ActivityRefused,
+    ActivityRegistered,
     AgentEvent,
     AttemptAbandoned,
     AttemptBegan,
@@ -32,15 +35,15 @@ def evolve(state: AgentState, event: AgentEvent) -> None:
         case AttemptBegan():
             state.lives[event.task_id].phase = "running"
             state.run_deadlines.set(event.task_id, event.due)
-            state.activity.note(event.task_id, event.at)
+            if state.activity is not None:
+                state.activity.touch(event.task_id, event.at)
         case TaskFinished():
             _finish(state, event)
         case AttemptAbandoned():
             _abandon(state, event)
-        case TaskExpected():
-            state.activity.note(event.task_id, event.at, event.activity)
-        case ActivityForgotten():
-            state.activity.forget(event.task_ids)
+        case TaskExpected() | ActivityRegistered() | ActivityRefused() | ActivityForgotten():
+            if state.activity is not None:
+                _note_activity(state.activity, event)
         case ShutdownBegan():
             state.shutdown_due = event.due
         case CallbackPostponed():
@@ -56,6 +59,20 @@ def evolve(state: AgentState, event: AgentEvent) -> None:
             assert_never(event)
 
 
+def _note_activity(
+    activity: ActivityBuffer, event: TaskExpected | ActivityRegistered | ActivityRefused | ActivityForgotten
+) -> None:
+    match event:
+        case TaskExpected() | ActivityRegistered():
+            activity.register(event.task_id, event.at, event.activity)
+        case ActivityRefused():
+            activity.refuse(event.task_id)
+        case ActivityForgotten():
+            activity.forget(event.task_ids)
+        case _:
+            assert_never(event)
+
+
 def _place(state: AgentState, event: AttemptPlaced) -> None:
     before = state.lives.get(event.task_id)
     failures = () if before is None else before.failures
@@ -63,7 +80,8 @@ def _place(state: AgentState, event: AttemptPlaced) -> None:
         event.attempt, event.ti_uuid, "placed", event.timeout_ms, event.callback_url, failures
     )
     state.run_deadlines.set(event.task_id, event.due)
-    state.activity.note(event.task_id, event.at, event.activity)
+    if state.activity is not None:
+        state.activity.touch(event.task_id, event.at)
 
 
 def _abandon(state: AgentState, event: AttemptAbandoned) -> None:
@@ -71,12 +89,14 @@ def _abandon(state: AgentState, event: AttemptAbandoned) -> None:
     life.phase = "waiting"
     life.failures = (*life.failures, describe_failure(event.attempt, event.ti_uuid, event.reason))
     state.run_deadlines.cancel(event.task_id)
-    state.activity.note(event.task_id, event.at)
+    if state.activity is not None:
+        state.activity.touch(event.task_id, event.at)
 
 
 def _finish(state: AgentState, event: TaskFinished) -> None:
     life = state.lives.pop(event.task_id)
     state.run_deadlines.cancel(event.task_id)
-    state.activity.end(event.task_id, event.at)
+    if state.activity is not None:
+        state.activity.end(event.task_id, event.at)
     if life.callback_url is not None:
         state.callbacks[event.task_id] = Callback(life.callback_url)

@@ -12,7 +12,7 @@ class AgentPolicy:
     `max_attempts` counts the first one too; `retry_delay_s` is the delay before the second and doubles
     from there up to `retry_delay_max_s`. `run_timeout_s` bounds an attempt whose task states no timeout of
     its own. The `callback_*` fields say the same of posting a final record to a `callback_url`.
-    `ended_entries` is how many ended tasks the activity buffer of an agent that a client named remembers.
+    `ended_entries` is how many ended tasks an activity buffer remembers.
     """
 
     max_attempts: int = 3

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from actors.agent.activity_buffer import ActivityBuffer
 from actors.agent.policy import AgentPolicy
-from actors.agent.state import AgentState, Callback, Life, ended_entries_kept
+from actors.agent.state import AgentState, Callback, Life, initial_state
 from actors.deadlines import Deadlines
 from actors.messages.answers import ActivityEntry
 
@@ -21,29 +21,33 @@ class AgentSnapshot:
     callbacks: dict[str, Callback]
     callback_deadlines: list[tuple[str, float]]
     shutdown_due: float | None = None
+    without_entry: list[str] = field(default_factory=list)
+    activity_refused: int = 0
 
 
 def dump(state: AgentState) -> AgentSnapshot:
     """A copy that later events do not change."""
+    activity = state.activity
     return AgentSnapshot(
         lives={task_id: replace(life) for task_id, life in state.lives.items()},
         run_deadlines=state.run_deadlines.items(),
-        activity=list(state.activity.stored()),
+        activity=[] if activity is None else list(activity.stored()),
         callbacks={task_id: replace(callback) for task_id, callback in state.callbacks.items()},
         callback_deadlines=state.callback_deadlines.items(),
         shutdown_due=state.shutdown_due,
+        without_entry=[] if activity is None else list(activity.without_entry),
+        activity_refused=0 if activity is None else activity.refused,
     )
 
 
 def load(policy: AgentPolicy, agent_id: str, snapshot: AgentSnapshot) -> AgentState:
     """The state that was dumped. The snapshot's parts become the state's: it is not to be used again."""
-    state = AgentState(
-        agent_id=agent_id,
-        activity=ActivityBuffer(ended_entries_kept(policy, agent_id), snapshot.activity),
-        lives=snapshot.lives,
-        callbacks=snapshot.callbacks,
-        shutdown_due=snapshot.shutdown_due,
-    )
+    state = initial_state(policy, agent_id)
+    if state.activity is not None:
+        state.activity = ActivityBuffer(
+            policy.ended_entries, snapshot.activity, snapshot.without_entry, snapshot.activity_refused
+        )
+    state.lives, state.callbacks, state.shutdown_due = snapshot.lives, snapshot.callbacks, snapshot.shutdown_due
     _set_all(state.run_deadlines, snapshot.run_deadlines)
     _set_all(state.callback_deadlines, snapshot.callback_deadlines)
     return state

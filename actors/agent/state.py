@@ -44,11 +44,12 @@ class AgentState:
 
     `run_deadlines` has one entry for each life that is placed or running and no other. A callback is
     either being posted or has an entry in `callback_deadlines`. `shutdown_due` is None until the agent is
-    being shut down.
+    being shut down. An agent that stands in for a model has no activity buffer: it runs very many short tasks that
+    are nobody's, and nobody polls it.
     """
 
     agent_id: str
-    activity: ActivityBuffer
+    activity: ActivityBuffer | None
     lives: dict[str, Life] = field(default_factory=dict)
     run_deadlines: Deadlines = field(default_factory=Deadlines)
     callbacks: dict[str, Callback] = field(default_factory=dict)
@@ -62,27 +63,24 @@ class AgentState:
         assert under_way == timed, f"in flight {under_way}, but timed {timed}"
         unheard = {task_id for task_id, _ in self.callback_deadlines.items()} - self.callbacks.keys()
         assert not unheard, f"deadlines of callbacks that are over: {unheard}"
-        hidden = {task_id for task_id in self.lives if not self.activity.holds_live(task_id)}
-        assert not hidden, f"tasks without an activity entry: {hidden}"
+        if self.activity is None:
+            return
+        hidden = self.lives.keys() - self.activity.live() - self.activity.without_entry.keys()
+        assert not hidden, f"tasks neither in the activity buffer nor refused: {hidden}"
+        twice = self.activity.live() & self.activity.without_entry.keys()
+        assert not twice, f"tasks in the activity buffer that were refused: {twice}"
 
 
 def is_blank(state: AgentState) -> bool:
     """Whether nothing is under way and nothing is remembered."""
-    return not (state.lives or state.callbacks or len(state.activity) or state.shutdown_due is not None)
+    is_quiet = state.activity is None or state.activity.is_blank
+    return is_quiet and not (state.lives or state.callbacks or state.shutdown_due is not None)
 
 
 def initial_state(policy: AgentPolicy, agent_id: str) -> AgentState:
-    """An agent that has no task yet.
-
-    An agent that stands in for a model runs very many short tasks, and nobody polls it: it keeps no
-    entries of ended ones.
-    """
-    return AgentState(agent_id, ActivityBuffer(ended_entries_kept(policy, agent_id)))
-
-
-def ended_entries_kept(policy: AgentPolicy, agent_id: str) -> int:
-    """How many ended tasks this agent's activity buffer remembers."""
-    return 0 if agent_id.startswith(IMPLICIT_AGENT) else policy.ended_entries
+    """An agent that has no task yet."""
+    has_buffer = not agent_id.startswith(IMPLICIT_AGENT)
+    return AgentState(agent_id, ActivityBuffer(policy.ended_entries) if has_buffer else None)
 
 
 def next_due(state: AgentState) -> float | None:

@@ -11,18 +11,34 @@ from actors.messages.tasks import TaskSpec
 
 @dataclass(frozen=True, slots=True)
 class ExpectTask:
-    """From the scheduler: a task of yours was admitted and waits (sent where a client named the agent)."""
+    """From the scheduler: a task of yours was admitted and waits (sent where a client named the agent).
+
+    `has_room` is False where the activity buffer has no room for its entry.
+    """
 
     spec: TaskSpec
+    has_room: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class RunTask:
-    """From the scheduler: this task is bound to an instance that has a place free; bring it to an end."""
+    """From the scheduler: this task is bound to an instance that has a place free; bring it to an end.
+
+    `has_room` is False where the activity buffer has no room for its entry.
+    """
 
     spec: TaskSpec
     attempt: int
     ti_uuid: str
+    has_room: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterActivity:
+    """From the scheduler: there is room now for the entry of this task. `waits`: it has not been placed yet."""
+
+    spec: TaskSpec
+    waits: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +114,7 @@ class CallbackAnswered:
 AgentMessage: TypeAlias = (
     ExpectTask
     | RunTask
+    | RegisterActivity
     | PreemptTask
     | BeginShutdown
     | PollActivity

@@ -116,9 +116,15 @@ class ActivityEntry:
 
 @dataclass(frozen=True, slots=True)
 class ActivityListed:
-    """The activity buffer of one agent, oldest first."""
+    """The activity buffer of one agent, oldest first.
+
+    `refused` counts the registrations that were ever refused because there was no room; `without_entry` are
+    the tasks that still have none: they get one when room comes free.
+    """
 
     entries: tuple[ActivityEntry, ...]
+    refused: int = 0
+    without_entry: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +132,23 @@ class ActivityPurged:
     """How many entries were forgotten."""
 
     purged: int
+
+
+@dataclass(frozen=True, slots=True)
+class ActivityRoomDescribed:
+    """How full the activity buffers of all agents are together.
+
+    `refused` counts the registrations that were ever refused, `without_entry` the tasks that still have none.
+    `nearly_full` says for how many agents a warning is in force, and `total_nearly_full` for all together.
+    """
+
+    entries: int
+    per_agent: int
+    total: int
+    refused: int
+    without_entry: int
+    nearly_full: int
+    total_nearly_full: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +205,7 @@ Answer: TypeAlias = (
     | ShutdownAnswered
     | ActivityListed
     | ActivityPurged
+    | ActivityRoomDescribed
     | ReportAnswered
     | WorkerAttached
     | TaskTaken

@@ -100,6 +100,11 @@ class ExplainWait:
 
 
 @dataclass(frozen=True, slots=True)
+class DescribeActivityRoom:
+    """Ask how full the activity buffers are. -> ActivityRoomDescribed."""
+
+
+@dataclass(frozen=True, slots=True)
 class RequestPreemption:
     """Ask a task to give way. -> PreemptionAnswered(enqueued) (SW4RM, RequestPreemption)."""
 
@@ -172,6 +177,11 @@ class PlaceTasksOf:
     agents: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class FillActivityRoom:
+    """From the scheduler to itself: there is room in an activity buffer; register what was refused."""
+
+
 SchedulerMessage: TypeAlias = (
     SubmitTask
     | RegisterInstance
@@ -181,6 +191,7 @@ SchedulerMessage: TypeAlias = (
     | SetStrategy
     | DescribeQueues
     | ExplainWait
+    | DescribeActivityRoom
     | RequestPreemption
     | ShutdownAgent
     | ReturnTask
@@ -189,6 +200,7 @@ SchedulerMessage: TypeAlias = (
     | InstanceCameUp
     | PlaceTasks
     | PlaceTasksOf
+    | FillActivityRoom
     | TimePassed
     | Resumed
 )

@@ -11,9 +11,19 @@ IMPLICIT_AGENT = "model:"
 """Prefix of the agent that a task without an `agent_id` belongs to: `model:<model_name>`, unlimited slots."""
 
 
+DESCRIPTION_WORDS = 200
+"""Words of an activity's description at most."""
+
+ACTIVITY_BUFFER_FULL = "activity_buffer_full"
+"""Code of a registration that was refused because the agent, or all agents together, have as many as they may."""
+
+
 @dataclass(frozen=True, slots=True)
 class Activity:
-    """Where a task works and on what, as the activity buffer shows it (SW4RM, ActivityEntry)."""
+    """Where a task works and on what, as the activity buffer shows it (SW4RM, ActivityEntry).
+
+    `description` has at most DESCRIPTION_WORDS words.
+    """
 
     repo_id: str = ""
     worktree_id: str = ""

@@ -1,8 +1,9 @@
 """The scheduler: what runs next, and where? One actor; it owns the lines, the instances' credits, slots and scopes.
 
 Files: `state` (what it knows), `events` (what it remembers), `decisions` with `admission`, `registry`,
-`placement`, `queues`, `openings`, `reasons` (what it decides), `evolution` with `lines` and `claims` (how the state
-changes), and small pure structures and policies: `waiting_line`, `scopes`, `strategies`, `durations`, `pools`.
+`placement`, `queues`, `openings`, `reasons`, `activity` (what it decides), `evolution` with `lines` and `claims` (how
+the state changes), and small pure structures and policies: `waiting_line`, `scopes`, `strategies`, `durations`,
+`pools`, `activity_room`.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import get_args
 
 from actors.behaviour import Behaviour
 from actors.messages.scheduler import SchedulerMessage, SubmitTask
+from actors.scheduler.activity_room import ActivityRoom
 from actors.scheduler.decisions import decide
 from actors.scheduler.events import SchedulerEvent
 from actors.scheduler.evolution import evolve
@@ -24,10 +26,15 @@ __all__ = ["SchedulerPolicy", "SchedulerState", "scheduler_behaviour"]
 
 @dataclass(frozen=True, slots=True)
 class SchedulerPolicy:
-    """Slots of agents: how many tasks each runs at once, `agent_slots` where `slots_of` does not say."""
+    """Slots of agents: how many tasks each runs at once, `agent_slots` where `slots_of` does not say.
+
+    `activity_per_agent` and `activity_total` are the most entries in activity buffers.
+    """
 
     agent_slots: int = 1
     slots_of: Mapping[str, int] = field(default_factory=dict)
+    activity_per_agent: int = 100
+    activity_total: int = 10_000
 
 
 def _next_due(state: SchedulerState) -> float | None:
@@ -47,7 +54,8 @@ def scheduler_behaviour(
     """The scheduler under this policy."""
 
     def initial(_: str) -> SchedulerState:
-        return SchedulerState(slots_of=dict(policy.slots_of), default_slots=policy.agent_slots)
+        room = ActivityRoom(policy.activity_per_agent, policy.activity_total)
+        return SchedulerState(dict(policy.slots_of), policy.agent_slots, room)
 
     return Behaviour(
         initial=initial,

@@ -8,7 +8,7 @@ from actors.behaviour import Decision, Keep, Received, Reply, Send
 from actors.messages.agent import ExpectTask
 from actors.messages.answers import Refused, TaskAccepted
 from actors.messages.scheduler import PlaceTasks, SubmitTask
-from actors.scheduler import openings
+from actors.scheduler import activity, openings
 from actors.scheduler.events import SchedulerEvent, TaskQueued
 from actors.scheduler.placement import choose_tentative
 from actors.scheduler.pools import pools_for
@@ -33,12 +33,13 @@ def submit(state: SchedulerState, received: Received[SubmitTask]) -> Decision[Sc
         return _refuse("no_instances", f"No TaskInstances configured for model {spec.model_name}")
     keep = Keep(spec.task_id, "input", message.input, message.content_type, message.metadata)
     answer = TaskAccepted(spec.task_id, tentative, why_waiting(state, spec, pools))
-    expect = [Send(addresses.agent(spec.agent_id), ExpectTask(spec))] if spec.has_own_agent else []
+    queued, place = TaskQueued(spec, pools, tentative), Send(SCHEDULER, PlaceTasks(pool))
     opened = openings.after_claiming(state, [(spec, state.rank_of(spec), pool)]) if spec.scope else []
-    return Decision(
-        events=[TaskQueued(spec, pools, tentative)],
-        effects=[keep, Reply(answer), *expect, Send(SCHEDULER, PlaceTasks(pool)), *opened],
-    )
+    if not spec.has_own_agent:
+        return Decision(events=[queued], effects=[keep, Reply(answer), place, *opened])
+    has_room, registered, warnings = activity.register(state, spec)
+    expect = Send(addresses.agent(spec.agent_id), ExpectTask(spec, has_room))
+    return Decision(events=[queued, *registered], effects=[keep, Reply(answer), *warnings, expect, place, *opened])
 
 
 def _answer_repeat(state: SchedulerState, received: Received[SubmitTask]) -> Reply | None:

@@ -12,7 +12,7 @@ from actors.messages.agent import BeginShutdown, PreemptTask, RunTask
 from actors.messages.answers import PreemptionAnswered, ShutdownAnswered, WaitExplained
 from actors.messages.runtime import Resumed, TimePassed
 from actors.messages.scheduler import SchedulerMessage
-from actors.scheduler import admission, openings, registry, workers
+from actors.scheduler import activity, admission, openings, registry, workers
 from actors.scheduler import events as ev
 from actors.scheduler.placement import choose_next
 from actors.scheduler.queues import describe_queues
@@ -41,6 +41,10 @@ def decide(state: SchedulerState, received: Received[SchedulerMessage], now: Now
         case msg.ExplainWait():
             entry = state.tasks.get(message.task_id)
             return Decision(effects=[Reply(WaitExplained(wait_reason(state, entry) if entry is not None else ""))])
+        case msg.FillActivityRoom():
+            return activity.fill(state)
+        case msg.DescribeActivityRoom():
+            return activity.describe(state)
         case msg.RegisterInstance():
             return registry.register(state, received)  # type: ignore[arg-type]
         case msg.RemoveInstance():
@@ -62,9 +66,15 @@ def decide(state: SchedulerState, received: Received[SchedulerMessage], now: Now
         case TimePassed():
             return workers.forget_absent(state, received.chance, now) or _ready_delayed(state, now)
         case Resumed():
-            return Decision(effects=[Send(SCHEDULER, msg.PlaceTasks(pool)) for pool in state.pools])
+            return _resume(state)
         case _:
             assert_never(message)
+
+
+def _resume(state: SchedulerState) -> Verdict:
+    """What it had told itself is not stored; the limits may be others than before."""
+    place = [Send(SCHEDULER, msg.PlaceTasks(pool)) for pool in state.pools]
+    return Decision(effects=[Send(SCHEDULER, msg.FillActivityRoom()), *place])
 
 
 def _place(state: SchedulerState, message: msg.PlaceTasks, chance: float, now: Now) -> Verdict:
@@ -78,7 +88,7 @@ def _place(state: SchedulerState, message: msg.PlaceTasks, chance: float, now: N
     return Decision(
         events=[ev.TaskBound(spec.task_id, spec.agent_id, instance.ti_uuid, entry.attempt, now)],
         effects=[
-            Send(addresses.agent(spec.agent_id), RunTask(spec, entry.attempt, instance.ti_uuid)),
+            Send(addresses.agent(spec.agent_id), RunTask(spec, entry.attempt, instance.ti_uuid, entry.has_entry)),
             Send(SCHEDULER, message),
         ],
     )
@@ -96,7 +106,9 @@ def _settle(state: SchedulerState, message: msg.TaskSettled) -> Verdict:
         return Decision()
     gone, release = _after_leaving(state, entry)
     closed = ev.TaskClosed(message.task_id, message.state, message.execution_ms)
-    return Decision(events=[closed, *gone], effects=[*release, *openings.after_leaving(state, entry)])
+    eased, fill = activity.leave(state, entry)
+    effects = [*release, *fill, *openings.after_leaving(state, entry)]
+    return Decision(events=[closed, *gone, *eased], effects=effects)
 
 
 def _requeue(state: SchedulerState, message: msg.ReturnTask, chance: float, now: Now) -> Verdict:

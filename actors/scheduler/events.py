@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from actors.messages.scheduler import Protocol
-from actors.messages.tasks import TaskSpec
+from actors.messages.tasks import ACTIVITY_BUFFER_FULL, TaskSpec
 from actors.task_lifecycle import TaskState
 
 
@@ -139,6 +139,40 @@ class PreemptionQueued:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class EntryRefused:
+    """The activity buffer had no room for the task that was just queued, by the limit of agent `full`, "" for all."""
+
+    task_id: str
+    agent_id: str
+    full: str
+    code: str = ACTIVITY_BUFFER_FULL
+
+
+@dataclass(frozen=True, slots=True)
+class EntryGranted:
+    """There is room now for the entry of a task that was refused one."""
+
+    task_id: str
+    agent_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ActivityRoomLow:
+    """The activity buffer of this agent, or ("") of all together, is nearly full."""
+
+    agent_id: str
+    entries: int
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class ActivityRoomEased:
+    """It is no longer nearly full."""
+
+    agent_id: str
+
+
 SchedulerEvent: TypeAlias = (
     InstanceRegistered
     | InstanceDrainBegan
@@ -154,4 +188,8 @@ SchedulerEvent: TypeAlias = (
     | StrategyChosen
     | AgentClosed
     | PreemptionQueued
+    | EntryRefused
+    | EntryGranted
+    | ActivityRoomLow
+    | ActivityRoomEased
 )

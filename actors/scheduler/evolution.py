@@ -53,6 +53,20 @@ def evolve(state: SchedulerState, event: ev.SchedulerEvent) -> None:
             claims.review(state)
         case ev.PreemptionQueued():
             pass  # a fact for the task's story; the agent acts on it
+        case ev.EntryRefused():
+            entry = state.tasks[event.task_id]
+            entry.has_entry = False
+            state.activity.free(event.agent_id)
+            state.activity.wait(event.agent_id, event.task_id, entry.arrival)
+            state.activity.refused += 1
+        case ev.EntryGranted():
+            state.tasks[event.task_id].has_entry = True
+            state.activity.leave(event.agent_id, event.task_id)
+            state.activity.take(event.agent_id)
+        case ev.ActivityRoomLow():
+            state.activity.nearly_full.add(event.agent_id)
+        case ev.ActivityRoomEased():
+            state.activity.nearly_full.discard(event.agent_id)
         case _:
             assert_never(event)
 
@@ -64,6 +78,8 @@ def _task_queued(state: SchedulerState, event: ev.TaskQueued) -> None:
         pool.rotation += 1
     entry = TaskEntry(event.spec, state.arrivals, event.pools, pool.name, event.scheduled_ti)
     state.tasks[event.spec.task_id] = entry
+    if event.spec.has_own_agent:
+        state.activity.take(event.spec.agent_id)
     claims.enter(state, entry)
 
 
@@ -85,8 +101,17 @@ def _task_closed(state: SchedulerState, event: ev.TaskClosed) -> None:
     entry = state.tasks.pop(event.task_id)
     if entry.ti_uuid and event.execution_ms is not None:
         state.durations.observe(entry.spec.model_name, entry.ti_uuid, event.execution_ms)
+    if entry.spec.has_own_agent:
+        _leave_activity(state, entry)
     _free_place(state, entry)
     lines.forget_idle(state, entry)
+
+
+def _leave_activity(state: SchedulerState, entry: TaskEntry) -> None:
+    if entry.has_entry:
+        state.activity.free(entry.spec.agent_id)
+    else:
+        state.activity.leave(entry.spec.agent_id, entry.spec.task_id)
 
 
 def _task_requeued(state: SchedulerState, event: ev.TaskRequeued) -> None:

@@ -36,6 +36,8 @@ class SchedulerKept:
     rotations: dict[str, int]
     durations: Durations
     absent: list[tuple[str, float]] = field(default_factory=list)
+    activity_refused: int = 0
+    activity_nearly_full: list[str] = field(default_factory=list)
 
 
 def dump(state: SchedulerState) -> SchedulerKept:
@@ -56,6 +58,8 @@ def dump(state: SchedulerState) -> SchedulerKept:
         rotations={pool.name: pool.rotation for pool in state.pools.values() if pool.instances},
         durations=state.durations,
         absent=state.absent.items(),
+        activity_refused=state.activity.refused,
+        activity_nearly_full=sorted(state.activity.nearly_full),
     )
 
 
@@ -75,6 +79,9 @@ def load(state: SchedulerState, kept: SchedulerKept) -> SchedulerState:
         state.tasks[entry.spec.task_id] = entry
         if entry.ti_uuid:
             _resume_place(state, entry)
+        if entry.spec.has_own_agent:
+            _resume_activity(state, entry)
+    state.activity.refused, state.activity.nearly_full = kept.activity_refused, set(kept.activity_nearly_full)
     for task_id, not_before in kept.delayed:
         state.delayed.set(task_id, not_before)
     for entry in kept.tasks:
@@ -98,3 +105,10 @@ def _resume_place(state: SchedulerState, entry: TaskEntry) -> None:
     claims.hold(state, entry)
     if entry.spec.has_own_agent:
         state.agent(entry.spec.agent_id).busy.add(entry.spec.task_id)
+
+
+def _resume_activity(state: SchedulerState, entry: TaskEntry) -> None:
+    if entry.has_entry:
+        state.activity.take(entry.spec.agent_id)
+    else:
+        state.activity.wait(entry.spec.agent_id, entry.spec.task_id, entry.arrival)

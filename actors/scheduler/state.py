@@ -9,6 +9,7 @@ from actors.messages.answers import InstanceCondition
 from actors.messages.scheduler import Protocol
 from actors.messages.scopes import Path
 from actors.messages.tasks import TaskSpec
+from actors.scheduler.activity_room import ActivityRoom
 from actors.scheduler.durations import Durations
 from actors.scheduler.scopes import ScopeIndex
 from actors.scheduler.strategies import DEFAULT_STRATEGY, STRATEGIES, Strategy
@@ -19,7 +20,8 @@ from actors.scheduler.waiting_line import Rank, WaitingLine
 class TaskEntry:
     """A task that has not ended. `ti_uuid` is "" while it waits; then `tentative` is what the strategy gave it.
 
-    `tried` are the instances on which an attempt has failed. `arrival` numbers admissions.
+    `tried` are the instances on which an attempt has failed. `arrival` numbers admissions. `has_entry`: there is
+    room for its entry in the activity buffer (of a task of an agent that a client named; others have none).
     """
 
     spec: TaskSpec
@@ -31,6 +33,7 @@ class TaskEntry:
     ti_uuid: str = ""
     bound_at: float = 0.0
     tried: tuple[str, ...] = ()
+    has_entry: bool = True
 
     @property
     def rank(self) -> Rank:
@@ -143,6 +146,7 @@ class SchedulerState:
 
     slots_of: dict[str, int]
     default_slots: int
+    activity: ActivityRoom
     tasks: dict[str, TaskEntry] = field(default_factory=dict)
     instances: dict[str, Instance] = field(default_factory=dict)
     pools: dict[str, Pool] = field(default_factory=dict)

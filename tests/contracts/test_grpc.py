@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import grpc
 import pytest
 from google.protobuf.duration_pb2 import Duration
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -266,6 +267,16 @@ def test_activity_from_admission_to_the_end() -> None:
         left = len((await stub.PollActivityBuffer(poll)).entries)
         assert (await stub.PurgeActivity(pb.PurgeActivityRequest(agent_id=AGENT))).purged == left
         assert list((await stub.PollActivityBuffer(poll)).entries) == []
+
+    play(scene)
+
+
+def test_a_description_of_more_than_200_words_is_malformed() -> None:
+    async def scene(scheduler: Embedded, stub: Any) -> None:
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await stub.SubmitTask(task("t", {"description": "w " * 201}))
+        assert refused.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+        assert "params.description" in (refused.value.details() or "")
 
     play(scene)
 

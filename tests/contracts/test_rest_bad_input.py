@@ -67,6 +67,7 @@ FIELDS: list[tuple[str, Any, list[str]]] = [
     ("/scheduler/set", {"name": 5}, ["field `name`: must be a string; got 5"]),
     ("/scheduler/set", {"name": "fastest"}, ["fastest"]),
     ("/agents/a/tasks", {"priority": 99}, ["field `priority`: must be an integer from -19 to 20", "got 99"]),
+    ("/agents/a/tasks", {"params": {"description": "w " * 201}}, ["`params.description`: must have at most 200 words"]),
     ("/agents/model:x/tasks", {}, ["field `agent_id`: must not begin with 'model:'"]),
     ("/agents/a/tasks/t/preempt", {"reason": 1}, ["field `reason`: must be a string; got 1"]),
     ("/agents/a/shutdown", {"grace_period_s": -1}, ["field `grace_period_s`: ", "got -1"]),

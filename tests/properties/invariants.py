@@ -39,6 +39,7 @@ def check(state: SchedulerState) -> None:
     check_claims(state)
     gone = {task_id for line in lines_of(state).values() for task_id in line} - state.tasks.keys()
     assert not gone, f"tasks that have ended still wait: {gone}"
+    check_activity(state)
     expected = {t: serving_pool(state, e) for t, e in state.tasks.items() if not e.ti_uuid}
     actual = {t: e.pool for t, e in state.tasks.items() if not e.ti_uuid}
     assert actual == expected, "a task waits in a pool that does not serve it"
@@ -60,11 +61,27 @@ def check_claims(state: SchedulerState) -> None:
     assert len(state.claims.parked) == sum(len(ranks) for ranks in state.claims.behind.values())
 
 
+def check_activity(state: SchedulerState) -> None:
+    """Entries are counted as the tasks say, and are never more than they may be."""
+    own = [entry for entry in state.tasks.values() if entry.spec.has_own_agent]
+    room = state.activity
+    for agent_id in {entry.spec.agent_id for entry in own}:
+        entries = sum(1 for entry in own if entry.has_entry and entry.spec.agent_id == agent_id)
+        assert room.entries_of(agent_id) == entries <= room.per_agent, f"{agent_id} has {entries} entries"
+    entries = sum(1 for entry in own if entry.has_entry)
+    assert room.entries == entries <= room.total, f"{entries} entries, counted as {room.entries}"
+    assert room.without == len(own) - entries, f"{room.without} go without, not {len(own) - entries}"
+
+
 def check_quiet(state: SchedulerState) -> None:
     """Nothing that could run waits: for a scheduler that has nothing left to tell itself."""
     for entry in ready_tasks(state):
         able = takers(state, entry)
         assert not able, f"{entry.spec.task_id} waits though {[instance.ti_uuid for instance in able]} could take it"
+    for entry in state.tasks.values():
+        if entry.spec.has_own_agent and not entry.has_entry:
+            full = state.activity.full_for(entry.spec.agent_id)
+            assert full is not None, f"{entry.spec.task_id} has no entry though there is room"
 
 
 def watch(state: SchedulerState, events: list[SchedulerEvent], apply: Callable[[], None]) -> None:

@@ -29,7 +29,7 @@ from actors.task_lifecycle import TaskState
 from tests.properties import invariants
 from tests.unit.scheduling import Scheduling, Told, submit
 
-POLICY = SchedulerPolicy(agent_slots=1, slots_of={"b": 2})
+POLICY = SchedulerPolicy(agent_slots=1, slots_of={"b": 2}, activity_per_agent=2, activity_total=3)
 AGENTS, MODELS, PORTS = ("", "", "a", "b", "n"), ("m", "m", "n"), 4
 SCOPES = ("", "", "", "r", "r.a", "r/a.x", "r.b", "s", "r.b, s", "*.a", "*", "t")
 number = st.integers(0, 7)

@@ -9,7 +9,7 @@ from typing import TypeVar
 import msgspec
 
 from actors.addresses import SCHEDULER, Address
-from actors.behaviour import Keep, Recalled, Received, Reply, Send
+from actors.behaviour import Keep, Recalled, Received, Reply, Send, Warn
 from actors.errands import Errand
 from actors.messages import Answer, Message
 from actors.messages.agent import RunTask
@@ -17,6 +17,7 @@ from actors.messages.answers import QueueOfInstance, QueuesDescribed
 from actors.messages.runtime import TimePassed
 from actors.messages.scheduler import (
     DescribeQueues,
+    FillActivityRoom,
     InstanceCameUp,
     InstanceWentDown,
     PlaceTasks,
@@ -41,7 +42,7 @@ class Told:
     """All that came of one message, notes to itself followed to their end."""
 
     events: list[SchedulerEvent] = field(default_factory=list)
-    effects: list[Send | Reply | Keep | Errand] = field(default_factory=list)
+    effects: list[Send | Reply | Keep | Warn | Errand] = field(default_factory=list)
 
     def of(self, kind: type[T]) -> list[T]:
         """The events of this type."""
@@ -94,7 +95,7 @@ class Scheduling:
             told.events += decision.events
             for effect in decision.effects:
                 if isinstance(effect, Send) and effect.to == SCHEDULER:
-                    assert isinstance(effect.message, PlaceTasks | PlaceTasksOf)
+                    assert isinstance(effect.message, PlaceTasks | PlaceTasksOf | FillActivityRoom)
                     waiting.append(effect.message)
                 else:
                     told.effects.append(effect)

@@ -59,7 +59,7 @@ def test_a_task_is_pushed_started_and_ended() -> None:
     agent = an_agent()
 
     placed = agent.tell(run())
-    assert placed.events == (AttemptPlaced("t", 1, "ti-1", 1000.0, 4600.0),)
+    assert placed.events == (TaskExpected("t", 1000.0), AttemptPlaced("t", 1, "ti-1", 1000.0, 4600.0))
     assert placed.effects == (Send(dispatcher("ti-1"), PushTask("t", 1, "worker-1")),)
 
     began = agent.tell(AttemptStarted("t", 1), after=1)
@@ -207,9 +207,8 @@ def test_admission_preemption_and_shutdown_are_remembered() -> None:
     spec = replace(SPEC, activity=activity)
     assert agent.tell(ExpectTask(spec)) == Decision((TaskExpected("t", 1000.0, activity),))
     assert agent.tell(ExpectTask(spec)) == NOTHING
-    placed = agent.tell(run(spec=spec)).events[0]
-    assert isinstance(placed, AttemptPlaced)
-    assert placed.activity is None, "what the buffer holds already need not be stored again"
+    [placed] = agent.tell(run(spec=spec)).events
+    assert isinstance(placed, AttemptPlaced), "what the buffer holds already is not registered again"
     assert agent.tell(PreemptTask("t", "urgent")) == Decision((PreemptionRequested("t", 1000.0, "urgent"),))
     assert agent.tell(BeginShutdown(30.0)) == Decision((ShutdownBegan(1000.0, 1030.0),))
     assert agent.state.shutdown_due == 1030.0

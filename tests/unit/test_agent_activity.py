@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from actors.agent import AgentPolicy, AgentState, agent_behaviour
 from actors.agent.activity_buffer import ActivityBuffer
-from actors.agent.events import ActivityForgotten, AgentEvent
+from actors.agent.events import ActivityForgotten, ActivityRefused, ActivityRegistered, AgentEvent
 from actors.behaviour import Decision, Reply
-from actors.messages.agent import AgentMessage, ExpectTask, PollActivity, PurgeActivity, RunTask, TaskEnded
+from actors.messages.agent import (
+    AgentMessage,
+    ExpectTask,
+    PollActivity,
+    PurgeActivity,
+    RegisterActivity,
+    RunTask,
+    TaskEnded,
+)
 from actors.messages.answers import ActivityEntry, ActivityListed, ActivityPurged
 from actors.messages.tasks import Activity, TaskSpec
 from tests.driving import Driven
@@ -27,11 +35,15 @@ def end(agent: Driven[AgentState, AgentMessage, AgentEvent], task_id: str) -> No
     agent.tell(TaskEnded(task_id, 0, "ti", 1.0, b"{}"), after=1)
 
 
-def listed(agent: Driven[AgentState, AgentMessage, AgentEvent]) -> tuple[ActivityEntry, ...]:
+def polled(agent: Driven[AgentState, AgentMessage, AgentEvent]) -> ActivityListed:
     (reply,) = agent.tell(PollActivity()).effects
     assert isinstance(reply, Reply)
     assert isinstance(reply.answer, ActivityListed)
-    return reply.answer.entries
+    return reply.answer
+
+
+def listed(agent: Driven[AgentState, AgentMessage, AgentEvent]) -> tuple[ActivityEntry, ...]:
+    return polled(agent).entries
 
 
 def test_an_entry_lives_from_admission_through_the_end() -> None:
@@ -60,12 +72,46 @@ def test_only_the_newest_ended_entries_are_kept() -> None:
     assert [entry.task_id for entry in listed(agent)] == ["b", "c"]
 
 
-def test_the_agent_of_a_model_keeps_no_ended_entries() -> None:
+def test_the_agent_of_a_model_has_no_activity_buffer() -> None:
     agent = an_agent("model:m")
-    agent.tell(RunTask(spec("a"), 1, "ti"))
-    assert [entry.task_id for entry in listed(agent)] == ["a"]
-    agent.tell(TaskEnded("a", 0, "ti", 1.0, b"{}"))
+    assert len(agent.tell(RunTask(spec("a"), 1, "ti")).events) == 1
+    agent.tell(ExpectTask(spec("b"), has_room=False))
+    agent.tell(RegisterActivity(spec("a"), waits=False))
     assert listed(agent) == ()
+    assert agent.tell(PurgeActivity()) == Decision((), (Reply(ActivityPurged(0)),))
+
+
+def test_a_task_without_room_runs_without_an_entry_and_is_registered_when_there_is_some() -> None:
+    agent = an_agent()
+    assert agent.tell(ExpectTask(spec("a"), has_room=False)) == Decision((ActivityRefused("a", 1000.0),))
+    assert agent.tell(RunTask(spec("b"), 1, "ti", has_room=False)).events[0] == ActivityRefused("b", 1000.0)
+    assert len(agent.tell(RunTask(spec("a"), 1, "ti", has_room=False)).events) == 1, "it is refused once"
+    assert polled(agent) == ActivityListed((), 2, ("a", "b"))
+    registered = agent.tell(RegisterActivity(spec("a"), waits=False), after=1)
+    assert registered == Decision((ActivityRegistered("a", 1001.0, ON_MAIN),))
+    assert agent.tell(RegisterActivity(spec("a"), waits=False)) == Decision()
+    assert polled(agent) == ActivityListed((ActivityEntry("a", ON_MAIN, 1001.0),), 2, ("b",))
+    agent.tell(TaskEnded("b", 0, "ti", 1.0, b"{}"))
+    assert agent.tell(RegisterActivity(spec("b"), waits=False)) == Decision(), "it has ended meanwhile"
+    agent.restart()
+    assert polled(agent) == ActivityListed((ActivityEntry("a", ON_MAIN, 1001.0),), 2, ())
+
+
+def test_a_task_that_waits_is_registered_before_it_runs() -> None:
+    agent = an_agent()
+    agent.tell(ExpectTask(spec("a"), has_room=False))
+    agent.tell(RegisterActivity(spec("a"), waits=True))
+    assert [entry.task_id for entry in listed(agent)] == ["a"]
+
+
+def test_a_description_has_200_words_or_199_and_a_marker() -> None:
+    exactly, beyond = " ".join(["w"] * 200), "  ".join(["w"] * 201)
+    agent = an_agent()
+    agent.tell(ExpectTask(spec("a", Activity(description=exactly))))
+    agent.tell(ExpectTask(spec("b", Activity(branch="main", description=beyond))))
+    first, second = listed(agent)
+    assert first.activity.description == exactly
+    assert second.activity == Activity(branch="main", description=" ".join(["w"] * 199) + " […]")
 
 
 def test_purging_forgets_ended_entries_and_never_others() -> None:
@@ -84,7 +130,7 @@ def test_purging_forgets_ended_entries_and_never_others() -> None:
 def test_a_buffer_is_rebuilt_from_what_it_stored() -> None:
     buffer = ActivityBuffer(2)
     for at, task_id in enumerate("abcd"):
-        buffer.note(task_id, at, ON_MAIN if task_id == "b" else None)
+        buffer.register(task_id, at, ON_MAIN if task_id == "b" else None)
     buffer.end("c", 9)
     buffer.end("a", 10)
     again = ActivityBuffer(2, list(buffer.stored()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -93,6 +94,34 @@ def test_metadata_names_agent_priority_timeout_callback_and_activity() -> None:
     assert spec.callback_url == "http://localhost:9000/done"
     assert spec.activity == Activity(branch="main", description="tidies up")
     assert json.loads(message.metadata) == metadata
+
+
+def test_a_task_without_an_agent_has_no_activity_whatever_its_metadata_say() -> None:
+    many = " ".join(["w"] * 300)
+    spec = submit(metadata=json.dumps({"description": many, "branch": "main"}).encode()).spec
+    assert spec.activity is None
+
+
+def test_a_description_has_at_most_200_words() -> None:
+    exactly, beyond = " ".join(["w"] * 200), " ".join(["w"] * 201)
+    spec = submit(agent_id="worker-1", task_input=json.dumps({"description": exactly}).encode()).spec
+    assert spec.activity == Activity(description=exactly)
+    for where, said in (
+        ("params", {"task_input": json.dumps({"description": beyond}).encode()}),
+        ("metadata", {"metadata": json.dumps({"description": beyond}).encode()}),
+    ):
+        rule = f"field `{where}.description`: must have at most 200 words, and has 201"
+        with pytest.raises(BadRequest, match=re.escape(rule)):
+            submit(agent_id="worker-1", **said)
+
+
+@pytest.mark.parametrize(
+    ("name", "longest"), [("repo_id", 255), ("worktree_id", 255), ("branch", 255), ("description", 4000)]
+)
+def test_what_activity_shows_is_bounded(name: str, longest: int) -> None:
+    assert submit(agent_id="worker-1", task_input=json.dumps({name: "x" * longest}).encode()).spec.activity
+    with pytest.raises(BadRequest, match=f"`params.{name}`: must be at most {longest} characters long"):
+        submit(agent_id="worker-1", task_input=json.dumps({name: "x" * (longest + 1)}).encode())
 
 
 def test_what_is_given_beside_the_metadata_comes_first() -> None:
