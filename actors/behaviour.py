@@ -22,7 +22,7 @@ Event = TypeVar("Event")
 Now: TypeAlias = float
 """Unix seconds."""
 
-PayloadPart: TypeAlias = Literal["input", "result"]
+PayloadPart: TypeAlias = Literal["input", "result", "checkpoint"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,10 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Keep:
-    """Store a payload once, in the same transaction as the events. For an input, `metadata` goes with it."""
+    """Store a payload in the same transaction as the events: of input and result the first stays, of checkpoints the last.
+
+    For an input, `metadata` goes with it.
+    """
 
     task_id: str
     part: PayloadPart

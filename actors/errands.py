@@ -22,12 +22,16 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class PushToInstance:
-    """Give a task to an instance over HTTP -> PushAnswered. Sends `Idempotency-Key: <task_id>:<attempt>`."""
+    """Give a task to an instance -> PushAnswered. Over HTTP with `Idempotency-Key: <task_id>:<attempt>`.
+
+    A run that resumes an attempt says so: `<task_id>:<attempt>.<resumption>`.
+    """
 
     endpoint: Endpoint
     task_id: str
     attempt: int
     model_name: str
+    resumption: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,32 @@ class CancelOnInstance:
     endpoint: Endpoint
     task_id: str
     attempt: int
+    resumption: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class YieldOnInstance:
+    """Ask an instance to let a run give way (only where it lists `preempt`) -> YieldAnswered.
+
+    `terminate`: it was asked before; this is the last word before it is stopped.
+    """
+
+    endpoint: Endpoint
+    task_id: str
+    attempt: int
+    resumption: int
+    reason: str
+    grace_ms: int
+    terminate: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TellToLeave:
+    """Tell an attached worker that its agent is being shut down; no outcome."""
+
+    endpoint: Endpoint
+    reason: str
+    grace_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,4 +84,6 @@ class PostCallback:
     task_id: str
 
 
-Errand: TypeAlias = PushToInstance | ProbeInstance | CancelOnInstance | PostCallback
+Errand: TypeAlias = (
+    PushToInstance | ProbeInstance | CancelOnInstance | YieldOnInstance | TellToLeave | PostCallback
+)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from actors.messages.runtime import Resumed, TimePassed
-from actors.messages.tasks import TaskSpec
+from actors.messages.tasks import Activity, TaskSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,7 @@ class RunTask:
     attempt: int
     ti_uuid: str
     has_room: bool = True
+    resumption: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +44,22 @@ class RegisterActivity:
 
 @dataclass(frozen=True, slots=True)
 class PreemptTask:
-    """From the scheduler: ask this task to give way at its next safe point."""
+    """From the scheduler: this run has to give way at its next safe point, within `grace_s` (None: the setting)."""
 
     task_id: str
+    attempt: int
+    resumption: int
     reason: str
+    grace_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SparePreemption:
+    """From the scheduler: nobody needs the place of this run any more; it is not to be forced out of it."""
+
+    task_id: str
+    attempt: int
+    resumption: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +87,7 @@ class AttemptStarted:
 
     task_id: str
     attempt: int
+    resumption: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +98,42 @@ class AttemptFailed:
     attempt: int
     ti_uuid: str
     reason: str
+    resumption: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptYielded:
+    """From a dispatcher: this run has given way, leaving `checkpoint` (JSON text)."""
+
+    task_id: str
+    attempt: int
+    resumption: int
+    ti_uuid: str
+    execution_ms: float
+    checkpoint: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class YieldDeferred:
+    """From a dispatcher: the run cannot give way for at most `deferred_ms`, being inside `section`."""
+
+    task_id: str
+    attempt: int
+    resumption: int
+    section: str
+    deferred_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class NoteProgress:
+    """From a dispatcher: how far this run is, as its worker says (see ReportProgress)."""
+
+    task_id: str
+    attempt: int
+    resumption: int
+    activity: Activity | None = None
+    progress: float | None = None
+    checkpoint: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +150,7 @@ class TaskEnded:
     execution_ms: float
     result: bytes
     is_error: bool = False
+    resumption: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +167,15 @@ AgentMessage: TypeAlias = (
     | RunTask
     | RegisterActivity
     | PreemptTask
+    | SparePreemption
     | BeginShutdown
     | PollActivity
     | PurgeActivity
     | AttemptStarted
     | AttemptFailed
+    | AttemptYielded
+    | YieldDeferred
+    | NoteProgress
     | TaskEnded
     | CallbackAnswered
     | TimePassed

@@ -177,6 +177,22 @@ class TaskTaken:
 
 
 @dataclass(frozen=True, slots=True)
+class YieldNoted:
+    """From a worker: it knows that this run has to give way.
+
+    `is_held` is False where it has no such run (any more). While the run is inside `section`, it cannot give way for at
+    most `deferred_ms`.
+    """
+
+    task_id: str
+    attempt: int
+    resumption: int
+    is_held: bool
+    section: str = ""
+    deferred_ms: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class TaskStopped:
     """From a worker: it was told to stop this attempt. `was_held` is False where it had no such attempt."""
 
@@ -190,6 +206,13 @@ class WorkerAlive:
     """From a worker: it is there, its process since `uptime_s` seconds."""
 
     uptime_s: float
+    running: int
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerLeaving:
+    """From a worker: it goes once it has finished what it runs."""
+
     running: int
 
 
@@ -209,6 +232,8 @@ Answer: TypeAlias = (
     | ReportAnswered
     | WorkerAttached
     | TaskTaken
+    | YieldNoted
     | TaskStopped
     | WorkerAlive
+    | WorkerLeaving
 )

@@ -7,6 +7,7 @@ from typing import Literal, TypeAlias
 
 from actors.messages.runtime import Resumed, TimePassed
 from actors.messages.scheduler import Protocol
+from actors.messages.tasks import Activity
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,7 @@ class PushTask:
     task_id: str
     attempt: int
     agent_id: str
+    resumption: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,19 @@ class DropTask:
     task_id: str
     attempt: int
     reason: str
+    resumption: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class AskToYield:
+    """From an agent: ask the instance to let this run give way within `grace_ms`; `terminate`: for the last time."""
+
+    task_id: str
+    attempt: int
+    resumption: int
+    reason: str
+    grace_ms: int
+    terminate: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +79,39 @@ class Report:
     execution_ms: float
     result: bytes
     is_error: bool = False
+    resumption: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ReportYield:
+    """From a worker: this run has given way, leaving `checkpoint` (JSON text) to go on from. -> ReportAnswered.
+
+    `execution_ms` is what it took up to there.
+    """
+
+    task_id: str
+    attempt: int
+    resumption: int
+    agent_id: str
+    instance_id: str
+    execution_ms: float
+    checkpoint: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ReportProgress:
+    """From a worker: how far this run is. -> ReportAnswered. None or b"" leaves what was said before.
+
+    `progress` is from 0 to 1. `checkpoint` (JSON text) is where a next attempt may go on from, should this one be lost.
+    """
+
+    task_id: str
+    attempt: int
+    resumption: int
+    agent_id: str
+    activity: Activity | None = None
+    progress: float | None = None
+    checkpoint: bytes = b""
 
 
 PushOutcome: TypeAlias = Literal["accepted", "refused", "unreachable", "unknown"]
@@ -83,6 +131,28 @@ class PushAnswered:
     detail: str = ""
     remote_id: str = ""
     is_fault: bool = False
+    resumption: int = 0
+
+
+YieldOutcome: TypeAlias = Literal["yielded", "noted", "gone", "unheard"]
+"""`noted`: it will. `gone`: the instance has no such run. `unheard`: the instance could not be asked, or cannot tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class YieldAnswered:
+    """What came of asking a run to give way. `yielded` comes with its checkpoint (JSON text) and execution time.
+
+    While the run is inside `section`, it cannot give way for at most `deferred_ms`.
+    """
+
+    task_id: str
+    attempt: int
+    resumption: int
+    outcome: YieldOutcome
+    checkpoint: bytes = b""
+    execution_ms: float = 0.0
+    section: str = ""
+    deferred_ms: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +169,12 @@ DispatcherMessage: TypeAlias = (
     | ReleaseInstance
     | PushTask
     | DropTask
+    | AskToYield
     | Report
+    | ReportYield
+    | ReportProgress
     | PushAnswered
+    | YieldAnswered
     | ProbeAnswered
     | TimePassed
     | Resumed

@@ -106,11 +106,15 @@ class DescribeActivityRoom:
 
 @dataclass(frozen=True, slots=True)
 class RequestPreemption:
-    """Ask a task to give way. -> PreemptionAnswered(enqueued) (SW4RM, RequestPreemption)."""
+    """Ask a task to give way. -> PreemptionAnswered(enqueued) (SW4RM, RequestPreemption).
+
+    Where it has not within `grace_s` seconds (None: the setting), it is forced to.
+    """
 
     agent_id: str
     task_id: str
     reason: str = ""
+    grace_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +137,16 @@ class ReturnTask:
     attempt: int
     avoid: str
     delay_s: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SuspendTask:
+    """From an agent: this run has given way; put the task back in the line, with its arrival stamp and attempt."""
+
+    task_id: str
+    attempt: int
+    resumption: int
     reason: str
 
 
@@ -195,6 +209,7 @@ SchedulerMessage: TypeAlias = (
     | RequestPreemption
     | ShutdownAgent
     | ReturnTask
+    | SuspendTask
     | TaskSettled
     | InstanceWentDown
     | InstanceCameUp

@@ -1,6 +1,8 @@
-"""What an attached worker is asked. It answers each: TaskTaken, TaskStopped, WorkerAlive, or Refused.
+"""What an attached worker is asked. It answers each: TaskTaken, YieldNoted, TaskStopped, WorkerAlive, WorkerLeaving, or
+Refused.
 
-What it asks in its turn are AttachWorker and DetachWorker of the scheduler, and Report of its dispatcher.
+What it asks in its turn are AttachWorker and DetachWorker of the scheduler, and Report, ReportYield and ReportProgress
+of its dispatcher.
 """
 
 from __future__ import annotations
@@ -11,9 +13,10 @@ from typing import TypeAlias
 
 @dataclass(frozen=True, slots=True)
 class StartTask:
-    """Run this attempt of a task. -> TaskTaken. The same task and attempt again is the same run.
+    """Run this attempt of a task. -> TaskTaken. The same task, attempt and resumption again is the same run.
 
-    `input` is the payload as it was submitted, `metadata` the JSON text of the metadata object. The report of its
+    `resumption` counts from 0 how often the attempt has been resumed after it had given way; `checkpoint` is the JSON
+    text of what it last left behind, empty where it has left nothing. `input` is the payload as it was submitted, `metadata` the JSON text of the metadata object. The report of its
     end goes to the dispatcher `ti_uuid`, whose queue on a broker is `report_queue`.
     """
 
@@ -26,15 +29,41 @@ class StartTask:
     metadata: bytes
     ti_uuid: str
     report_queue: str
+    resumption: int = 0
+    checkpoint: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class YieldTask:
+    """This run has to give way at its next safe point, within `grace_ms`. -> YieldNoted.
+
+    `terminate`: it was asked before and has not been heard of: this is the last word before it is stopped.
+    """
+
+    task_id: str
+    attempt: int
+    resumption: int
+    reason: str
+    grace_ms: int
+    terminate: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class StopTask:
-    """This attempt no longer counts: stop it where that is possible. -> TaskStopped."""
+    """This run no longer counts: stop it where that is possible. -> TaskStopped."""
 
     task_id: str
     attempt: int
     reason: str
+    resumption: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LeaveAgent:
+    """The agent is being shut down: finish what you run within `grace_ms`, then go. -> WorkerLeaving."""
+
+    reason: str
+    grace_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,4 +71,4 @@ class PingWorker:
     """Say that you are there. -> WorkerAlive."""
 
 
-WorkerMessage: TypeAlias = StartTask | StopTask | PingWorker
+WorkerMessage: TypeAlias = StartTask | YieldTask | StopTask | LeaveAgent | PingWorker
