@@ -68,9 +68,9 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Keep:
-    """Store a payload in the same transaction as the events: of input and result the first stays, of checkpoints the last.
+    """Store a payload in the same transaction as the events. For an input, `metadata` goes with it.
 
-    For an input, `metadata` goes with it.
+    Of inputs and results of a task the first stays, of checkpoints the last.
     """
 
     task_id: str

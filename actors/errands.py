@@ -84,6 +84,4 @@ class PostCallback:
     task_id: str
 
 
-Errand: TypeAlias = (
-    PushToInstance | ProbeInstance | CancelOnInstance | YieldOnInstance | TellToLeave | PostCallback
-)
+Errand: TypeAlias = PushToInstance | ProbeInstance | CancelOnInstance | YieldOnInstance | TellToLeave | PostCallback

@@ -55,6 +55,18 @@ class Settings(BaseSettings):
     max_attempts: int = Field(3, ge=1, le=100, description="How often a task is tried before it ends as failed.")
     retry_delay_s: float = Field(0.5, ge=0, le=3600, description="Delay before the second attempt; doubles from there.")
     retry_delay_max_s: float = Field(30.0, ge=0, le=86400, description="Upper bound of that delay.")
+    preempt_grace_s: float = Field(
+        30.0, ge=0, le=86400, description="How long a task that has to give way may take to, unless the request says."
+    )
+    terminate_grace_s: float = Field(
+        5.0, ge=0, le=86400, description="How long it has after it was told for the last time; then it is stopped."
+    )
+    preempt_min_run_s: float = Field(
+        1.0, ge=0, le=86400, description="How long a resumed task runs before something more important displaces it."
+    )
+    preempt_limit: int = Field(
+        10, ge=0, le=1_000_000, description="How often a task is displaced by more important ones; 0: never."
+    )
     run_timeout_s: float = Field(3600.0, gt=0, le=30 * 86400, description="Longest run of one attempt.")
     push_timeout_s: float = Field(10.0, gt=0, le=3600, description="How long an instance may take to accept a task.")
     push_retries: int = Field(3, ge=0, le=100, description="Same-instance repeats after a push of unknown outcome.")

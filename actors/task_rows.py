@@ -51,7 +51,11 @@ def changed_columns(event: Any, at: float) -> dict[str, Any]:
         case dispatcher.PushAccepted():
             return {"remote_id": event.remote_id} if event.remote_id else {}
         case agent.AttemptBegan():
-            return {"state": TaskState.RUNNING, "started_at": at}
+            return {"started_at": at} if event.gives_way else {"state": TaskState.RUNNING, "started_at": at}
+        case agent.PreemptionBegan():
+            return {"state": TaskState.PREEMPTING}
+        case agent.RunSuspended():
+            return {"state": TaskState.SUSPENDED}
         case agent.TaskFinished():
             return {
                 "state": event.state,

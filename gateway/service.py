@@ -23,7 +23,7 @@ from actors.messages import Message
 from actors.messages.answers import QueuesDescribed, Refused
 from actors.messages.scheduler import DescribeQueues, SetStrategy
 from actors.runtime import RuntimeSettings
-from actors.scheduler import SchedulerPolicy, scheduler_behaviour
+from actors.scheduler import PreemptionRules, SchedulerPolicy, scheduler_behaviour
 from actors.scheduler.strategies import STRATEGIES, find_strategy
 from actors.settings import Settings
 from actors.store import Store
@@ -184,7 +184,13 @@ class Service:
         slots_of = {agent_id: entry.slots for agent_id, entry in self._config.agents.items()}
         return {
             "scheduler": scheduler_behaviour(
-                SchedulerPolicy(s.agent_slots, slots_of, s.activity_per_agent, s.activity_total)
+                SchedulerPolicy(
+                    s.agent_slots,
+                    slots_of,
+                    s.activity_per_agent,
+                    s.activity_total,
+                    PreemptionRules(s.preempt_limit, s.preempt_min_run_s),
+                )
             ),
             "agent": agent_behaviour(
                 AgentPolicy(
@@ -192,6 +198,8 @@ class Service:
                     retry_delay_s=s.retry_delay_s,
                     retry_delay_max_s=s.retry_delay_max_s,
                     run_timeout_s=s.run_timeout_s,
+                    preempt_grace_s=s.preempt_grace_s,
+                    terminate_grace_s=s.terminate_grace_s,
                     callback_attempts=s.callback_attempts,
                 )
             ),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from actors.agent import attempts, callbacks, registering
-from actors.agent.events import AgentEvent, PreemptionRequested, ShutdownBegan
+from actors.agent import attempts, callbacks, preemption, registering
+from actors.agent.events import AgentEvent, ShutdownBegan
 from actors.agent.policy import AgentPolicy
 from actors.agent.state import AgentState
 from actors.behaviour import Decision, Effect, Now, Received
@@ -13,15 +13,19 @@ from actors.messages.agent import (
     AgentMessage,
     AttemptFailed,
     AttemptStarted,
+    AttemptYielded,
     BeginShutdown,
     CallbackAnswered,
     ExpectTask,
+    NoteProgress,
     PollActivity,
     PreemptTask,
     PurgeActivity,
     RegisterActivity,
     RunTask,
+    SparePreemption,
     TaskEnded,
+    YieldDeferred,
 )
 from actors.messages.runtime import Resumed, TimePassed
 
@@ -43,7 +47,15 @@ def decide(policy: AgentPolicy, state: AgentState, received: Received[AgentMessa
         case RegisterActivity():
             return registering.grant(state, message, now)
         case PreemptTask():
-            return _note_preemption(state, message, now)
+            return preemption.begin(policy, state, message, now)
+        case SparePreemption():
+            return preemption.spare(state, message, now)
+        case YieldDeferred():
+            return preemption.defer(state, message, now)
+        case AttemptYielded():
+            return preemption.suspend(state, message, now)
+        case NoteProgress():
+            return Decision()
         case BeginShutdown():
             return Decision((ShutdownBegan(now, now + message.grace_s),))
         case PollActivity():
@@ -60,13 +72,6 @@ def decide(policy: AgentPolicy, state: AgentState, received: Received[AgentMessa
             assert_never(message)
 
 
-def _note_preemption(state: AgentState, message: PreemptTask, now: Now) -> Decision[AgentEvent]:
-    waits = state.activity is not None and state.activity.is_under_way(message.task_id)
-    if not waits and message.task_id not in state.lives:
-        return Decision()
-    return Decision((PreemptionRequested(message.task_id, now, message.reason),))
-
-
 def _wake(policy: AgentPolicy, state: AgentState, now: Now) -> Decision[AgentEvent]:
     repeated = callbacks.repeat(state, now)
     events, effects = list(repeated.events), list[Effect](repeated.effects)
@@ -74,4 +79,10 @@ def _wake(policy: AgentPolicy, state: AgentState, now: Now) -> Decision[AgentEve
         timed_out = attempts.time_out(policy, state, task_id, now)
         events.extend(timed_out.events)
         effects.extend(timed_out.effects)
+    over = set(state.run_deadlines.due_by(now))
+    for task_id in state.preempt_deadlines.due_by(now):
+        if task_id not in over:
+            pressed = preemption.press(policy, state, task_id, now)
+            events.extend(pressed.events)
+            effects.extend(pressed.effects)
     return Decision(events, effects)

@@ -53,17 +53,19 @@ class AttemptPlaced:
     due: float
     timeout_ms: int | None = None
     callback_url: str | None = None
+    resumption: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class AttemptBegan:
-    """The instance has taken the task at `at`; it times out at `due`."""
+    """The instance has taken the task at `at`; it times out at `due`. `gives_way`: it has been asked to, before."""
 
     task_id: str
     attempt: int
     ti_uuid: str
     at: float
     due: float
+    gives_way: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,12 +108,58 @@ class LateReportSeen:
 
 
 @dataclass(frozen=True, slots=True)
-class PreemptionRequested:
-    """Somebody asked the task to give way."""
+class PreemptionBegan:
+    """The run is asked to give way until `due`."""
+
+    task_id: str
+    attempt: int
+    resumption: int
+    ti_uuid: str
+    at: float
+    reason: str
+    grace_s: float
+    due: float
+
+
+@dataclass(frozen=True, slots=True)
+class PreemptionDeferred:
+    """The run is inside `section`, which it had declared not to be interrupted: it has until `due`."""
+
+    task_id: str
+    section: str
+    at: float
+    due: float
+
+
+@dataclass(frozen=True, slots=True)
+class PreemptionSpared:
+    """Nobody needs the run's place any more: it may still give way, but is not forced to."""
 
     task_id: str
     at: float
-    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class TerminationBegan:
+    """The run has not been heard of within its grace: it is told for the last time, and stopped at `due`."""
+
+    task_id: str
+    attempt: int
+    resumption: int
+    at: float
+    due: float
+
+
+@dataclass(frozen=True, slots=True)
+class RunSuspended:
+    """The run has given way after `execution_ms`; its checkpoint is in the store. The task waits to be resumed."""
+
+    task_id: str
+    attempt: int
+    resumption: int
+    ti_uuid: str
+    at: float
+    execution_ms: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +219,11 @@ AgentEvent: TypeAlias = (
     | AttemptAbandoned
     | TaskFinished
     | LateReportSeen
-    | PreemptionRequested
+    | PreemptionBegan
+    | PreemptionDeferred
+    | PreemptionSpared
+    | TerminationBegan
+    | RunSuspended
     | ShutdownBegan
     | ActivityForgotten
     | CallbackDelivered

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
+from actors.agent import giving_way
 from actors.agent.activity_buffer import ActivityBuffer
 from actors.agent.events import (
     ActivityForgotten,
@@ -18,10 +19,14 @@ from actors.agent.events import (
     CallbackPostponed,
     CallbackRepeated,
     LateReportSeen,
-    PreemptionRequested,
+    PreemptionBegan,
+    PreemptionDeferred,
+    PreemptionSpared,
+    RunSuspended,
     ShutdownBegan,
     TaskExpected,
     TaskFinished,
+    TerminationBegan,
 )
 from actors.agent.retrying import describe_failure
 from actors.agent.state import AgentState, Callback, Life
@@ -41,6 +46,8 @@ def evolve(state: AgentState, event: AgentEvent) -> None:
             _finish(state, event)
         case AttemptAbandoned():
             _abandon(state, event)
+        case PreemptionBegan() | PreemptionDeferred() | PreemptionSpared() | TerminationBegan() | RunSuspended():
+            giving_way.evolve(state, event)
         case TaskExpected() | ActivityRegistered() | ActivityRefused() | ActivityForgotten():
             if state.activity is not None:
                 _note_activity(state.activity, event)
@@ -53,7 +60,7 @@ def evolve(state: AgentState, event: AgentEvent) -> None:
             state.callback_deadlines.cancel(event.task_id)
         case CallbackDelivered() | CallbackAbandoned():
             del state.callbacks[event.task_id]
-        case LateReportSeen() | PreemptionRequested():
+        case LateReportSeen():
             pass  # a fact for the task's story; nothing is decided by it
         case _:
             assert_never(event)
@@ -76,8 +83,16 @@ def _note_activity(
 def _place(state: AgentState, event: AttemptPlaced) -> None:
     before = state.lives.get(event.task_id)
     failures = () if before is None else before.failures
+    ran_ms = before.ran_ms if before is not None and event.resumption else 0.0
     state.lives[event.task_id] = Life(
-        event.attempt, event.ti_uuid, "placed", event.timeout_ms, event.callback_url, failures
+        event.attempt,
+        event.ti_uuid,
+        "placed",
+        event.timeout_ms,
+        event.callback_url,
+        failures,
+        event.resumption,
+        ran_ms,
     )
     state.run_deadlines.set(event.task_id, event.due)
     if state.activity is not None:
@@ -88,14 +103,14 @@ def _abandon(state: AgentState, event: AttemptAbandoned) -> None:
     life = state.lives[event.task_id]
     life.phase = "waiting"
     life.failures = (*life.failures, describe_failure(event.attempt, event.ti_uuid, event.reason))
-    state.run_deadlines.cancel(event.task_id)
+    giving_way.end_run(state, event.task_id, life)
     if state.activity is not None:
         state.activity.touch(event.task_id, event.at)
 
 
 def _finish(state: AgentState, event: TaskFinished) -> None:
     life = state.lives.pop(event.task_id)
-    state.run_deadlines.cancel(event.task_id)
+    giving_way.end_run(state, event.task_id, life)
     if state.activity is not None:
         state.activity.end(event.task_id, event.at)
     if life.callback_url is not None:

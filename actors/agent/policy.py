@@ -11,7 +11,9 @@ class AgentPolicy:
 
     `max_attempts` counts the first one too; `retry_delay_s` is the delay before the second and doubles
     from there up to `retry_delay_max_s`. `run_timeout_s` bounds an attempt whose task states no timeout of
-    its own. The `callback_*` fields say the same of posting a final record to a `callback_url`.
+    its own. A run that was asked to give way and has not within `preempt_grace_s` is told so for the last time,
+    and stopped `terminate_grace_s` later. The `callback_*` fields say the same as the first of posting a final record
+    to a `callback_url`.
     `ended_entries` is how many ended tasks an activity buffer remembers.
     """
 
@@ -19,6 +21,8 @@ class AgentPolicy:
     retry_delay_s: float = 0.5
     retry_delay_max_s: float = 30.0
     run_timeout_s: float = 3600.0
+    preempt_grace_s: float = 30.0
+    terminate_grace_s: float = 5.0
     callback_attempts: int = 8
     callback_delay_s: float = 1.0
     callback_delay_max_s: float = 300.0

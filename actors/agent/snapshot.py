@@ -23,6 +23,7 @@ class AgentSnapshot:
     shutdown_due: float | None = None
     without_entry: list[str] = field(default_factory=list)
     activity_refused: int = 0
+    preempt_deadlines: list[tuple[str, float]] = field(default_factory=list)
 
 
 def dump(state: AgentState) -> AgentSnapshot:
@@ -37,6 +38,7 @@ def dump(state: AgentState) -> AgentSnapshot:
         shutdown_due=state.shutdown_due,
         without_entry=[] if activity is None else list(activity.without_entry),
         activity_refused=0 if activity is None else activity.refused,
+        preempt_deadlines=state.preempt_deadlines.items(),
     )
 
 
@@ -50,6 +52,7 @@ def load(policy: AgentPolicy, agent_id: str, snapshot: AgentSnapshot) -> AgentSt
     state.lives, state.callbacks, state.shutdown_due = snapshot.lives, snapshot.callbacks, snapshot.shutdown_due
     _set_all(state.run_deadlines, snapshot.run_deadlines)
     _set_all(state.callback_deadlines, snapshot.callback_deadlines)
+    _set_all(state.preempt_deadlines, snapshot.preempt_deadlines)
     return state
 
 

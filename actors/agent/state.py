@@ -10,16 +10,33 @@ from actors.agent.policy import AgentPolicy
 from actors.deadlines import Deadlines
 from actors.messages.tasks import IMPLICIT_AGENT
 
-Phase: TypeAlias = Literal["placed", "running", "waiting"]
-"""`placed`: on its way to an instance. `waiting`: its attempt failed, it is back in the scheduler's line."""
+Phase: TypeAlias = Literal["placed", "running", "waiting", "suspended"]
+"""`placed`: on its way to an instance. `waiting`: its attempt failed, it is back in the scheduler's line. `suspended`:
+its run has given way, and it is back in the line to be resumed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preemption:
+    """The run has been asked to give way, for `reason`, within `grace_s` seconds.
+
+    `is_last_word`: it has been told so for the last time. `deferred`: it was inside a section that it had declared.
+    `is_spared`: it is no longer to be forced, nobody needing its place.
+    """
+
+    reason: str
+    grace_s: float
+    is_last_word: bool = False
+    deferred: bool = False
+    is_spared: bool = False
 
 
 @dataclass(slots=True)
 class Life:
     """A task from its first placement to its end.
 
-    `attempt` and `ti_uuid` are those of the current attempt; while it is `waiting`, of the one that failed.
-    `failures` describes each failed attempt, oldest first.
+    `attempt`, `resumption` and `ti_uuid` are those of the current run; while it is `waiting` or `suspended`, of the
+    last one. `failures` describes each failed attempt, oldest first. `ran_ms` is what earlier runs of this attempt
+    took. `preemption` is there while the run has to give way.
     """
 
     attempt: int
@@ -28,6 +45,19 @@ class Life:
     timeout_ms: int | None = None
     callback_url: str | None = None
     failures: tuple[str, ...] = ()
+    resumption: int = 0
+    ran_ms: float = 0.0
+    preemption: Preemption | None = None
+
+    @property
+    def run(self) -> tuple[int, int]:
+        """What tells this run of the task from every other; later ones are greater."""
+        return self.attempt, self.resumption
+
+    @property
+    def is_in_flight(self) -> bool:
+        """Whether an instance has it, or is about to."""
+        return self.phase in ("placed", "running")
 
 
 @dataclass(slots=True)
@@ -42,7 +72,8 @@ class Callback:
 class AgentState:
     """Everything an agent decides by.
 
-    `run_deadlines` has one entry for each life that is placed or running and no other. A callback is
+    `run_deadlines` has one entry for each life that is placed or running and no other, `preempt_deadlines` one for each
+    of those that has to give way and is not spared. A callback is
     either being posted or has an entry in `callback_deadlines`. `shutdown_due` is None until the agent is
     being shut down. An agent that stands in for a model has no activity buffer: it runs very many short tasks that
     are nobody's, and nobody polls it.
@@ -52,15 +83,21 @@ class AgentState:
     activity: ActivityBuffer | None
     lives: dict[str, Life] = field(default_factory=dict)
     run_deadlines: Deadlines = field(default_factory=Deadlines)
+    preempt_deadlines: Deadlines = field(default_factory=Deadlines)
     callbacks: dict[str, Callback] = field(default_factory=dict)
     callback_deadlines: Deadlines = field(default_factory=Deadlines)
     shutdown_due: float | None = None
 
     def check(self) -> None:
         """Raise AssertionError where a promise of this state is broken; tests call it after every step."""
-        under_way = {task_id for task_id, life in self.lives.items() if life.phase != "waiting"}
+        under_way = {task_id for task_id, life in self.lives.items() if life.is_in_flight}
         timed = {task_id for task_id, _ in self.run_deadlines.items()}
         assert under_way == timed, f"in flight {under_way}, but timed {timed}"
+        preempted = {task_id for task_id, life in self.lives.items() if life.preemption is not None}
+        assert preempted <= under_way, f"have to give way, but are not in flight: {preempted - under_way}"
+        pressed = {t for t in preempted if (words := self.lives[t].preemption) is not None and not words.is_spared}
+        timed = {task_id for task_id, _ in self.preempt_deadlines.items()}
+        assert pressed == timed, f"have to give way {pressed}, but timed {timed}"
         unheard = {task_id for task_id, _ in self.callback_deadlines.items()} - self.callbacks.keys()
         assert not unheard, f"deadlines of callbacks that are over: {unheard}"
         if self.activity is None:
@@ -85,5 +122,5 @@ def initial_state(policy: AgentPolicy, agent_id: str) -> AgentState:
 
 def next_due(state: AgentState) -> float | None:
     """When the agent wants to be woken, in Unix seconds."""
-    dues = [due for due in (state.run_deadlines.earliest(), state.callback_deadlines.earliest()) if due is not None]
-    return min(dues, default=None)
+    deadlines = (state.run_deadlines, state.preempt_deadlines, state.callback_deadlines)
+    return min((due for kind in deadlines if (due := kind.earliest()) is not None), default=None)

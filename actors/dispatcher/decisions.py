@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import assert_never
 
 from actors.behaviour import Decision, Now, Received
-from actors.dispatcher import flights, health, pushing
+from actors.dispatcher import flights, health, pushing, yielding
 from actors.dispatcher.draft import Draft
 from actors.dispatcher.events import DispatcherEvent
 from actors.dispatcher.policy import DispatcherPolicy
 from actors.dispatcher.state import DispatcherState
 from actors.messages.dispatcher import (
+    AskToYield,
     AttendInstance,
     DispatcherMessage,
     DropTask,
@@ -19,6 +20,9 @@ from actors.messages.dispatcher import (
     PushTask,
     ReleaseInstance,
     Report,
+    ReportProgress,
+    ReportYield,
+    YieldAnswered,
 )
 from actors.messages.runtime import Resumed, TimePassed
 
@@ -37,6 +41,14 @@ def decide(
             return flights.take_report(state, message)
         case DropTask():
             return flights.drop(state, message)
+        case AskToYield():
+            return yielding.ask(state, message)
+        case YieldAnswered():
+            return yielding.hear(state, message)
+        case ReportYield():
+            return yielding.take(state, message)
+        case ReportProgress():
+            return yielding.pass_on(state, message)
         case ProbeAnswered():
             return health.hear(policy, state, message, now)
         case AttendInstance():

@@ -36,6 +36,7 @@ class PushBegan:
     task_id: str
     attempt: int
     agent_id: str
+    resumption: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,7 @@ class PushHeld:
     attempt: int
     agent_id: str
     due: float
+    resumption: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,38 @@ class ReportTaken:
 
     task_id: str
     attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class YieldAsked:
+    """The run has to give way within `grace_ms`; `terminate`: it is told so for the last time."""
+
+    task_id: str
+    attempt: int
+    resumption: int
+    reason: str
+    grace_ms: int
+    terminate: bool
+
+
+@dataclass(frozen=True, slots=True)
+class YieldHeard:
+    """The instance knows that the run has to give way. While inside `section` it cannot, for at most `deferred_ms`."""
+
+    task_id: str
+    attempt: int
+    resumption: int
+    section: str
+    deferred_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class YieldTaken:
+    """The run has given way; its agent has the checkpoint."""
+
+    task_id: str
+    attempt: int
+    resumption: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +206,9 @@ DispatcherEvent: TypeAlias = (
     | FlightFailed
     | FlightDropped
     | ReportTaken
+    | YieldAsked
+    | YieldHeard
+    | YieldTaken
     | ProbeSent
     | ProbeAdvanced
     | InstanceMissed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import assert_never
 
 from actors.dispatcher.events import (
@@ -24,8 +25,11 @@ from actors.dispatcher.events import (
     PushHeld,
     PushRepeated,
     ReportTaken,
+    YieldAsked,
+    YieldHeard,
+    YieldTaken,
 )
-from actors.dispatcher.state import DispatcherState, Flight, Instance
+from actors.dispatcher.state import DispatcherState, Flight, FlightPhase, Instance, YieldAsk
 from actors.errands import Endpoint
 
 
@@ -34,9 +38,15 @@ def evolve(state: DispatcherState, event: DispatcherEvent) -> None:
     match event:
         case PushBegan() | PushHeld() | PushAccepted() | PushDoubted() | PushRepeated():
             _evolve_push(state, event)
-        case ReportTaken() | FlightFailed() | FlightDropped():
+        case ReportTaken() | FlightFailed() | FlightDropped() | YieldTaken():
             state.flights.pop(event.task_id, None)
             state.flight_deadlines.cancel(event.task_id)
+        case YieldAsked():
+            state.flights[event.task_id].ask = YieldAsk(event.reason, event.grace_ms, event.terminate)
+        case YieldHeard():
+            flight = state.flights[event.task_id]
+            if flight.ask is not None:
+                flight.ask = replace(flight.ask, is_heard=True)
         case ProbeSent():
             state.probe_sent_at, state.probe_due = event.at, event.due
         case ProbeAdvanced():
@@ -50,10 +60,10 @@ def _evolve_push(
 ) -> None:
     match event:
         case PushBegan():
-            state.flights[event.task_id] = Flight(event.attempt, event.agent_id, "pushing")
+            state.flights[event.task_id] = _new_flight(event, "pushing")
             state.flight_deadlines.cancel(event.task_id)
         case PushHeld():
-            state.flights[event.task_id] = Flight(event.attempt, event.agent_id, "held")
+            state.flights[event.task_id] = _new_flight(event, "held")
             state.flight_deadlines.set(event.task_id, event.due)
         case PushAccepted():
             flight = state.flights[event.task_id]
@@ -69,6 +79,10 @@ def _evolve_push(
             state.flight_deadlines.cancel(event.task_id)
         case _:
             assert_never(event)
+
+
+def _new_flight(event: PushBegan | PushHeld, phase: FlightPhase) -> Flight:
+    return Flight(event.attempt, event.agent_id, phase, resumption=event.resumption)
 
 
 def _evolve_instance(

@@ -21,9 +21,16 @@ def take_report(state: DispatcherState, report: Report) -> Decision[DispatcherEv
     cannot be lost. It counts, as far as can be seen from here, where its attempt is in flight here.
     """
     flight = state.flights.get(report.task_id)
-    counted = flight is not None and report.attempt in (0, flight.attempt)
+    run = (report.attempt, report.resumption)
+    counted = flight is not None and (report.attempt == 0 or run == flight.run)
     ended = TaskEnded(
-        report.task_id, report.attempt, state.ti_uuid, report.execution_ms, report.result, report.is_error
+        report.task_id,
+        report.attempt,
+        state.ti_uuid,
+        report.execution_ms,
+        report.result,
+        report.is_error,
+        report.resumption,
     )
     answer = Reply(ReportAnswered(report.task_id, counted))
     if flight is not None and counted:
@@ -34,13 +41,14 @@ def take_report(state: DispatcherState, report: Report) -> Decision[DispatcherEv
 def drop(state: DispatcherState, message: DropTask) -> Decision[DispatcherEvent]:
     """Forget the flight, and tell the instance to stop where it can be told."""
     flight = state.flights.get(message.task_id)
-    if flight is None or flight.attempt != message.attempt:
+    if flight is None or flight.run != (message.attempt, message.resumption):
         return Decision()
     dropped = FlightDropped(message.task_id, message.attempt, message.reason)
     instance = state.instance
     if instance is None or "cancel" not in instance.capabilities:
         return Decision((dropped,))
-    return Decision((dropped,), (CancelOnInstance(instance.endpoint, message.task_id, message.attempt),))
+    cancel = CancelOnInstance(instance.endpoint, message.task_id, message.attempt, message.resumption)
+    return Decision((dropped,), (cancel,))
 
 
 def fail_all(
@@ -51,6 +59,6 @@ def fail_all(
     effects: list[Effect] = []
     for task_id, flight in flights:
         events.append(FlightFailed(task_id, flight.attempt, reason))
-        failed = AttemptFailed(task_id, flight.attempt, state.ti_uuid, reason)
+        failed = AttemptFailed(task_id, flight.attempt, state.ti_uuid, reason, flight.resumption)
         effects.append(Send(agent(flight.agent_id), failed))
     return events, effects

@@ -24,6 +24,7 @@ from actors.dispatcher.events import (
 from actors.dispatcher.flights import fail_all
 from actors.dispatcher.policy import DispatcherPolicy
 from actors.dispatcher.state import DispatcherState, Flight
+from actors.dispatcher.yielding import ask_unheard
 from actors.errands import Endpoint, ProbeInstance
 from actors.messages.dispatcher import ProbeAnswered
 from actors.messages.scheduler import InstanceCameUp, InstanceWentDown
@@ -64,6 +65,7 @@ def hear(
         draft.events.append(InstanceHeard())
     if not state.is_up and now >= state.down_until:
         draft.add([InstanceRecovered()], [Send(SCHEDULER, InstanceCameUp(state.ti_uuid))])
+    draft.effects += ask_unheard(state)
     return draft.decision()
 
 

@@ -30,6 +30,7 @@ from actors.dispatcher.flights import fail_all
 from actors.dispatcher.health import fall_silent, miss, note_refusal, probe_soon
 from actors.dispatcher.policy import DispatcherPolicy
 from actors.dispatcher.state import DispatcherState, Flight, Instance
+from actors.dispatcher.yielding import ask_again, ask_unheard
 from actors.errands import Endpoint, PushToInstance
 from actors.messages.agent import AttemptStarted
 from actors.messages.dispatcher import AttendInstance, PushAnswered, PushTask
@@ -68,8 +69,10 @@ def attend(
         draft.effects.append(Send(SCHEDULER, InstanceCameUp(state.ti_uuid)))
     for task_id, flight in state.flights.items():
         if flight.phase == "held":
-            draft.events.append(PushBegan(task_id, flight.attempt, flight.agent_id))
-            draft.effects.append(PushToInstance(endpoint, task_id, flight.attempt, message.model_name))
+            draft.events.append(PushBegan(task_id, flight.attempt, flight.agent_id, flight.resumption))
+            draft.effects.append(
+                PushToInstance(endpoint, task_id, flight.attempt, message.model_name, flight.resumption)
+            )
     return draft.decision()
 
 
@@ -82,14 +85,15 @@ def release(state: DispatcherState) -> Decision[DispatcherEvent]:
 def push(policy: DispatcherPolicy, state: DispatcherState, task: PushTask, now: Now) -> Decision[DispatcherEvent]:
     """Begin a flight, unless the instance is down; hold it where AttendInstance was overtaken on the way."""
     before = state.flights.get(task.task_id)
-    if before is not None and before.attempt >= task.attempt:
+    if before is not None and before.run >= (task.attempt, task.resumption):
         return Decision()
     if state.instance is None:
-        return Decision((PushHeld(task.task_id, task.attempt, task.agent_id, now + policy.hold_s),))
+        held = PushHeld(task.task_id, task.attempt, task.agent_id, now + policy.hold_s, task.resumption)
+        return Decision((held,))
     if not state.is_up:
         return Decision(*fail_all(state, [(task.task_id, _flight_of(task))], f"instance down: {state.down_reason}"))
-    began = PushBegan(task.task_id, task.attempt, task.agent_id)
-    return Decision((began,), (_push_errand(state.instance, task.task_id, task.attempt),))
+    began = PushBegan(task.task_id, task.attempt, task.agent_id, task.resumption)
+    return Decision((began,), (_push_errand(state.instance, task.task_id, _flight_of(task)),))
 
 
 def hear(
@@ -98,14 +102,17 @@ def hear(
     """What came of a push; of one whose flight has ended meanwhile, nothing."""
     flight = state.flights.get(answer.task_id)
     instance = state.instance
-    if instance is None or flight is None or flight.attempt != answer.attempt or flight.phase == "accepted":
+    if instance is None or flight is None or flight.phase == "accepted":
+        return Decision()
+    if flight.run != (answer.attempt, answer.resumption):
         return Decision()
     draft = Draft()
     match answer.outcome:
         case "accepted":
             draft.events.append(PushAccepted(answer.task_id, answer.attempt, answer.remote_id, now))
-            started = AttemptStarted(answer.task_id, answer.attempt)
+            started = AttemptStarted(answer.task_id, answer.attempt, answer.resumption)
             draft.effects.append(Send(agent(flight.agent_id), started))
+            draft.effects += ask_again(instance, answer.task_id, flight)
             if state.failures:
                 draft.events.append(InstanceHeard())
         case "refused":
@@ -132,7 +139,7 @@ def wake(policy: DispatcherPolicy, state: DispatcherState, now: Now) -> Decision
             draft.add(*fail_all(state, [(task_id, flight)], _REMOVED))
         else:
             draft.events.append(PushRepeated(task_id, flight.attempt))
-            draft.effects.append(_push_errand(state.instance, task_id, flight.attempt))
+            draft.effects.append(_push_errand(state.instance, task_id, flight))
     return draft.decision()
 
 
@@ -142,7 +149,8 @@ def resume(state: DispatcherState) -> Decision[DispatcherEvent]:
     if instance is None:
         return Decision()
     pushing = (item for item in state.flights.items() if item[1].phase == "pushing")
-    return Decision((), [_push_errand(instance, task_id, flight.attempt) for task_id, flight in pushing])
+    pushes = [_push_errand(instance, task_id, flight) for task_id, flight in pushing]
+    return Decision((), [*pushes, *ask_unheard(state)])
 
 
 def _note_unreachable(
@@ -177,9 +185,9 @@ def _note_unknown(
         draft.events.append(PushDoubted(answer.task_id, answer.attempt, tries, now + delay_s, answer.detail))
 
 
-def _push_errand(instance: Instance, task_id: str, attempt: int) -> PushToInstance:
-    return PushToInstance(instance.endpoint, task_id, attempt, instance.model_name)
+def _push_errand(instance: Instance, task_id: str, flight: Flight) -> PushToInstance:
+    return PushToInstance(instance.endpoint, task_id, flight.attempt, instance.model_name, flight.resumption)
 
 
 def _flight_of(task: PushTask) -> Flight:
-    return Flight(task.attempt, task.agent_id, "pushing")
+    return Flight(task.attempt, task.agent_id, "pushing", resumption=task.resumption)

@@ -23,11 +23,22 @@ class Instance:
     incarnation: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class YieldAsk:
+    """The run has been asked to give way within `grace_ms`; `is_heard` once the instance has answered that it knows."""
+
+    reason: str
+    grace_ms: int
+    terminate: bool = False
+    is_heard: bool = False
+
+
 @dataclass(slots=True)
 class Flight:
-    """One attempt of a task, from the agent's word to the report or the failure.
+    """One run of a task, from the agent's word to the report or the failure.
 
-    `tries` counts the pushes of unknown outcome. `accepted_at` is Unix seconds, None before.
+    `tries` counts the pushes of unknown outcome. `accepted_at` is Unix seconds, None before. `ask` is there once
+    the run has to give way.
     """
 
     attempt: int
@@ -36,6 +47,13 @@ class Flight:
     tries: int = 0
     remote_id: str = ""
     accepted_at: float | None = None
+    resumption: int = 0
+    ask: YieldAsk | None = None
+
+    @property
+    def run(self) -> tuple[int, int]:
+        """What tells this run of the task from every other; later ones are greater."""
+        return self.attempt, self.resumption
 
 
 @dataclass(slots=True)

@@ -135,7 +135,7 @@ class PushAnswered:
 
 
 YieldOutcome: TypeAlias = Literal["yielded", "noted", "gone", "unheard"]
-"""`noted`: it will. `gone`: the instance has no such run. `unheard`: the instance could not be asked, or cannot tell."""
+"""`noted`: it will. `gone`: the instance has no such run. `unheard`: it could not be asked, or does not tell."""
 
 
 @dataclass(frozen=True, slots=True)

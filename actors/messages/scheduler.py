@@ -192,6 +192,13 @@ class PlaceTasksOf:
 
 
 @dataclass(frozen=True, slots=True)
+class SeekRoom:
+    """From the scheduler to itself: should something that runs give way to this task, if it still waits?"""
+
+    task_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class FillActivityRoom:
     """From the scheduler to itself: there is room in an activity buffer; register what was refused."""
 
@@ -215,6 +222,7 @@ SchedulerMessage: TypeAlias = (
     | InstanceCameUp
     | PlaceTasks
     | PlaceTasksOf
+    | SeekRoom
     | FillActivityRoom
     | TimePassed
     | Resumed

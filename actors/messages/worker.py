@@ -16,8 +16,9 @@ class StartTask:
     """Run this attempt of a task. -> TaskTaken. The same task, attempt and resumption again is the same run.
 
     `resumption` counts from 0 how often the attempt has been resumed after it had given way; `checkpoint` is the JSON
-    text of what it last left behind, empty where it has left nothing. `input` is the payload as it was submitted, `metadata` the JSON text of the metadata object. The report of its
-    end goes to the dispatcher `ti_uuid`, whose queue on a broker is `report_queue`.
+    text of what it last left behind, empty where it has left nothing. `input` is the payload as it was submitted,
+    `metadata` the JSON text of the metadata object. The report of its end goes to the dispatcher `ti_uuid`, whose queue
+    on a broker is `report_queue`.
     """
 
     task_id: str

@@ -19,9 +19,9 @@ from actors.scheduler.decisions import decide
 from actors.scheduler.events import SchedulerEvent
 from actors.scheduler.evolution import evolve
 from actors.scheduler.snapshot import SchedulerKept, dump, load
-from actors.scheduler.state import SchedulerState
+from actors.scheduler.state import PreemptionRules, SchedulerState
 
-__all__ = ["SchedulerPolicy", "SchedulerState", "scheduler_behaviour"]
+__all__ = ["PreemptionRules", "SchedulerPolicy", "SchedulerState", "scheduler_behaviour"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +35,15 @@ class SchedulerPolicy:
     slots_of: Mapping[str, int] = field(default_factory=dict)
     activity_per_agent: int = 100
     activity_total: int = 10_000
+    preemption: PreemptionRules = field(default_factory=PreemptionRules)
 
 
 def _next_due(state: SchedulerState) -> float | None:
-    dues = [due for due in (state.delayed.earliest(), state.absent.earliest()) if due is not None]
+    dues = [
+        due
+        for due in (state.delayed.earliest(), state.absent.earliest(), state.protected.earliest())
+        if due is not None
+    ]
     return min(dues, default=None)
 
 
@@ -55,7 +60,7 @@ def scheduler_behaviour(
 
     def initial(_: str) -> SchedulerState:
         room = ActivityRoom(policy.activity_per_agent, policy.activity_total)
-        return SchedulerState(dict(policy.slots_of), policy.agent_slots, room)
+        return SchedulerState(dict(policy.slots_of), policy.agent_slots, room, rules=policy.preemption)
 
     return Behaviour(
         initial=initial,

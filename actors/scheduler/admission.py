@@ -8,7 +8,7 @@ from actors.behaviour import Decision, Keep, Received, Reply, Send
 from actors.messages.agent import ExpectTask
 from actors.messages.answers import Refused, TaskAccepted
 from actors.messages.scheduler import PlaceTasks, SubmitTask
-from actors.scheduler import activity, openings
+from actors.scheduler import activity, openings, preemption
 from actors.scheduler.events import SchedulerEvent, TaskQueued
 from actors.scheduler.placement import choose_tentative
 from actors.scheduler.pools import pools_for
@@ -35,6 +35,7 @@ def submit(state: SchedulerState, received: Received[SubmitTask]) -> Decision[Sc
     answer = TaskAccepted(spec.task_id, tentative, why_waiting(state, spec, pools))
     queued, place = TaskQueued(spec, pools, tentative), Send(SCHEDULER, PlaceTasks(pool))
     opened = openings.after_claiming(state, [(spec, state.rank_of(spec), pool)]) if spec.scope else []
+    opened += preemption.seek_for(state, spec.task_id, spec.priority)
     if not spec.has_own_agent:
         return Decision(events=[queued], effects=[keep, Reply(answer), place, *opened])
     has_room, registered, warnings = activity.register(state, spec)

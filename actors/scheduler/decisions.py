@@ -8,16 +8,16 @@ from actors import addresses
 from actors.addresses import SCHEDULER
 from actors.behaviour import Decision, Now, Received, Reply, Send
 from actors.messages import scheduler as msg
-from actors.messages.agent import BeginShutdown, PreemptTask, RunTask
-from actors.messages.answers import PreemptionAnswered, ShutdownAnswered, WaitExplained
+from actors.messages.agent import BeginShutdown, RunTask
+from actors.messages.answers import ShutdownAnswered, WaitExplained
 from actors.messages.runtime import Resumed, TimePassed
 from actors.messages.scheduler import SchedulerMessage
-from actors.scheduler import activity, admission, openings, registry, workers
+from actors.scheduler import activity, admission, openings, preemption, registry, workers
 from actors.scheduler import events as ev
 from actors.scheduler.placement import choose_next
 from actors.scheduler.queues import describe_queues
 from actors.scheduler.reasons import wait_reason
-from actors.scheduler.state import SchedulerState, TaskEntry
+from actors.scheduler.state import SchedulerState
 
 Verdict = Decision[ev.SchedulerEvent]
 
@@ -60,11 +60,16 @@ def decide(state: SchedulerState, received: Received[SchedulerMessage], now: Now
         case msg.SetStrategy():
             return registry.set_strategy(state, message)
         case msg.RequestPreemption():
-            return _preempt(state, message)
+            return preemption.request(state, message)
+        case msg.SuspendTask():
+            return preemption.suspend(state, message, received.chance)
+        case msg.SeekRoom():
+            return preemption.seek(state, message)
         case msg.ShutdownAgent():
             return _shut_down(state, message)
         case TimePassed():
-            return workers.forget_absent(state, received.chance, now) or _ready_delayed(state, now)
+            forgotten = workers.forget_absent(state, received.chance, now)
+            return forgotten or preemption.end_protection(state, now) or _ready_delayed(state, now)
         case Resumed():
             return _resume(state)
         case _:
@@ -80,15 +85,19 @@ def _resume(state: SchedulerState) -> Verdict:
 def _place(state: SchedulerState, message: msg.PlaceTasks, chance: float, now: Now) -> Verdict:
     """Start the next task of the pool, and look again: one task a decision, since each changes what is free."""
     pool = state.pools.get(message.pool)
-    chosen = choose_next(state, pool, chance) if pool is not None else None
-    if chosen is None:
+    if pool is None:
         return Decision()
+    chosen = choose_next(state, pool, chance)
+    if chosen is None:
+        return preemption.seek_in_pool(state, pool, message)
     entry, instance = chosen
-    spec = entry.spec
+    spec, attempt, resumption = entry.spec, entry.attempt, entry.resumption
     return Decision(
-        events=[ev.TaskBound(spec.task_id, spec.agent_id, instance.ti_uuid, entry.attempt, now)],
+        events=[ev.TaskBound(spec.task_id, spec.agent_id, instance.ti_uuid, attempt, now, resumption)],
         effects=[
-            Send(addresses.agent(spec.agent_id), RunTask(spec, entry.attempt, instance.ti_uuid, entry.has_entry)),
+            Send(addresses.agent(spec.agent_id), RunTask(spec, attempt, instance.ti_uuid, entry.has_entry, resumption)),
+            *preemption.spared(state, entry),
+            *preemption.around(state, entry),
             Send(SCHEDULER, message),
         ],
     )
@@ -104,10 +113,16 @@ def _settle(state: SchedulerState, message: msg.TaskSettled) -> Verdict:
     entry = state.tasks.get(message.task_id)
     if entry is None:
         return Decision()
-    gone, release = _after_leaving(state, entry)
+    gone, release = registry.after_leaving(state, entry)
     closed = ev.TaskClosed(message.task_id, message.state, message.execution_ms)
     eased, fill = activity.leave(state, entry)
-    effects = [*release, *fill, *openings.after_leaving(state, entry)]
+    effects = [
+        *release,
+        *fill,
+        *preemption.spared(state, entry),
+        *openings.after_leaving(state, entry),
+        *preemption.around(state, entry),
+    ]
     return Decision(events=[closed, *gone, *eased], effects=effects)
 
 
@@ -115,7 +130,7 @@ def _requeue(state: SchedulerState, message: msg.ReturnTask, chance: float, now:
     entry = state.tasks.get(message.task_id)
     if entry is None or not entry.ti_uuid or message.attempt <= entry.attempt:
         return Decision()
-    gone, release = _after_leaving(state, entry)
+    gone, release = registry.after_leaving(state, entry)
     requeued = ev.TaskRequeued(
         message.task_id,
         entry.spec.agent_id,
@@ -125,15 +140,8 @@ def _requeue(state: SchedulerState, message: msg.ReturnTask, chance: float, now:
         message.reason,
     )
     moved = registry.moves_from_leaving(state, entry, chance)
-    return Decision(events=[requeued, *moved, *gone], effects=[*release, *openings.after_leaving(state, entry)])
-
-
-def _after_leaving(state: SchedulerState, entry: TaskEntry) -> tuple[list[ev.SchedulerEvent], list[Send]]:
-    """What the leaving of this task ends: a draining instance that held nothing else."""
-    instance = state.instances.get(entry.ti_uuid)
-    if instance is None:
-        return [], []
-    return registry.removal_when_empty(instance, leaving=entry.spec.task_id)
+    effects = [*release, *openings.after_leaving(state, entry), *preemption.around(state, entry)]
+    return Decision(events=[requeued, *moved, *gone], effects=effects)
 
 
 def _ready_delayed(state: SchedulerState, now: Now) -> Verdict:
@@ -141,20 +149,10 @@ def _ready_delayed(state: SchedulerState, now: Now) -> Verdict:
     claims = [(entry.spec, entry.rank, entry.pool) for entry in ready if entry.spec.scope]
     return Decision(
         events=[ev.TaskReadied(entry.spec.task_id) for entry in ready],
-        effects=[*openings.in_pools({entry.pool for entry in ready}), *openings.after_claiming(state, claims)],
-    )
-
-
-def _preempt(state: SchedulerState, message: msg.RequestPreemption) -> Verdict:
-    """Recorded, and brought to the agent; a task that is unknown, ended or another agent's is not."""
-    entry = state.tasks.get(message.task_id)
-    if entry is None or entry.spec.agent_id != message.agent_id:
-        return Decision(effects=[Reply(PreemptionAnswered(enqueued=False))])
-    return Decision(
-        events=[ev.PreemptionQueued(message.task_id, message.agent_id, message.reason)],
         effects=[
-            Reply(PreemptionAnswered(enqueued=True)),
-            Send(addresses.agent(message.agent_id), PreemptTask(message.task_id, message.reason)),
+            *openings.in_pools({entry.pool for entry in ready}),
+            *openings.after_claiming(state, claims),
+            *(send for entry in ready for send in preemption.seek_for(state, entry.spec.task_id, entry.spec.priority)),
         ],
     )
 

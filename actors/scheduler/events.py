@@ -84,6 +84,7 @@ class TaskBound:
     ti_uuid: str
     attempt: int
     bound_at: float
+    resumption: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +132,38 @@ class AgentClosed:
 
 
 @dataclass(frozen=True, slots=True)
+class PreemptionStarted:
+    """A running task is asked to give way to `for_task`; "" where somebody just asked."""
+
+    task_id: str
+    agent_id: str
+    attempt: int
+    resumption: int
+    for_task: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSuspended:
+    """The task has given way, and waits to be resumed, with the place in line that it always had."""
+
+    task_id: str
+    agent_id: str
+    attempt: int
+    resumption: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProtectionEnded:
+    """The resumed task has run long enough to be chosen to give way again."""
+
+    task_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class PreemptionQueued:
-    """Somebody asked a task to give way."""
+    """Somebody asked a task to give way that waits, or whose instance cannot be asked: it changes nothing."""
 
     task_id: str
     agent_id: str
@@ -188,6 +219,9 @@ SchedulerEvent: TypeAlias = (
     | StrategyChosen
     | AgentClosed
     | PreemptionQueued
+    | PreemptionStarted
+    | TaskSuspended
+    | ProtectionEnded
     | EntryRefused
     | EntryGranted
     | ActivityRoomLow

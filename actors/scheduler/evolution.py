@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from actors.scheduler import claims, lines
+from actors.scheduler import claims, lines, yielders
 from actors.scheduler import events as ev
 from actors.scheduler.pools import pool_of_instance
 from actors.scheduler.state import Instance, SchedulerState, TaskEntry
@@ -30,6 +30,7 @@ def evolve(state: SchedulerState, event: ev.SchedulerEvent) -> None:
             _instance_registered(state, event)
         case ev.InstanceDrainBegan():
             state.instances[event.ti_uuid].condition = "draining"
+            yielders.consider_all(state, state.instances[event.ti_uuid])
             state.absent.cancel(event.ti_uuid)
             lines.move_to_serving_pools(state, state.instances[event.ti_uuid].pool)
             claims.review(state)
@@ -37,11 +38,13 @@ def evolve(state: SchedulerState, event: ev.SchedulerEvent) -> None:
             _instance_removed(state, event.ti_uuid)
         case ev.InstanceMarkedDown():
             state.instances[event.ti_uuid].condition = "down"
+            yielders.consider_all(state, state.instances[event.ti_uuid])
             if event.forget_at is not None:
                 state.absent.set(event.ti_uuid, event.forget_at)
             claims.review(state)
         case ev.InstanceMarkedUp():
             state.instances[event.ti_uuid].condition = "up"
+            yielders.consider_all(state, state.instances[event.ti_uuid])
             state.absent.cancel(event.ti_uuid)
             claims.review(state)
         case ev.StrategyChosen():
@@ -52,7 +55,14 @@ def evolve(state: SchedulerState, event: ev.SchedulerEvent) -> None:
             lines.fill_slots(state, agent)
             claims.review(state)
         case ev.PreemptionQueued():
-            pass  # a fact for the task's story; the agent acts on it
+            entry = state.tasks[event.task_id]
+            entry.cannot_give_way = bool(entry.ti_uuid)
+        case ev.PreemptionStarted():
+            yielders.ask(state, event)
+        case ev.TaskSuspended():
+            _task_suspended(state, event)
+        case ev.ProtectionEnded():
+            yielders.end_protection(state, event.task_id)
         case ev.EntryRefused():
             entry = state.tasks[event.task_id]
             entry.has_entry = False
@@ -89,8 +99,10 @@ def _task_bound(state: SchedulerState, event: ev.TaskBound) -> None:
     entry.ti_uuid = event.ti_uuid
     entry.tentative = event.ti_uuid
     entry.bound_at = event.bound_at
-    state.instances[event.ti_uuid].in_flight.add(event.task_id)
+    instance = state.instances[event.ti_uuid]
+    instance.in_flight.add(event.task_id)
     state.running += 1
+    yielders.start(state, entry, instance)
     if entry.spec.has_own_agent:
         agent = state.agent(entry.spec.agent_id)
         agent.busy.add(event.task_id)
@@ -99,7 +111,7 @@ def _task_bound(state: SchedulerState, event: ev.TaskBound) -> None:
 
 def _task_closed(state: SchedulerState, event: ev.TaskClosed) -> None:
     entry = state.tasks.pop(event.task_id)
-    if entry.ti_uuid and event.execution_ms is not None:
+    if entry.ti_uuid and event.execution_ms is not None and not entry.resumption:
         state.durations.observe(entry.spec.model_name, entry.ti_uuid, event.execution_ms)
     if entry.spec.has_own_agent:
         _leave_activity(state, entry)
@@ -117,22 +129,33 @@ def _leave_activity(state: SchedulerState, entry: TaskEntry) -> None:
 def _task_requeued(state: SchedulerState, event: ev.TaskRequeued) -> None:
     entry = state.tasks[event.task_id]
     _free_place(state, entry)
-    entry.attempt = event.attempt
+    entry.attempt, entry.resumption = event.attempt, 0
     if event.avoid not in entry.tried:
         entry.tried = (*entry.tried, event.avoid)
     entry.pool = state.serving_pool(entry.pools)
     state.delayed.set(event.task_id, event.not_before)
 
 
+def _task_suspended(state: SchedulerState, event: ev.TaskSuspended) -> None:
+    entry = state.tasks[event.task_id]
+    _free_place(state, entry)
+    entry.resumption = event.resumption + 1
+    entry.suspensions += 1
+    entry.pool = state.serving_pool(entry.pools)
+    claims.enter(state, entry)
+
+
 def _free_place(state: SchedulerState, entry: TaskEntry) -> None:
     """The task leaves its instance, its scope and its slot, or, where it was waiting, its line."""
     task_id = entry.spec.task_id
     if not entry.ti_uuid:
+        yielders.stop_waiting(state, entry)
         claims.leave(state, entry)
     else:
         if entry.spec.scope:
             claims.release(state, entry)
         instance = state.instances.get(entry.ti_uuid)
+        yielders.stop_running(state, entry, instance)
         if instance is not None:
             instance.in_flight.discard(task_id)
         state.running -= 1
@@ -159,6 +182,7 @@ def _instance_registered(state: SchedulerState, event: ev.InstanceRegistered) ->
     )
     if known is not None:
         instance.in_flight, instance.waiting = known.in_flight, known.waiting
+        yielders.release(state, known)
     if known is not None and known.pool == pool:
         instance.own_line = known.own_line
     elif known is not None:
@@ -171,11 +195,13 @@ def _instance_registered(state: SchedulerState, event: ev.InstanceRegistered) ->
         lines.move_to_serving_pools(state, known.pool)
     lines.move_to_serving_pools(state, pool)
     lines.house(state, instance)
+    yielders.consider_all(state, instance)
     claims.review(state)
 
 
 def _instance_removed(state: SchedulerState, ti_uuid: str) -> None:
     instance = state.instances.pop(ti_uuid)
+    yielders.release(state, instance)
     lines.leave_pool_of(state, instance)
     state.durations.forget_instance(ti_uuid)
 

@@ -73,6 +73,9 @@ def choose_next(state: SchedulerState, pool: Pool, chance: float) -> tuple[TaskE
         return _place(state, pool, rank, able, chance)
     if head is None:
         return None
+    kept = next((instance for instance in free if head[2] in instance.reserved), None)
+    if kept is not None:
+        return state.tasks[head[2]], kept
     own = _best_own(free, head) if _has_home(state, pool, head) else None
     if own is not None:
         return state.tasks[own[0][2]], own[1]

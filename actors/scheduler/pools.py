@@ -16,6 +16,11 @@ def pool_of_agent(agent_id: str) -> str:
     return f"agent:{agent_id}"
 
 
+def slots_of_agent(agent_id: str) -> str:
+    """The group of what runs in an agent's slots, wherever; no pool is called so."""
+    return f"slots:{agent_id}"
+
+
 def pool_of_instance(protocol: Protocol, model_name: str) -> str:
     """The pool that an instance belongs to; what an attached worker has for a model is its agent's pool."""
     return model_name if protocol == "worker" else pool_of_model(model_name)

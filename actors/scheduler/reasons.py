@@ -11,12 +11,22 @@ FOR_AN_INSTANCE = "waiting for a free TaskInstance"
 
 
 def wait_reason(state: SchedulerState, entry: TaskEntry) -> str:
-    """What a task waits for; "" for one that runs."""
+    """What a task waits for; of one that runs, why it still does although it was asked to give way, else ""."""
     if entry.ti_uuid:
-        return ""
+        return _why_not_preempted(entry)
+    if entry.asks:
+        return f"waiting for task {entry.asks} to give way"
     if entry.spec.task_id in state.delayed:
         return "waiting for its next attempt, the one before having failed"
     return why_waiting(state, entry.spec, entry.pools) or FOR_AN_INSTANCE
+
+
+def _why_not_preempted(entry: TaskEntry) -> str:
+    if entry.gives_way:
+        return "running until its next safe point, where it has to give way"
+    if entry.cannot_give_way:
+        return "asked to give way, but its TaskInstance cannot let it (no capability preempt): it runs to its end"
+    return ""
 
 
 def why_waiting(state: SchedulerState, spec: TaskSpec, pools: tuple[str, ...]) -> str:

@@ -99,6 +99,14 @@ def removal_when_empty(
     return [ev.InstanceRemoved(instance.ti_uuid)], [Send(addresses.dispatcher(instance.ti_uuid), ReleaseInstance())]
 
 
+def after_leaving(state: SchedulerState, entry: TaskEntry) -> tuple[list[ev.SchedulerEvent], list[Send]]:
+    """What the leaving of this task ends: a draining instance that held nothing else."""
+    instance = state.instances.get(entry.ti_uuid)
+    if instance is None:
+        return [], []
+    return removal_when_empty(instance, leaving=entry.spec.task_id)
+
+
 def moves_from_leaving(state: SchedulerState, entry: TaskEntry, chance: float) -> list[ev.TaskMoved]:
     """A running task comes back: is it still meant for its instance, or has that left the pool, or is leaving?"""
     instance, pool = state.instances.get(entry.ti_uuid), state.serving_pool(entry.pools)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from actors.messages.answers import InstanceCondition
-from actors.scheduler import claims
+from actors.scheduler import claims, yielders
 from actors.scheduler.durations import Durations
 from actors.scheduler.events import InstanceRegistered
 from actors.scheduler.evolution import evolve
@@ -79,6 +79,8 @@ def load(state: SchedulerState, kept: SchedulerKept) -> SchedulerState:
         state.tasks[entry.spec.task_id] = entry
         if entry.ti_uuid:
             _resume_place(state, entry)
+        if entry.reserved:
+            state.instances[entry.reserved].reserved.add(entry.spec.task_id)
         if entry.spec.has_own_agent:
             _resume_activity(state, entry)
     state.activity.refused, state.activity.nearly_full = kept.activity_refused, set(kept.activity_nearly_full)
@@ -103,6 +105,9 @@ def _resume_place(state: SchedulerState, entry: TaskEntry) -> None:
         instance.in_flight.add(entry.spec.task_id)
     state.running += 1
     claims.hold(state, entry)
+    if entry.is_protected:
+        state.protected.set(entry.spec.task_id, entry.bound_at + state.rules.min_run_s)
+    yielders.consider(state, entry, instance)
     if entry.spec.has_own_agent:
         state.agent(entry.spec.agent_id).busy.add(entry.spec.task_id)
 

@@ -13,6 +13,7 @@ from actors.scheduler.activity_room import ActivityRoom
 from actors.scheduler.durations import Durations
 from actors.scheduler.scopes import ScopeIndex
 from actors.scheduler.strategies import DEFAULT_STRATEGY, STRATEGIES, Strategy
+from actors.scheduler.victims import Victims
 from actors.scheduler.waiting_line import Rank, WaitingLine
 
 
@@ -22,6 +23,11 @@ class TaskEntry:
 
     `tried` are the instances on which an attempt has failed. `arrival` numbers admissions. `has_entry`: there is
     room for its entry in the activity buffer (of a task of an agent that a client named; others have none).
+
+    While it runs: `gives_way` says that it has been asked to, `for_task` for whom ("" where somebody just asked),
+    `cannot_give_way` that somebody asked and its instance cannot be; `is_protected`, that it was resumed too short a
+    while ago to be chosen again. While it waits: `asks` is the task that gives way to it, `reserved` the instance
+    where one has. `suspensions` counts how often it has given way, `resumption` how often in this attempt.
     """
 
     spec: TaskSpec
@@ -34,6 +40,14 @@ class TaskEntry:
     bound_at: float = 0.0
     tried: tuple[str, ...] = ()
     has_entry: bool = True
+    resumption: int = 0
+    suspensions: int = 0
+    gives_way: bool = False
+    for_task: str = ""
+    cannot_give_way: bool = False
+    is_protected: bool = False
+    asks: str = ""
+    reserved: str = ""
 
     @property
     def rank(self) -> Rank:
@@ -43,7 +57,10 @@ class TaskEntry:
 
 @dataclass(slots=True)
 class Instance:
-    """A TaskInstance, its credits (`capacity` less `in_flight`) and what waits for it tentatively."""
+    """A TaskInstance, its credits (`capacity` less `in_flight`) and what waits for it tentatively.
+
+    `reserved` are the tasks for which one has given way here.
+    """
 
     ti_uuid: str
     host: str
@@ -57,6 +74,12 @@ class Instance:
     in_flight: set[str] = field(default_factory=set)
     waiting: int = 0
     own_line: WaitingLine = field(default_factory=WaitingLine)
+    reserved: set[str] = field(default_factory=set)
+
+    @property
+    def can_preempt(self) -> bool:
+        """Whether what it runs can be asked to give way."""
+        return "preempt" in self.capabilities
 
     @property
     def has_credit(self) -> bool:
@@ -137,9 +160,22 @@ class Claims:
         return self.waiting.last_before(rank, paths) or self.running.last(paths)
 
 
+@dataclass(frozen=True, slots=True)
+class PreemptionRules:
+    """How often what runs may be made to give way to something more important: `limit` times a task (0: never).
+
+    A task that was resumed runs for `min_run_s` seconds before it may be chosen again.
+    """
+
+    limit: int = 10
+    min_run_s: float = 1.0
+
+
 @dataclass(slots=True)
 class SchedulerState:
     """The whole. `strategies` maps model names ("" for all) to strategy names.
+
+    `victims` are the running tasks that may be made to give way; `protected` has those that may not yet, and from when.
 
     `absent` has the attached workers that are down, by their ti_uuid, and when they will be forgotten.
     """
@@ -156,6 +192,9 @@ class SchedulerState:
     claims: Claims = field(default_factory=Claims)
     delayed: Deadlines = field(default_factory=Deadlines)
     absent: Deadlines = field(default_factory=Deadlines)
+    rules: PreemptionRules = field(default_factory=PreemptionRules)
+    victims: Victims = field(default_factory=Victims)
+    protected: Deadlines = field(default_factory=Deadlines)
     arrivals: int = 0
     running: int = 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from heapq import heapify, heappop, heappush
 from typing import TypeAlias
 
@@ -42,6 +43,20 @@ class WaitingLine:
             if self._heap[0][2] in self._live:
                 return self._heap[0]
             heappop(self._heap)
+        return None
+
+    def first(self, accept: Callable[[str], bool]) -> Rank | None:
+        """The first in line whose task id is accepted; looks at no more of the line than it has to."""
+        if not self._heap:
+            return None
+        at = [(self._heap[0], 0)]
+        while at:
+            rank, index = heappop(at)
+            if rank[2] in self._live and accept(rank[2]):
+                return rank
+            for child in (2 * index + 1, 2 * index + 2):
+                if child < len(self._heap):
+                    heappush(at, (self._heap[child], child))
         return None
 
     def pop(self) -> Rank | None:

@@ -11,7 +11,7 @@ from actors.scheduler.events import InstanceRegistered, SchedulerEvent
 from actors.scheduler.pools import pool_of_agent
 from actors.scheduler.state import Instance, SchedulerState
 
-CAPABILITIES = ("cancel",)
+CAPABILITIES = ("cancel", "preempt")
 """What every attached worker can be asked for beyond running tasks."""
 
 

@@ -26,7 +26,9 @@ from actors.messages.scheduler import (
     RemoveInstance,
     ReturnTask,
     SchedulerMessage,
+    SeekRoom,
     SubmitTask,
+    SuspendTask,
     TaskSettled,
 )
 from actors.messages.tasks import Origin, TaskSpec
@@ -95,7 +97,7 @@ class Scheduling:
             told.events += decision.events
             for effect in decision.effects:
                 if isinstance(effect, Send) and effect.to == SCHEDULER:
-                    assert isinstance(effect.message, PlaceTasks | PlaceTasksOf | FillActivityRoom)
+                    assert isinstance(effect.message, PlaceTasks | PlaceTasksOf | SeekRoom | FillActivityRoom)
                     waiting.append(effect.message)
                 else:
                     told.effects.append(effect)
@@ -121,9 +123,17 @@ class Scheduling:
             self.behaviour.evolve(other.state, event)
         return other
 
-    def register(self, ti_uuid: str, model: str = "m", capacity: int = 1, port: int | None = None) -> Told:
+    def register(
+        self,
+        ti_uuid: str,
+        model: str = "m",
+        capacity: int = 1,
+        port: int | None = None,
+        capabilities: tuple[str, ...] = (),
+    ) -> Told:
         """An instance `ti_uuid` comes, at a port that follows from its name unless given."""
-        return self.tell(RegisterInstance(ti_uuid, "host", port or port_of(ti_uuid), model, capacity))
+        at = port or port_of(ti_uuid)
+        return self.tell(RegisterInstance(ti_uuid, "host", at, model, capacity, capabilities=capabilities))
 
     def remove(self, ti_uuid: str) -> Told:
         """Somebody takes the instance out."""
@@ -152,6 +162,11 @@ class Scheduling:
         """The current attempt of a running task fails."""
         entry = self.state.tasks[task_id]
         return self.tell(ReturnTask(task_id, entry.attempt + 1, entry.ti_uuid, delay_s, "refused"))
+
+    def give_way(self, task_id: str) -> Told:
+        """The run of a running task has yielded."""
+        entry = self.state.tasks[task_id]
+        return self.tell(SuspendTask(task_id, entry.attempt, entry.resumption, "asked to"))
 
     def running(self) -> dict[str, str]:
         """The instance of each running task."""

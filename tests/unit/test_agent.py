@@ -14,7 +14,6 @@ from actors.agent.events import (
     AttemptBegan,
     AttemptPlaced,
     LateReportSeen,
-    PreemptionRequested,
     ShutdownBegan,
     TaskExpected,
     TaskFinished,
@@ -188,7 +187,7 @@ def test_a_report_that_names_no_attempt_wins_and_the_other_instance_is_told() ->
         AttemptFailed("other", 1, "ti-1", "?"),
         ended(2),
         TaskEnded("other", 0, "ti-1", 1.0, RESULT),
-        PreemptTask("other", ""),
+        PreemptTask("other", 1, 0, ""),
     ],
 )
 def test_what_is_not_of_the_current_attempt_is_nothing(message: AgentMessage) -> None:
@@ -201,7 +200,7 @@ def test_a_second_attempt_of_an_unknown_task_is_not_begun() -> None:
     assert an_agent().tell(run(2)) == NOTHING
 
 
-def test_admission_preemption_and_shutdown_are_remembered() -> None:
+def test_admission_and_shutdown_are_remembered() -> None:
     agent = an_agent()
     activity = Activity(branch="main")
     spec = replace(SPEC, activity=activity)
@@ -209,12 +208,19 @@ def test_admission_preemption_and_shutdown_are_remembered() -> None:
     assert agent.tell(ExpectTask(spec)) == NOTHING
     [placed] = agent.tell(run(spec=spec)).events
     assert isinstance(placed, AttemptPlaced), "what the buffer holds already is not registered again"
-    assert agent.tell(PreemptTask("t", "urgent")) == Decision((PreemptionRequested("t", 1000.0, "urgent"),))
     assert agent.tell(BeginShutdown(30.0)) == Decision((ShutdownBegan(1000.0, 1030.0),))
     assert agent.state.shutdown_due == 1030.0
 
 
 def test_the_default_policy_is_that_of_the_settings() -> None:
     policy, settings = AgentPolicy(), Settings()
-    for name in ("max_attempts", "retry_delay_s", "retry_delay_max_s", "run_timeout_s", "callback_attempts"):
+    for name in (
+        "max_attempts",
+        "retry_delay_s",
+        "retry_delay_max_s",
+        "run_timeout_s",
+        "preempt_grace_s",
+        "terminate_grace_s",
+        "callback_attempts",
+    ):
         assert getattr(policy, name) == getattr(settings, name), name

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from actors import addresses
 from actors.behaviour import Keep, Recalled, Reply
-from actors.messages.agent import ExpectTask, PreemptTask, RunTask
-from actors.messages.answers import PreemptionAnswered, Refused, ShutdownAnswered, TaskAccepted
+from actors.messages.agent import ExpectTask, RunTask
+from actors.messages.answers import Refused, ShutdownAnswered, TaskAccepted
 from actors.messages.scheduler import RequestPreemption, ShutdownAgent
 from actors.messages.tasks import TaskSpec
-from actors.scheduler.events import AgentClosed, PreemptionQueued, TaskBound, TaskQueued
+from actors.scheduler.events import AgentClosed, TaskBound, TaskQueued
 from tests.unit.scheduling import Scheduling, submit
 
 
@@ -154,25 +154,3 @@ def test_a_closed_agent_takes_no_new_tasks_and_starts_none() -> None:
     assert refused == Refused("shutting_down", "agent a is shutting down and takes no new tasks")
     assert not scheduling.settle("t1").runs
     assert scheduling.tell(submit("t4", agent="b")).runs == ["t4"]
-
-
-def test_a_preemption_request_is_recorded_and_reaches_the_agent() -> None:
-    scheduling = Scheduling()
-    scheduling.register("i1")
-    scheduling.tell(submit("t1", agent="a"))
-    told = scheduling.tell(RequestPreemption("a", "t1", "more important work"))
-    assert told.answer == PreemptionAnswered(enqueued=True)
-    assert told.events == [PreemptionQueued("t1", "a", "more important work")]
-    assert told.sent == [(addresses.agent("a"), PreemptTask("t1", "more important work"))]
-
-
-def test_a_preemption_request_of_an_unknown_or_ended_task_or_of_another_agents_is_not() -> None:
-    scheduling = Scheduling()
-    scheduling.register("i1", capacity=2)
-    for name in ("t1", "t2"):
-        scheduling.tell(submit(name, agent=name))
-    scheduling.settle("t2")
-    for agent, task_id in (("a", "stranger"), ("a", "t1"), ("t2", "t2")):
-        told = scheduling.tell(RequestPreemption(agent, task_id))
-        assert told.effects == [Reply(PreemptionAnswered(enqueued=False))]
-        assert not told.events

@@ -24,10 +24,10 @@ def attach(
 def test_a_worker_is_recorded_answered_and_handed_to_a_dispatcher() -> None:
     scheduling = Scheduling(SchedulerPolicy(agent_slots=2, slots_of={"a": 3}))
     told = attach(scheduling, "ti", capacity=5)
-    assert told.events == [InstanceRegistered("ti", "w", 0, "agent:a", 5, "worker", ("cancel",))]
+    assert told.events == [InstanceRegistered("ti", "w", 0, "agent:a", 5, "worker", ("cancel", "preempt"))]
     assert told.effects == [
         Reply(WorkerAttached("ti", "a", 3)),
-        Send(addresses.dispatcher("ti"), AttendInstance("ti", "w", 0, "agent:a", 5, "worker", ("cancel",), "i")),
+        Send(addresses.dispatcher("ti"), AttendInstance("ti", "w", 0, "agent:a", 5, "worker", ("cancel", "preempt"), "i")),
     ]
     assert attach(scheduling, "other", "v", "b").answer == WorkerAttached("other", "b", 2)
 

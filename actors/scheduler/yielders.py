@@ -1,0 +1,89 @@
+"""Who gives way to whom, as it follows from events. Used by `evolve` alone."""
+
+from __future__ import annotations
+
+from actors.scheduler import events as ev
+from actors.scheduler.pools import slots_of_agent
+from actors.scheduler.state import Instance, SchedulerState, TaskEntry
+
+
+def start(state: SchedulerState, entry: TaskEntry, instance: Instance) -> None:
+    """The task runs now, on this instance: what gave way for others than it did so in vain."""
+    for task_id in instance.reserved:
+        state.tasks[task_id].reserved = ""
+    instance.reserved.clear()
+    stop_waiting(state, entry)
+    if entry.suspensions and state.rules.min_run_s > 0:
+        entry.is_protected = True
+        state.protected.set(entry.spec.task_id, entry.bound_at + state.rules.min_run_s)
+    consider(state, entry, instance)
+
+
+def stop_waiting(state: SchedulerState, entry: TaskEntry) -> None:
+    """The task waits no longer: nobody has to give way to it."""
+    if entry.asks:
+        state.tasks[entry.asks].for_task = ""
+        entry.asks = ""
+    if entry.reserved:
+        state.instances[entry.reserved].reserved.discard(entry.spec.task_id)
+        entry.reserved = ""
+
+
+def stop_running(state: SchedulerState, entry: TaskEntry, instance: Instance | None) -> None:
+    """The task leaves the instance, however: its place is for the one it gives way to."""
+    task_id = entry.spec.task_id
+    state.victims.discard(task_id)
+    if entry.is_protected:
+        state.protected.cancel(task_id)
+    asker = state.tasks.get(entry.for_task)
+    if asker is not None:
+        asker.asks = ""
+        if instance is not None and instance.condition == "up" and instance.pool == asker.pool:
+            asker.reserved = instance.ti_uuid
+            instance.reserved.add(asker.spec.task_id)
+    entry.gives_way = entry.cannot_give_way = entry.is_protected = False
+    entry.for_task = ""
+
+
+def ask(state: SchedulerState, event: ev.PreemptionStarted) -> None:
+    """A running task is asked to give way."""
+    entry = state.tasks[event.task_id]
+    entry.gives_way, entry.for_task = True, event.for_task
+    state.victims.discard(event.task_id)
+    if event.for_task:
+        state.tasks[event.for_task].asks = event.task_id
+
+
+def end_protection(state: SchedulerState, task_id: str) -> None:
+    """A resumed task may be chosen again."""
+    entry = state.tasks[task_id]
+    entry.is_protected = False
+    state.protected.cancel(task_id)
+    consider(state, entry, state.instances.get(entry.ti_uuid))
+
+
+def consider(state: SchedulerState, entry: TaskEntry, instance: Instance | None) -> None:
+    """Note whether the running task may be made to give way."""
+    if instance is None or not instance.can_preempt:
+        return
+    may = instance.condition == "up" and not entry.gives_way and not entry.is_protected
+    if may and entry.suspensions < state.rules.limit:
+        spec = entry.spec
+        groups = (instance.pool, slots_of_agent(spec.agent_id)) if spec.has_own_agent else (instance.pool,)
+        state.victims.add(spec.task_id, spec.priority, entry.bound_at, groups)
+
+
+def consider_all(state: SchedulerState, instance: Instance) -> None:
+    """The instance is another than before: so may be who can be chosen on it, and what was reserved."""
+    for task_id in instance.in_flight:
+        state.victims.discard(task_id)
+        consider(state, state.tasks[task_id], instance)
+    if instance.condition != "up":
+        release(state, instance)
+
+
+def release(state: SchedulerState, instance: Instance) -> None:
+    """Nothing is reserved on the instance any more."""
+    for task_id in instance.reserved:
+        state.tasks[task_id].reserved = ""
+    instance.reserved.clear()
