@@ -193,9 +193,12 @@ class PlaceTasksOf:
 
 @dataclass(frozen=True, slots=True)
 class SeekRoom:
-    """From the scheduler to itself: should something that runs give way to this task, if it still waits?"""
+    """From the scheduler to itself: should something that runs give way to this task, if it still waits?
 
-    task_id: str
+    "" stands for all that wait for a slot of their agent, or for a scope.
+    """
+
+    task_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from actors.addresses import SCHEDULER
 from actors.behaviour import Send
-from actors.messages.scheduler import PlaceTasks, PlaceTasksOf
+from actors.messages.scheduler import PlaceTasks, PlaceTasksOf, SeekRoom
 from actors.messages.scopes import paths_of
 from actors.messages.tasks import TaskSpec
 from actors.scheduler.state import SchedulerState, TaskEntry
@@ -45,7 +45,8 @@ def after_claiming(state: SchedulerState, claims: Iterable[tuple[TaskSpec, Rank,
 
 def after_change(state: SchedulerState, pools: Iterable[str]) -> list[Send]:
     """Instances or agents of these pools change, and with them who keeps whom waiting for a scope, in any pool."""
-    return in_pools({*pools, *state.pools} if state.claims.waiting else pools)
+    affected = {*pools, *state.pools} if state.claims.waiting else pools
+    return [*in_pools(affected), Send(SCHEDULER, SeekRoom())]
 
 
 def _displaced(state: SchedulerState, spec: TaskSpec, rank: Rank) -> list[Rank]:

@@ -16,7 +16,7 @@ from actors.messages.answers import PreemptionAnswered
 from actors.scheduler import events as ev
 from actors.scheduler import openings, registry
 from actors.scheduler.pools import slots_of_agent
-from actors.scheduler.state import Pool, SchedulerState, TaskEntry
+from actors.scheduler.state import AgentSlots, Pool, SchedulerState, TaskEntry
 from actors.scheduler.waiting_line import Rank
 
 Verdict = Decision[ev.SchedulerEvent]
@@ -65,6 +65,8 @@ def suspend(state: SchedulerState, message: msg.SuspendTask, chance: float) -> V
 
 def seek(state: SchedulerState, message: msg.SeekRoom) -> Verdict:
     """Make something give way to this task, if it needs and deserves that."""
+    if not message.task_id:
+        return _seek_everywhere(state, message)
     asker = state.tasks.get(message.task_id)
     victim = _victim_for(state, asker) if asker is not None else None
     return Decision() if asker is None or victim is None else _make_room(asker, victim)
@@ -92,10 +94,8 @@ def around(state: SchedulerState, entry: TaskEntry) -> list[Send]:
     """The task starts or stops running: look at who waits for a slot of its agent, or, where it stops, its scope."""
     seekers: list[str] = []
     agent = state.agents.get(entry.spec.agent_id)
-    head = agent.line.head() if agent is not None else None
-    if agent is not None and head is not None and state.victims.has_below(-head[0], slots_of_agent(agent.agent_id)):
-        first = agent.line.first(lambda task_id: _lacks_room(state, state.tasks[task_id]))
-        seekers += [first[2]] if first is not None else []
+    first = _first_without_slot(state, agent) if agent is not None else None
+    seekers += [first[2]] if first is not None else []
     if entry.ti_uuid and entry.spec.scope and len(state.victims):
         behind = min(state.claims.behind.get(entry.spec.task_id, ()), default=None)
         seekers += [behind[2]] if behind is not None else []
@@ -119,7 +119,7 @@ def end_protection(state: SchedulerState, now: Now) -> Verdict | None:
     pools = {state.instances[entry.ti_uuid].pool for entry in due if entry.ti_uuid in state.instances}
     return Decision(
         events=[ev.ProtectionEnded(entry.spec.task_id) for entry in due],
-        effects=[*openings.in_pools(pools), *(send for entry in due for send in around(state, entry))],
+        effects=[*openings.in_pools(pools), Send(SCHEDULER, msg.SeekRoom())],
     )
 
 
@@ -141,6 +141,29 @@ def _victim_for(state: SchedulerState, asker: TaskEntry) -> TaskEntry | None:
     else:
         chosen = state.victims.choose(priority, pool.name)
     return state.tasks[chosen] if chosen else None
+
+
+def _seek_everywhere(state: SchedulerState, again: msg.SeekRoom) -> Verdict:
+    """Make room for one task that waits for a slot or a scope, and look again."""
+    if not len(state.victims):
+        return Decision()
+    behind = [min(ranks) for task_id, ranks in state.claims.behind.items() if task_id in state.victims]
+    in_slots = [rank for agent in state.agents.values() if (rank := _first_without_slot(state, agent)) is not None]
+    for rank in sorted([*behind, *in_slots]):
+        asker = state.tasks[rank[2]]
+        victim = _victim_for(state, asker)
+        if victim is not None:
+            made = _make_room(asker, victim)
+            return Decision(events=made.events, effects=[*made.effects, Send(SCHEDULER, again)])
+    return Decision()
+
+
+def _first_without_slot(state: SchedulerState, agent: AgentSlots) -> Rank | None:
+    """The first in the agent's line that nobody gives way to yet; None at once where nothing could."""
+    head = agent.line.head()
+    if head is None or not state.victims.has_below(-head[0], slots_of_agent(agent.agent_id)):
+        return None
+    return agent.line.first(lambda task_id: _lacks_room(state, state.tasks[task_id]))
 
 
 def _first_without_room(state: SchedulerState, pool: Pool) -> Rank | None:

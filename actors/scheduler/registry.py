@@ -66,7 +66,7 @@ def enlist(
         effects=[
             answer,
             Send(addresses.dispatcher(event.ti_uuid), attend),
-            *openings.in_pools(state.pools.keys() | {pool}),
+            *openings.after_change(state, state.pools.keys() | {pool}),
         ],
     )
 
@@ -86,7 +86,7 @@ def dismiss(state: SchedulerState, instance: Instance, chance: float) -> Decisio
     gone, release = removal_when_empty(instance, leaving="", draining=True)
     return Decision(
         events=[ev.InstanceDrainBegan(instance.ti_uuid), *moved, *gone],
-        effects=[Reply(InstanceRemoval(instance.ti_uuid)), *release, *openings.in_pools(state.pools.keys())],
+        effects=[Reply(InstanceRemoval(instance.ti_uuid)), *release, *openings.after_change(state, state.pools.keys())],
     )
 
 

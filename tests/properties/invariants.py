@@ -37,6 +37,7 @@ def check(state: SchedulerState) -> None:
         together = [other.spec.task_id for other in running[:n] if overlap(entry.spec.scope, other.spec.scope)]
         assert not together, f"{entry.spec.task_id} runs together with {together}, which its scope overlaps"
     check_claims(state)
+    check_preemption(state)
     gone = {task_id for line in lines_of(state).values() for task_id in line} - state.tasks.keys()
     assert not gone, f"tasks that have ended still wait: {gone}"
     check_activity(state)
@@ -61,6 +62,38 @@ def check_claims(state: SchedulerState) -> None:
     assert len(state.claims.parked) == sum(len(ranks) for ranks in state.claims.behind.values())
 
 
+def check_preemption(state: SchedulerState) -> None:
+    """Who gives way does so to one that waits and is strictly more important, and who may be chosen is who should."""
+    for task_id, entry in state.tasks.items():
+        asker = state.tasks.get(entry.for_task)
+        if asker is not None:
+            assert asker.asks == task_id, f"{task_id} gives way to a stranger"
+            assert asker.spec.priority > entry.spec.priority, f"{task_id} gives way to one that is no more important"
+        if entry.asks:
+            assert state.tasks[entry.asks].for_task == task_id, f"{task_id} asks in vain"
+        if entry.reserved:
+            assert task_id in state.instances[entry.reserved].reserved, f"nothing is kept for {task_id}"
+        if entry.ti_uuid:
+            assert not (entry.asks or entry.reserved), f"{task_id} runs, and still wants a place"
+        else:
+            assert not (entry.gives_way or entry.for_task), f"{task_id} gives way, and does not run"
+            assert not (entry.is_protected or entry.cannot_give_way), f"{task_id} waits with what is a runner's"
+        assert (task_id in state.victims) == may_give_way(state, entry), f"{task_id} as a victim"
+    for instance in state.instances.values():
+        assert all(state.tasks[task_id].reserved == instance.ti_uuid for task_id in instance.reserved)
+        assert instance.condition == "up" or not instance.reserved, f"{instance.ti_uuid} keeps what it has not"
+    protected = {task_id for task_id, entry in state.tasks.items() if entry.is_protected}
+    assert {task_id for task_id, _ in state.protected.items()} == protected
+
+
+def may_give_way(state: SchedulerState, entry: TaskEntry) -> bool:
+    """Whether this task may be chosen to give way."""
+    instance = state.instances.get(entry.ti_uuid)
+    if instance is None or instance.condition != "up" or "preempt" not in instance.capabilities:
+        return False
+    return not entry.gives_way and not entry.is_protected and entry.suspensions < state.rules.limit
+
+
 def check_activity(state: SchedulerState) -> None:
     """Entries are counted as the tasks say, and are never more than they may be."""
     own = [entry for entry in state.tasks.values() if entry.spec.has_own_agent]
@@ -79,9 +112,38 @@ def check_quiet(state: SchedulerState) -> None:
         able = takers(state, entry)
         assert not able, f"{entry.spec.task_id} waits though {[instance.ti_uuid for instance in able]} could take it"
     for entry in state.tasks.values():
+        if not entry.ti_uuid and not entry.asks and not entry.reserved:
+            victims = [other.spec.task_id for other in in_the_way(state, entry) if may_give_way(state, other)]
+            assert not victims, f"{entry.spec.task_id} waits though {victims} could give way to it"
+    for entry in state.tasks.values():
         if entry.spec.has_own_agent and not entry.has_entry:
             full = state.activity.full_for(entry.spec.agent_id)
             assert full is not None, f"{entry.spec.task_id} has no entry though there is room"
+
+
+def in_the_way(state: SchedulerState, entry: TaskEntry) -> list[TaskEntry]:
+    """The running tasks that are less important than this waiting one, and of which one is enough to let it go on."""
+    less = [other for other in state.tasks.values() if other.ti_uuid and other.spec.priority < entry.spec.priority]
+    if entry.spec.task_id in state.delayed:
+        return []
+    if entry.spec.scope:
+        if not claims(state, entry):
+            return []
+        blocking = blockers(state, entry)
+        if blocking:
+            blocker = state.claims.parked[entry.spec.task_id]
+            return [other for other in less if other.spec.task_id == blocker]
+    agent = state.agents.get(entry.spec.agent_id) if entry.spec.has_own_agent else None
+    if agent is not None and agent.closed:
+        return []
+    if agent is not None and len(agent.busy) >= agent.slots and is_served(state, entry):
+        return [other for other in less if other.spec.agent_id == agent.agent_id]
+    if entry not in ready_tasks(state):
+        return []
+    pool = serving_pool(state, entry)
+    if any(i.has_credit for i in state.instances.values() if i.pool == pool):
+        return []
+    return [other for other in less if state.instances[other.ti_uuid].pool == pool]
 
 
 def watch(state: SchedulerState, events: list[SchedulerEvent], apply: Callable[[], None]) -> None:
@@ -99,7 +161,7 @@ def check_start(state: SchedulerState, event: TaskBound) -> None:
     ready = ready_tasks(state)
     assert entry in ready, f"{event.task_id} is not ready"
     assert instance in takers(state, entry), f"{event.ti_uuid} may not take {event.task_id}"
-    assert event.attempt == entry.attempt
+    assert (event.attempt, event.resumption) == (entry.attempt, entry.resumption)
     pooled = state.strategy(instance.model_name).pooled
     for other in ready:
         before = other.rank < entry.rank if pooled else other.rank[0] < entry.rank[0]

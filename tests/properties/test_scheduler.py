@@ -20,18 +20,21 @@ from actors.messages.scheduler import (
     SchedulerMessage,
     SetStrategy,
     ShutdownAgent,
+    SuspendTask,
     TaskSettled,
 )
 from actors.messages.tasks import Origin
-from actors.scheduler import SchedulerPolicy
+from actors.scheduler import PreemptionRules, SchedulerPolicy
 from actors.scheduler.strategies import STRATEGIES
 from actors.task_lifecycle import TaskState
 from tests.properties import invariants
 from tests.unit.scheduling import Scheduling, Told, submit
 
-POLICY = SchedulerPolicy(agent_slots=1, slots_of={"b": 2}, activity_per_agent=2, activity_total=3)
+RULES = PreemptionRules(limit=3, min_run_s=1.0)
+POLICY = SchedulerPolicy(agent_slots=1, slots_of={"b": 2}, activity_per_agent=2, activity_total=3, preemption=RULES)
 AGENTS, MODELS, PORTS = ("", "", "a", "b", "n"), ("m", "m", "n"), 4
 SCOPES = ("", "", "", "r", "r.a", "r/a.x", "r.b", "s", "r.b, s", "*.a", "*", "t")
+ABLE: tuple[tuple[str, ...], ...] = (("preempt",), ("preempt",), ())
 number = st.integers(0, 7)
 
 ARGUMENTS: dict[str, st.SearchStrategy[tuple[Any, ...]]] = {
@@ -41,7 +44,9 @@ ARGUMENTS: dict[str, st.SearchStrategy[tuple[Any, ...]]] = {
     "settle": st.tuples(number, st.sampled_from([None, 10.0, 2000.0])),
     "end": st.tuples(number, st.sampled_from([None, 10.0, 2000.0])),
     "fail": st.tuples(number, st.sampled_from([0.0, 0.0, 1.5])),
-    "register": st.tuples(st.integers(1, PORTS), st.sampled_from(MODELS), st.integers(1, 3)),
+    "give_way": st.tuples(number),
+    "ask": st.tuples(number),
+    "register": st.tuples(st.integers(1, PORTS), st.sampled_from(MODELS), st.integers(1, 3), st.sampled_from(ABLE)),
     "remove": st.tuples(number),
     "down": st.tuples(number),
     "up": st.tuples(number),
@@ -53,7 +58,7 @@ ARGUMENTS: dict[str, st.SearchStrategy[tuple[Any, ...]]] = {
     "rebuild": st.tuples(),
     "resume": st.tuples(),
 }
-OFTEN = {"submit": 14, "settle": 9, "fail": 3, "register": 2, "up": 2, "wait": 2}
+OFTEN = {"submit": 14, "settle": 9, "fail": 3, "give_way": 5, "register": 2, "up": 2, "wait": 2}
 """Coming and going is most of what happens, else there are no lines; the others count once."""
 
 step = st.sampled_from([name for name in ARGUMENTS for _ in range(OFTEN.get(name, 1))]).flatmap(
@@ -113,9 +118,24 @@ class History:
             entry = self.one.state.tasks[running[pick % len(running)]]
             self.tell(ReturnTask(entry.spec.task_id, entry.attempt + 1, entry.ti_uuid, delay_s, "refused"))
 
-    def _register(self, port: int, model: str, capacity: int) -> None:
+    def _give_way(self, pick: int) -> None:
+        """One that was asked to, where there is any, else one that does by itself."""
+        running = sorted(self.one.running())
+        asked = [task_id for task_id in running if self.one.state.tasks[task_id].gives_way]
+        if running:
+            entry = self.one.state.tasks[(asked or running)[pick % len(asked or running)]]
+            self.tell(SuspendTask(entry.spec.task_id, entry.attempt, entry.resumption, "asked to"))
+
+    def _ask(self, pick: int) -> None:
+        if self.open:
+            entry = self.one.state.tasks[sorted(self.open)[pick % len(self.open)]]
+            self.tell(RequestPreemption(entry.spec.agent_id, entry.spec.task_id, "why not"))
+
+    def _register(self, port: int, model: str, capacity: int, capabilities: tuple[str, ...] = ()) -> None:
         self.count += 1
-        answer = self.tell(RegisterInstance(f"i{self.count}", "host", port, model, capacity)).answer
+        name = f"i{self.count}"
+        message = RegisterInstance(name, "host", port, model, capacity, capabilities=capabilities)
+        answer = self.tell(message).answer
         assert isinstance(answer, InstanceAccepted)
 
     def _remove(self, pick: int) -> None:
@@ -140,6 +160,8 @@ class History:
             if each is not None:
                 each.now += seconds
         self.tell(TimePassed())
+        while (due := self.one.behaviour.next_due(self.one.state)) is not None and due <= self.one.now:
+            self.tell(TimePassed())
 
     def _repeat(self, pick: int, same: bool) -> None:
         if self.open:
@@ -155,6 +177,7 @@ class History:
             entry = self.one.state.tasks[sorted(self.open)[pick % len(self.open)]]
             assert not self.tell(ReturnTask(entry.spec.task_id, entry.attempt, "i1", 0.0, "late")).events
             assert not self.tell(RequestPreemption("somebody", entry.spec.task_id)).events
+            assert not self.tell(SuspendTask(entry.spec.task_id, entry.attempt, entry.resumption + 1, "late")).events
 
     def _close(self, agent: str) -> None:
         self.tell(ShutdownAgent(agent, 30.0))
@@ -172,7 +195,12 @@ class History:
 @given(st.sampled_from(list(STRATEGIES)), histories)
 def test_every_promise_holds_after_every_decision(strategy: str, steps: list[tuple[Any, ...]]) -> None:
     history = History()
-    for name, *args in [("strategy", strategy, ""), ("register", 1, "m", 2), ("register", 2, "m", 1), *steps]:
+    for name, *args in [
+        ("strategy", strategy, ""),
+        ("register", 1, "m", 2, ("preempt",)),
+        ("register", 2, "m", 1),
+        *steps,
+    ]:
         history.run(name, *args)
     replayed = history.one.replayed()
     assert replayed.dumped() == history.one.dumped()
@@ -180,6 +208,7 @@ def test_every_promise_holds_after_every_decision(strategy: str, steps: list[tup
     ending: list[tuple[Any, ...]] = [
         ("submit", "", "m", 0, True),
         ("settle", 0, 5.0),
+        ("give_way", 0),
         ("wait", 2.0),
         ("settle", 1, None),
     ]

@@ -27,7 +27,9 @@ def test_a_worker_is_recorded_answered_and_handed_to_a_dispatcher() -> None:
     assert told.events == [InstanceRegistered("ti", "w", 0, "agent:a", 5, "worker", ("cancel", "preempt"))]
     assert told.effects == [
         Reply(WorkerAttached("ti", "a", 3)),
-        Send(addresses.dispatcher("ti"), AttendInstance("ti", "w", 0, "agent:a", 5, "worker", ("cancel", "preempt"), "i")),
+        Send(
+            addresses.dispatcher("ti"), AttendInstance("ti", "w", 0, "agent:a", 5, "worker", ("cancel", "preempt"), "i")
+        ),
     ]
     assert attach(scheduling, "other", "v", "b").answer == WorkerAttached("other", "b", 2)
 
