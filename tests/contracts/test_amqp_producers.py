@@ -145,7 +145,7 @@ def test_a_rejected_bundle_is_found_among_the_dead_letters_with_the_reason(rig: 
     async def story(broker: RabbitBroker, stranger: Stranger) -> None:
         kept = Kept(settles=False)
         await broker.receive(QUEUE, kept)
-        await broker.publish([Envelope("m-0", AGENT, PreemptTask("t", ""))])
+        await broker.publish([Envelope("m-0", AGENT, PreemptTask("t", 1, 0, ""))])
         await kept.have(1)
         kept.deliveries[0].reject("no such actor")
         await stranger.read("swarm.dead")

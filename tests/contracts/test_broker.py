@@ -49,7 +49,7 @@ def perform(rig: Rig, *stories: Story) -> None:
 
 
 def numbered(first: int, last: int, to: Address = AGENT) -> list[Envelope]:
-    return [Envelope(f"m-{n}", to, PreemptTask(f"task-{n}", "urgent")) for n in range(first, last)]
+    return [Envelope(f"m-{n}", to, PreemptTask(f"task-{n}", 1, 0, "urgent")) for n in range(first, last)]
 
 
 def ids(envelopes: Sequence[Envelope]) -> list[str]:
@@ -101,7 +101,8 @@ def test_every_field_of_an_envelope_survives(rig: Rig) -> None:
 
 def test_envelopes_larger_than_a_frame_and_than_a_bundle_arrive(rig: Rig) -> None:
     big = [
-        Envelope(f"b-{n}", AGENT, PreemptTask("t", str(n) * size)) for n, size in enumerate((200_000, 3_000_000, 10))
+        Envelope(f"b-{n}", AGENT, PreemptTask("t", 1, 0, str(n) * size))
+        for n, size in enumerate((200_000, 3_000_000, 10))
     ]
 
     async def story(broker: Broker) -> None:
@@ -224,7 +225,7 @@ def test_publishing_to_a_queue_that_does_not_exist_is_refused(rig: Rig) -> None:
     async def story(broker: Broker) -> None:
         missing = next(a for a in map(agent, map(str, range(99))) if queue_of(a, SHARDS) != QUEUE)
         with pytest.raises(BrokerUnavailable, match=queue_of(missing, SHARDS)):
-            await broker.publish([Envelope("x", missing, PreemptTask("t", ""))])
+            await broker.publish([Envelope("x", missing, PreemptTask("t", 1, 0, ""))])
 
     perform(rig, story)
 

@@ -34,7 +34,7 @@ def rig(rabbit: RabbitServer) -> Iterator[RabbitRig]:
 
 
 def numbered(first: int, last: int) -> list[Envelope]:
-    return [Envelope(f"m-{n}", AGENT, PreemptTask(f"task-{n}", "")) for n in range(first, last)]
+    return [Envelope(f"m-{n}", AGENT, PreemptTask(f"task-{n}", 1, 0, "")) for n in range(first, last)]
 
 
 def perform(rig: RabbitRig, story: Callable[[RabbitBroker], Awaitable[None]]) -> None:
@@ -83,7 +83,7 @@ def test_everything_confirmed_around_an_outage_arrives(rig: RabbitRig, outage: s
         await publishing
         await asyncio.to_thread(rig.server.start)
         await until_up(broker)
-        await publish_in_the_end(broker, [Envelope("last", AGENT, PreemptTask("t", ""))])
+        await publish_in_the_end(broker, [Envelope("last", AGENT, PreemptTask("t", 1, 0, ""))])
         arrived = await kept.have_id("last")
         assert set(confirmed) <= {envelope.id for envelope in arrived}
         assert len(confirmed) >= 20

@@ -74,10 +74,10 @@ def check_preemption(state: SchedulerState) -> None:
         if entry.reserved:
             assert task_id in state.instances[entry.reserved].reserved, f"nothing is kept for {task_id}"
         if entry.ti_uuid:
-            assert not (entry.asks or entry.reserved), f"{task_id} runs, and still wants a place"
+            assert entry.asks == entry.reserved == "", f"{task_id} runs, and still wants a place"
         else:
-            assert not (entry.gives_way or entry.for_task), f"{task_id} gives way, and does not run"
-            assert not (entry.is_protected or entry.cannot_give_way), f"{task_id} waits with what is a runner's"
+            says = (entry.gives_way, entry.for_task, entry.is_protected, entry.cannot_give_way)
+            assert says == (False, "", False, False), f"{task_id} waits with what is a runner's: {says}"
         assert (task_id in state.victims) == may_give_way(state, entry), f"{task_id} as a victim"
     for instance in state.instances.values():
         assert all(state.tasks[task_id].reserved == instance.ti_uuid for task_id in instance.reserved)
