@@ -1,6 +1,7 @@
 """TaskInstances as the outside world has them: some misbehave, all outlive the scheduler's process.
 
-Each honours the idempotency key: a task's attempt that it has taken once is not begun again.
+Each honours the idempotency key: a run of a task that it has taken once is not begun again. What a run leaves behind
+when it gives way is noted, and looked for when its task is resumed.
 """
 
 from __future__ import annotations
@@ -10,30 +11,60 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, assert_never, get_args
 
 from actors.courier import InstanceReport
-from actors.errands import CancelOnInstance, Endpoint, Errand, PostCallback, ProbeInstance, PushToInstance
+from actors.errands import (
+    CancelOnInstance,
+    Endpoint,
+    Errand,
+    PostCallback,
+    ProbeInstance,
+    PushToInstance,
+    TellToLeave,
+    YieldOnInstance,
+)
 from actors.messages import Message
 from actors.messages.agent import CallbackAnswered
-from actors.messages.dispatcher import ProbeAnswered, PushAnswered, PushOutcome
+from actors.messages.dispatcher import ProbeAnswered, PushAnswered, PushOutcome, YieldAnswered
 
 Conduct: TypeAlias = Literal[
-    "accept", "refuse", "unreachable", "lost", "unsure", "early", "twice", "late", "never", "error"
+    "accept",
+    "refuse",
+    "unreachable",
+    "lost",
+    "unsure",
+    "early",
+    "twice",
+    "late",
+    "never",
+    "error",
+    "long",
+    "slow",
+    "deaf",
 ]
 """What an instance makes of an attempt. `lost`: the push never arrives. `unsure`: it arrives, its answer does not.
-`early`: it reports before it answers. `late`: it reports after the run timeout. `never`: it does not report."""
+`early`: it reports before it answers. `late`: it reports after the run timeout. `never`: it does not report. `long`:
+it takes its time, and gives way at once when it is asked to. `slow`: it gives way a while later. `deaf`: it hears that
+it has to, and does not."""
 
 CONDUCTS: tuple[Conduct, ...] = get_args(Conduct)
 
 LATE_S = 13.0
+LONG_S = 8.0
 
 
 @dataclass(slots=True)
 class Completion:
-    """A report that an instance repeats until it is answered; `attempt` 0 where it does not say."""
+    """A report that an instance repeats until it is answered; `attempt` 0 where it does not say.
+
+    `checkpoint` is what a run leaves behind that has given way, None where it has ended.
+    """
 
     task_id: str
     attempt: int
     due: float
     is_error: bool = False
+    resumption: int = 0
+    checkpoint: bytes | None = None
+    ti_uuid: str = ""
 
 
 @dataclass(slots=True)
@@ -49,7 +80,8 @@ class Outage:
 class FakeInstances:
     """A `Courier` and all that it reaches. `conduct` says what becomes of an attempt, by task and number.
 
-    `report` brings a completion to the service and returns once that has answered.
+    `report` brings a completion to the service and returns once that has answered. `checkpoint` is what the service has
+    of a task, and `wrong` where that was not what its last run had left.
     """
 
     conduct: Callable[[str, int], Conduct]
@@ -59,6 +91,9 @@ class FakeInstances:
     taken: dict[str, int] = field(default_factory=dict)
     pushed: dict[str, int] = field(default_factory=dict)
     report: Callable[[Completion], Awaitable[None]] | None = None
+    checkpoint: Callable[[str], Awaitable[bytes]] | None = None
+    left: dict[str, bytes] = field(default_factory=dict)
+    wrong: list[str] = field(default_factory=list)
 
     async def open(self) -> None:
         """They are there already."""
@@ -77,9 +112,11 @@ class FakeInstances:
                 return await self._push(errand)
             case ProbeInstance():
                 return self._probe(errand.endpoint.port)
+            case YieldOnInstance():
+                return self._yield(errand)
             case PostCallback():
                 return CallbackAnswered(errand.task_id, True, "")
-            case CancelOnInstance():
+            case CancelOnInstance() | TellToLeave():
                 return None
             case _:
                 assert_never(errand)
@@ -98,7 +135,8 @@ class FakeInstances:
         return [completion for completion in self.completions if completion.due <= self.now]
 
     async def _push(self, errand: PushToInstance) -> PushAnswered:
-        key = f"{errand.task_id}:{errand.attempt}"
+        key = f"{errand.task_id}:{errand.attempt}.{errand.resumption}"
+        await self._look_at_checkpoint(errand)
         self.pushed[key] = self.pushed.get(key, 0) + 1
         conduct = self.conduct(errand.task_id, errand.attempt)
         outcome: PushOutcome = "accepted"
@@ -110,7 +148,37 @@ class FakeInstances:
             outcome = "unknown"
         if outcome == "accepted" or (outcome == "unknown" and conduct == "unsure"):
             await self._take(key, errand, conduct)
-        return PushAnswered(errand.task_id, errand.attempt, outcome, conduct)
+        return PushAnswered(errand.task_id, errand.attempt, outcome, conduct, resumption=errand.resumption)
+
+    async def _look_at_checkpoint(self, errand: PushToInstance) -> None:
+        """A run that resumes another goes on from what that one left."""
+        if errand.resumption and self.checkpoint is not None:
+            found = await self.checkpoint(errand.task_id)
+            before = f"{errand.task_id}:{errand.attempt}.{errand.resumption - 1}"
+            if found != self.left.get(before):
+                self.wrong.append(f"{before} left {self.left.get(before)!r}, and {found!r} was found")
+
+    def _yield(self, errand: YieldOnInstance) -> YieldAnswered:
+        run = (errand.task_id, errand.attempt, errand.resumption)
+        key = f"{errand.task_id}:{errand.attempt}.{errand.resumption}"
+        if self._is_out(errand.endpoint.port):
+            return YieldAnswered(*run, "unheard")
+        if key in self.left:
+            return YieldAnswered(*run, "yielded", self.left[key], 1.0)
+        ends = [c for c in self.completions if (c.task_id, c.attempt, c.resumption) == run and c.due > self.now]
+        conduct = self.conduct(errand.task_id, errand.attempt)
+        if not ends or conduct not in ("long", "slow"):
+            return YieldAnswered(*run, "noted" if key in self.taken else "gone")
+        self.completions = [c for c in self.completions if c not in ends]
+        self.left[key] = b'{"run":"%s"}' % key.encode()
+        if conduct == "long":
+            return YieldAnswered(*run, "yielded", self.left[key], 1.0)
+        ti_uuid = f"i{errand.endpoint.port - 8000}"
+        gone = Completion(
+            errand.task_id, errand.attempt, self.now + 1.0, False, errand.resumption, self.left[key], ti_uuid
+        )
+        self.completions.append(gone)
+        return YieldAnswered(*run, "noted", section="commit", deferred_ms=500.0)
 
     async def _take(self, key: str, errand: PushToInstance, conduct: Conduct) -> None:
         if key in self.taken:
@@ -118,9 +186,10 @@ class FakeInstances:
         self.taken[key] = errand.endpoint.port
         if conduct == "never":
             return
-        said = errand.attempt if len(errand.task_id) % 2 else 0
-        due = self.now + (LATE_S if conduct == "late" else 0.0)
-        completion = Completion(errand.task_id, said, due, is_error=conduct == "error")
+        takes_long = conduct in ("long", "slow", "deaf")
+        said = errand.attempt if takes_long or len(errand.task_id) % 2 else 0
+        due = self.now + (LATE_S if conduct == "late" else LONG_S if takes_long else 0.0)
+        completion = Completion(errand.task_id, said, due, conduct == "error", errand.resumption if said else 0)
         self.completions.append(completion)
         if conduct == "twice":
             self.completions.append(Completion(errand.task_id, said, due))

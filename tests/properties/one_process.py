@@ -20,10 +20,10 @@ from actors.brokers.local import LocalBroker
 from actors.dispatcher import DispatcherPolicy, dispatcher_behaviour
 from actors.envelope import Envelope
 from actors.messages import Answer, Message
-from actors.messages.dispatcher import Report
+from actors.messages.dispatcher import Report, ReportYield
 from actors.messages.scheduler import DescribeQueues
 from actors.runtime import RuntimeSettings
-from actors.scheduler import SchedulerPolicy, scheduler_behaviour
+from actors.scheduler import PreemptionRules, SchedulerPolicy, scheduler_behaviour
 from actors.store import TaskRow
 from actors.stores.sqlite import SqliteStore
 from actors.supervisor import Supervisor
@@ -47,8 +47,10 @@ ROUNDS_OF_NOTHING = 12
 """Rounds of the event loop without a moment, after which nothing more happens by itself."""
 
 BEHAVIOURS: Mapping[ActorKind, AnyBehaviour] = {
-    "scheduler": scheduler_behaviour(SchedulerPolicy()),
-    "agent": agent_behaviour(AgentPolicy(max_attempts=3, retry_delay_s=0.5, run_timeout_s=10.0)),
+    "scheduler": scheduler_behaviour(SchedulerPolicy(preemption=PreemptionRules(limit=2, min_run_s=1.0))),
+    "agent": agent_behaviour(
+        AgentPolicy(max_attempts=3, retry_delay_s=0.5, run_timeout_s=10.0, preempt_grace_s=4.0, terminate_grace_s=1.0)
+    ),
     "dispatcher": dispatcher_behaviour(DispatcherPolicy(push_retries=2, probe_interval_s=5.0, silence_s=10.0)),
 }
 
@@ -97,6 +99,7 @@ class World:
             self.rows = await record.check(store, BEHAVIOURS, SHARDS, self.requests)
         finally:
             await store.close()
+        assert not self.instances.wrong, self.instances.wrong
         return fuses[: self.lives]
 
 
@@ -127,6 +130,7 @@ class Life:
     async def live(self) -> bool:
         """Whether it came to its end in peace, everything done."""
         self._world.instances.report = self._report_and_wait
+        self._world.instances.checkpoint = self._checkpoint
         await self._store.open()
         try:
             await self._start()
@@ -235,8 +239,18 @@ class Life:
         if row.state in TERMINAL:
             self._forget(completion)
             return
-        said = (completion.task_id, completion.attempt, row.agent_id, "instance", 5.0, b'{"n":1}', completion.is_error)
-        await self._post(dispatcher(row.scheduled_ti), Report(*said), completion)
+        run = (completion.task_id, completion.attempt)
+        message: Message
+        if completion.checkpoint is None:
+            result = b'{"n":1}'
+            message = Report(*run, row.agent_id, "", 5.0, result, completion.is_error, completion.resumption)
+        else:
+            message = ReportYield(*run, completion.resumption, row.agent_id, "", 1.0, completion.checkpoint)
+        await self._post(dispatcher(completion.ti_uuid or row.scheduled_ti), message, completion)
+
+    async def _checkpoint(self, task_id: str) -> bytes:
+        kept = await self._store.payload(task_id, "checkpoint")
+        return b"" if kept is None else kept.body
 
     async def _report_and_wait(self, completion: Completion) -> None:
         answered = self._reported[id(completion)] = asyncio.get_running_loop().create_future()

@@ -35,7 +35,7 @@ def _folder() -> Iterator[Path]:
 
 
 def register(number: int, capacity: int = 1) -> RegisterInstance:
-    return RegisterInstance(f"i{number}", "host", 8000 + number, "m", capacity)
+    return RegisterInstance(f"i{number}", "host", 8000 + number, "m", capacity, capabilities=("cancel", "preempt"))
 
 
 def world_of(folder: Path, hand_over: bool, tasks: list[Conduct], seed: int = 1) -> World:
@@ -53,6 +53,8 @@ def world_of(folder: Path, hand_over: bool, tasks: list[Conduct], seed: int = 1)
 
 
 SHORT: list[Conduct] = ["refuse", "early", "unsure"]
+DISPLACED: list[Conduct] = ["long", "slow", "deaf", "accept", "accept"]
+"""More than there are places, the later ones more important: the first have to give way."""
 LONG: list[Conduct] = [*CONDUCTS, "accept", "accept"]
 
 
@@ -79,6 +81,15 @@ def test_what_was_under_way_is_taken_up_again_and_not_left_to_a_timeout(folder: 
         world = world_of(folder, True, ["accept"])
         world.run([at])
         assert [row.attempt for row in world.rows] == [1]
+
+
+@pytest.mark.parametrize("hand_over", [True, False])
+def test_killed_at_any_moment_while_tasks_give_way(folder: Path, hand_over: bool) -> None:
+    world = world_of(folder, hand_over, DISPLACED)
+    [peace] = world.run()
+    assert world.instances.left, "nothing had to give way"
+    for at in range(0, len(peace.moments), 1 if hand_over else 3):
+        world_of(folder, hand_over, DISPLACED).run([at])
 
 
 @pytest.mark.parametrize("hand_over", [True, False])
