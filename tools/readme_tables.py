@@ -1,4 +1,4 @@
-"""Writes what the README takes from the code: the settings and the states of a task.
+"""Writes what the documents take from the code: the settings, the states of a task, the stages of giving way.
 
 python tools/readme_tables.py            rewrite the README
 python tools/readme_tables.py --check    exit 1 where it is out of date
@@ -15,6 +15,7 @@ sys.path.insert(0, str(ROOT))
 from pydantic import AliasChoices  # noqa: E402
 from pydantic.fields import FieldInfo  # noqa: E402
 
+from actors.agent.preemption_stages import STAGES  # noqa: E402
 from actors.settings import Settings  # noqa: E402
 from actors.task_lifecycle import MOVES, TASK_STATUS, TERMINAL  # noqa: E402
 
@@ -52,7 +53,22 @@ def states_diagram() -> str:
     return "\n".join(["```mermaid", "stateDiagram-v2", "    [*] --> queued", *moves, *ends, "```"])
 
 
-PARTS = {"settings": settings_table, "states": states_table, "states-diagram": states_diagram}
+def preemption_diagram() -> str:
+    """The stages of a run that has to give way, each move with the event of the journal that makes it."""
+    moves = [
+        f"    {stage} --> {after}: {event.__name__}"
+        for stage, following in STAGES.items()
+        for event, after in following.items()
+    ]
+    return "\n".join(["```mermaid", "stateDiagram-v2", "    [*] --> running", *moves, "    ended --> [*]", "```"])
+
+
+PARTS = {
+    "settings": settings_table,
+    "states": states_table,
+    "states-diagram": states_diagram,
+    "preemption-diagram": preemption_diagram,
+}
 
 
 def filled(text: str) -> str:
@@ -68,7 +84,7 @@ def filled(text: str) -> str:
 def main() -> int:
     """Rewrite or check the documents."""
     stale = []
-    for document in (ROOT / "README.md", ROOT / "docs" / "states.md"):
+    for document in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
         before = document.read_text(encoding="utf-8")
         after = filled(before)
         if before != after:

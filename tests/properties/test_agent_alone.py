@@ -13,6 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from actors.agent import AgentPolicy, AgentState, agent_behaviour
 from actors.agent.events import AgentEvent, TaskFinished
+from actors.agent.preemption_stages import Stage, follow
 from actors.behaviour import Decision, Keep, Send
 from actors.errands import PostCallback
 from actors.messages.agent import (
@@ -54,6 +55,7 @@ class AgentHistory(RuleBasedStateMachine):
         self.to_place: dict[str, Run] = {}
         self.placed: set[str] = set()
         self.settled: Counter[str] = Counter()
+        self.stages: dict[str, Stage] = {}
         self.finished: Counter[str] = Counter()
         self.kept: Counter[str] = Counter()
         self.posting: set[str] = set()
@@ -62,6 +64,10 @@ class AgentHistory(RuleBasedStateMachine):
         self.note(self.agent.tell(message, after=after))
 
     def note(self, decision: Decision[AgentEvent]) -> None:
+        for event in decision.events:
+            task_id = getattr(event, "task_id", None)
+            if task_id is not None:
+                self.stages[task_id] = follow(self.stages.get(task_id, Stage.LOST), event)
         self.finished.update(event.task_id for event in decision.events if isinstance(event, TaskFinished))
         for effect in decision.effects:
             if isinstance(effect, Keep) and effect.part == "result":
