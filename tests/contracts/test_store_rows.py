@@ -27,6 +27,17 @@ class TestPayloads:
         assert bench(bench.store.payload("t1", "result")) == Payload(b"1", "application/json", b"{}")
         assert bench(bench.store.payload("t2", "result")) == Payload(b"3", "application/json", b"{}")
 
+    def test_of_checkpoints_the_last_stays(self, bench: Bench) -> None:
+        bench.commit(
+            payloads=[Keep("t1", "checkpoint", b"1"), Keep("t2", "checkpoint", b"2"), Keep("t1", "result", b"r")]
+        )
+        bench.commit(
+            payloads=[Keep("t1", "checkpoint", b"3"), Keep("t1", "result", b"s"), Keep("t1", "checkpoint", b"4")]
+        )
+        assert bench(bench.store.payload("t1", "checkpoint")) == Payload(b"4", "application/json", b"{}")
+        assert bench(bench.store.payload("t2", "checkpoint")) == Payload(b"2", "application/json", b"{}")
+        assert bench(bench.store.payload("t1", "result")) == Payload(b"r", "application/json", b"{}")
+
 
 class TestTaskRows:
     def test_a_row_holds_what_was_given_and_defaults(self, bench: Bench) -> None:

@@ -24,7 +24,14 @@ _RECEIVED = bulk.per_row(1, "SELECT id FROM inbox WHERE id IN ({values})")
 _OUTBOX = bulk.insert("outbox", "id", "shard", "body")
 _SENT = bulk.per_row(1, "DELETE FROM outbox WHERE id IN ({values})")
 _PAYLOAD = bulk.insert(
-    "payload", "task_id", "part", "content_type", "metadata", "body", otherwise="ON CONFLICT DO NOTHING"
+    "payload",
+    "task_id",
+    "part",
+    "content_type",
+    "metadata",
+    "body",
+    otherwise="ON CONFLICT (task_id, part) DO UPDATE SET content_type = excluded.content_type, "
+    "metadata = excluded.metadata, body = excluded.body WHERE part = 'checkpoint'",
 )
 
 

@@ -68,7 +68,8 @@ class SqliteStore:
         """Write it all or nothing. Raises Fenced, AlreadyReceived, StoreUnavailable.
 
         ValueError says that the work contradicts itself or TaskRow. Of a payload that is there already the first
-        stays. After StoreUnavailable the disk may still turn out, at the next opening, to hold the transaction.
+        stays, but of a checkpoint the last. After StoreUnavailable the disk may still turn out, at the next opening,
+        to hold the transaction.
         """
         await self._file.commit(transaction, time.time())
 
