@@ -56,7 +56,7 @@ class Service:
         self.grpc_port: int | None = None
         self._config: ConfigFile = read_config(settings.config)
         self._strategies = self._named_strategies()
-        self._store = _opened_later(settings.store)
+        self._store = _opened_later(settings)
         self._broker = self._make_broker()
         self._asking = Asking(self._post, settings.ask_timeout_s)
         self._courier = self._make_courier()
@@ -246,8 +246,8 @@ class Service:
             return
 
 
-def _opened_later(url: str) -> Store:
+def _opened_later(settings: Settings) -> Store:
     try:
-        return open_store(url)
+        return open_store(settings.store, activity_history=settings.activity_history)
     except ValueError as error:
         raise ConfigError(f"store: {error}") from error
