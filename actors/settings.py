@@ -53,7 +53,7 @@ class Settings(BaseSettings):
         description="The same of all agents together; beyond it tasks run without an entry.",
     )
     activity_history: int = Field(
-        10_000, ge=0, le=1_000_000, description="Entries of ended tasks that the history of all agents keeps."
+        10_000, ge=100, le=1_000_000, description="Entries of ended tasks that the history of all agents keeps."
     )
     activity_streams: int = Field(
         64, ge=1, le=10_000, description="Streams of activity changes open at once, over REST and gRPC together."

@@ -45,7 +45,7 @@ class ActivityTable:
         self._spare = max(100, most_ended // 10)
         self._forgotten: int = connection.execute("SELECT change FROM activity_forgotten").fetchone()[0]
         newest: int | None = connection.execute("SELECT max(change) FROM activity").fetchone()[0]
-        self._newest = max(newest or 0, self._forgotten)
+        self._newest: int = max(newest or 0, self._forgotten)
         self._ended = _count_ended(connection)
         self.settle()
 
@@ -121,7 +121,12 @@ def changes(connection: Connection, after: int, limit: int) -> list[ActivityRow]
 
 def _read(connection: Connection, rest: str, parameters: Sequence[Any]) -> list[ActivityRow]:
     rows = connection.execute(f"{_SELECT} WHERE {rest} LIMIT ?", parameters).fetchall()
-    return [ActivityRow(*row[:-1], TaskState(row[-1])) for row in rows]
+    return [_row(list(row)) for row in rows]
+
+
+def _row(values: list[Any]) -> ActivityRow:
+    values[-1] = TaskState(values[-1])
+    return ActivityRow(*values)
 
 
 def _conditions(where: ActivityFilter, status: str) -> tuple[str, list[str]]:
