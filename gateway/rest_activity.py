@@ -77,7 +77,7 @@ async def history(
     return page_of(await feed.reader.ended_activity(where, before=before, limit=limit + 1), limit)
 
 
-@router.get("/activity/stream", summary="What changes in it", response_class=EventStream, responses={200: STREAMED})
+@router.get("/activity/stream", summary="What changes in it", response_class=Response, responses={200: STREAMED})
 async def stream(
     where: Where,
     feed: TheFeed,
