@@ -169,7 +169,7 @@ class TaskReader(Protocol):
         """How many tasks are in each state."""
 
 
-class Store(TaskReader, ActivityReader, Protocol):
+class Store(TaskReader, Protocol):
     """What the runtime needs of the store."""
 
     async def open(self) -> None:
@@ -204,3 +204,7 @@ class Store(TaskReader, ActivityReader, Protocol):
 
     async def forget_received(self, before: float) -> int:
         """Drop inbox ids older than this time; returns how many."""
+
+
+class WholeStore(Store, ActivityReader, Protocol):
+    """What a process is composed with: the runtime's store, and all that queries may read of it."""

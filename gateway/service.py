@@ -26,7 +26,7 @@ from actors.runtime import RuntimeSettings
 from actors.scheduler import PreemptionRules, SchedulerPolicy, scheduler_behaviour
 from actors.scheduler.strategies import STRATEGIES, find_strategy
 from actors.settings import Settings
-from actors.store import Store
+from actors.store import WholeStore
 from actors.stores import open_store
 from actors.supervisor import Supervisor
 from gateway.activity_feed import ActivityFeed
@@ -250,7 +250,7 @@ class Service:
             return
 
 
-def _opened_later(settings: Settings) -> Store:
+def _opened_later(settings: Settings) -> WholeStore:
     try:
         return open_store(settings.store, activity_history=settings.activity_history)
     except ValueError as error:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from actors.store import Store
+from actors.store import WholeStore
 from actors.stores.sqlite import SqliteStore
 
 FORMS = "sqlite:///relative.db, sqlite:////absolute/path.db, or sqlite:// for memory"
 
 
-def open_store(url: str, *, activity_history: int = 10_000) -> Store:
+def open_store(url: str, *, activity_history: int = 10_000) -> WholeStore:
     """The store that `url` names, constructed and not yet opened. Raises ValueError naming the accepted forms.
 
     `activity_history`: how many entries of ended tasks it keeps.

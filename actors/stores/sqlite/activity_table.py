@@ -18,6 +18,7 @@ _SELECT: Final = (
     f"SELECT {','.join(f'activity.{column}' for column in _COLUMNS)}, task.state "
     "FROM activity JOIN task ON task.task_id = activity.task_id"
 )
+_KNOWN: Final = frozenset(("agent_id", *_CHANGED))
 _FILTERS: Final = ("agent_id", "repo_id", "worktree_id", "task_id")
 
 _insert = bulk.per_row(len(_COLUMNS), f"INSERT OR REPLACE INTO activity ({','.join(_COLUMNS)}) {{values}}")
@@ -75,6 +76,8 @@ class ActivityTable:
         return tuple(row[column] for column in _COLUMNS)
 
     def _changed_row(self, task_id: str, columns: Mapping[str, Any]) -> tuple[Any, ...]:
+        if not columns.keys() <= _KNOWN:
+            raise ValueError(f"the change of the entry of task {task_id} has other columns than {', '.join(_COLUMNS)}")
         self._ended += columns.get("status") == "ended"
         return self._next(), task_id, *(columns.get(column) for column in _CHANGED)
 
