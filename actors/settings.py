@@ -52,6 +52,12 @@ class Settings(BaseSettings):
         le=1_000_000,
         description="The same of all agents together; beyond it tasks run without an entry.",
     )
+    activity_history: int = Field(
+        10_000, ge=100, le=1_000_000, description="Entries of ended tasks that the history of all agents keeps."
+    )
+    activity_streams: int = Field(
+        64, ge=1, le=10_000, description="Streams of activity changes open at once, over REST and gRPC together."
+    )
     max_attempts: int = Field(3, ge=1, le=100, description="How often a task is tried before it ends as failed.")
     retry_delay_s: float = Field(0.5, ge=0, le=3600, description="Delay before the second attempt; doubles from there.")
     retry_delay_max_s: float = Field(30.0, ge=0, le=86400, description="Upper bound of that delay.")

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from actors.activity_reader import ActivityReader
 from actors.behaviour import Keep
 from actors.messages.tasks import Origin
 from actors.task_lifecycle import TaskState
@@ -73,6 +74,10 @@ class Transaction:
 
     `rows` maps task ids to the changed columns of their `task` row (names of TaskRow's fields). `inbox`
     are ids of messages that have now had their effect, `sent` outbox ids that the broker has confirmed.
+
+    `new_entries` and `changed_entries` say the same of the entries of activity buffers (names of ActivityRow's fields);
+    a change of an entry that is not there is none. Those in `purged_entries` are forgotten after that, where they have
+    ended; of `purged_agents`, all that had ended before it.
     """
 
     appends: list[ShardAppend] = field(default_factory=list)
@@ -82,6 +87,15 @@ class Transaction:
     payloads: list[Keep] = field(default_factory=list)
     new_rows: dict[str, dict[str, Any]] = field(default_factory=dict)
     changed_rows: dict[str, dict[str, Any]] = field(default_factory=dict)
+    new_entries: dict[str, dict[str, Any]] = field(default_factory=dict)
+    changed_entries: dict[str, dict[str, Any]] = field(default_factory=dict)
+    purged_entries: dict[str, None] = field(default_factory=dict)
+    purged_agents: list[str] = field(default_factory=list)
+
+    @property
+    def touches_activity(self) -> bool:
+        """Whether entries of activity buffers change."""
+        return bool(self.new_entries or self.changed_entries or self.purged_entries or self.purged_agents)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,3 +204,7 @@ class Store(TaskReader, Protocol):
 
     async def forget_received(self, before: float) -> int:
         """Drop inbox ids older than this time; returns how many."""
+
+
+class WholeStore(Store, ActivityReader, Protocol):
+    """What a process is composed with: the runtime's store, and all that queries may read of it."""

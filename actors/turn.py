@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from actors.activity_rows import note_entry
 from actors.addresses import Address
 from actors.announcing import Fact, announcements
 from actors.behaviour import Decision, Keep, Recalled, Received, Reply, Send, Warn
@@ -20,6 +21,7 @@ from actors.envelope import Envelope
 from actors.envelope_json import Parcel, encode_parcel
 from actors.errands import Errand
 from actors.messages.runtime import TimePassed
+from actors.messages.tasks import IMPLICIT_AGENT
 from actors.shard import Shard
 from actors.store import OutboxRow, ShardAppend, Transaction
 from actors.task_rows import note_row
@@ -157,6 +159,10 @@ class Turn:
         self._decided += 1
         shard.apply(envelope.to.key, decision.events, envelope.id, at)
         shard.plan_wakeup(envelope.to.key)
+        to = envelope.to
+        if to.kind == "agent" and not to.key.startswith(IMPLICIT_AGENT):
+            for event in decision.events:
+                note_entry(self.transaction, to.key, event)
         for event in decision.events:
             columns = note_row(self.transaction, event, at)
             if "state" in columns and self._announces:

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from types import FrameType
 
 import structlog
 from fastapi import FastAPI
@@ -33,10 +35,35 @@ async def run_service(app: FastAPI) -> AsyncIterator[None]:
     watching = asyncio.create_task(_end_with(service))
     app.state.edge = service.edge
     try:
-        yield
+        with _also_at_signals(service.begin_drain):
+            yield
     finally:
         watching.cancel()
         await service.stop()
+
+
+@contextmanager
+def _also_at_signals(act: Callable[[], None]) -> Iterator[None]:
+    """Have a signal that ends uvicorn do this before: it waits for every answer, and streams of events never end."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    loop = asyncio.get_running_loop()
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        loop.call_soon_threadsafe(act)
+        former = before[signal.Signals(number)]
+        if callable(former):
+            former(number, frame)
+
+    for number in before:
+        signal.signal(number, handle)
+    try:
+        yield
+    finally:
+        for number, former in before.items():
+            signal.signal(number, former)
 
 
 async def _end_with(service: Service) -> None:

@@ -11,6 +11,7 @@ from actors.broker import BrokerCondition
 from actors.courier import Courier
 from actors.settings import Settings
 from actors.store import TaskReader
+from gateway.activity_feed import ActivityFeed
 from gateway.attached_workers import AttachedWorkers
 
 Phase = Literal["starting", "serving", "draining"]
@@ -28,7 +29,7 @@ class ServiceStatus:
 class Edge:
     """Everything that REST and gRPC handlers need; built once by `gateway.service`.
 
-    `workers` serves workers that connect here; None where none may.
+    `workers` serves workers that connect here, `activity` shows what all agents are at; None where nobody may ask.
     """
 
     asker: Asker
@@ -37,3 +38,4 @@ class Edge:
     settings: Settings
     status: Callable[[], ServiceStatus]
     workers: AttachedWorkers | None = None
+    activity: ActivityFeed | None = None

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from starlette.types import Receive, Scope, Send
 
 from gateway import (
+    rest_activity,
     rest_agents,
     rest_errors,
     rest_instances,
@@ -61,7 +62,16 @@ def build_app(edge: Edge | None, lifespan: Lifespan | None = None) -> FastAPI:
         redoc_url=None,
     )
     app.state.edge = edge
-    for routes in (rest_service, rest_instances, rest_submit, rest_tasks, rest_notify, rest_agents, rest_workers):
+    for routes in (
+        rest_service,
+        rest_instances,
+        rest_submit,
+        rest_tasks,
+        rest_notify,
+        rest_agents,
+        rest_activity,
+        rest_workers,
+    ):
         app.include_router(routes.router)
     rest_errors.install(app)
     return app

@@ -1,4 +1,4 @@
-"""The gRPC server: `sw4rm.scheduler.SchedulerService` and the standard health service.
+"""The gRPC server: `sw4rm.scheduler.SchedulerService`, our own `ActivityService`, and the standard health service.
 
 A refusal is a response. A status other than OK means INVALID_ARGUMENT: mend the request; UNAVAILABLE:
 send the same request again later, which is safe, because a repeat runs once; INTERNAL: our fault.
@@ -11,34 +11,27 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from typing import Any, Final, NoReturn, TypeAlias, TypeVar
+from typing import Any, Final, TypeVar
 
 import grpc
-import structlog
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from actors.addresses import SCHEDULER, Address, agent
-from actors.errors import AnswerTimeout, BrokerUnavailable, StoreUnavailable
 from actors.messages import Answer, Message
 from gateway import rpc_translate as translate
-from gateway.bad_request import BadRequest, MalformedJson
 from gateway.edge import Edge
 from gateway.listening import listen, shown_address
+from gateway.rpc_activity import SERVICE as ACTIVITY_SERVICE
+from gateway.rpc_activity import ActivityServicer
+from gateway.rpc_statuses import Context, NotServing, refuse
+from protos import activity_pb2_grpc, scheduler_pb2_grpc
 from protos import scheduler_pb2 as pb
-from protos import scheduler_pb2_grpc
-
-log = structlog.get_logger(__name__)
 
 Response = TypeVar("Response")
-Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
 SERVICE: Final = "sw4rm.scheduler.SchedulerService"
 ROOM_FOR_THE_REST: Final = 2 * 1024 * 1024
 """Bytes of a message beyond the params' limit, so that params too long meet our text, not gRPC's."""
-
-
-class NotServing(Exception):
-    """The service is starting or draining and admits nothing now."""
 
 
 class SchedulerServicer(scheduler_pb2_grpc.SchedulerServiceServicer):
@@ -90,25 +83,15 @@ class SchedulerServicer(scheduler_pb2_grpc.SchedulerServiceServicer):
         question: Callable[[], tuple[Address, Message]],
         response: Callable[[Answer], Response],
     ) -> Response:
-        """The response, or the status that the error stands for: the one place where errors become statuses."""
+        """The response, or the status that the error stands for."""
         try:
             return response(await self._edge.asker.ask(*question()))
-        except (BadRequest, MalformedJson) as error:
-            await _refuse(context, grpc.StatusCode.INVALID_ARGUMENT, str(error))
-        except (NotServing, BrokerUnavailable, StoreUnavailable, AnswerTimeout) as error:
-            await _refuse(context, grpc.StatusCode.UNAVAILABLE, str(error))
-        except Exception:
-            log.exception("a gRPC call failed")
-            await _refuse(context, grpc.StatusCode.INTERNAL, "the service failed; its log says why")
+        except Exception as error:
+            await refuse(context, error)
 
 
 def _to_agent(agent_id: str, message: Message) -> tuple[Address, Message]:
     return agent(agent_id), message
-
-
-async def _refuse(context: Context, status: grpc.StatusCode, text: str) -> NoReturn:
-    await context.abort(status, text)
-    raise AssertionError("abort always raises")
 
 
 class RpcServer:
@@ -128,6 +111,7 @@ class RpcServer:
         self._health = health.aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         scheduler_pb2_grpc.add_SchedulerServiceServicer_to_server(SchedulerServicer(edge), self._server)  # type: ignore[no-untyped-call]
+        activity_pb2_grpc.add_ActivityServiceServicer_to_server(ActivityServicer(edge), self._server)  # type: ignore[no-untyped-call]
 
     def listen(self) -> int:
         """Take the port; calls wait until `start`. Raises OSError where it cannot be had."""
@@ -159,5 +143,5 @@ class RpcServer:
         await self._server.stop(grace_s)
 
     async def _tell_health(self, status: Any) -> None:
-        for service in ("", SERVICE):
+        for service in ("", SERVICE, ACTIVITY_SERVICE):
             await self._health.set(service, status)

@@ -26,9 +26,10 @@ from actors.runtime import RuntimeSettings
 from actors.scheduler import PreemptionRules, SchedulerPolicy, scheduler_behaviour
 from actors.scheduler.strategies import STRATEGIES, find_strategy
 from actors.settings import Settings
-from actors.store import Store
+from actors.store import WholeStore
 from actors.stores import open_store
 from actors.supervisor import Supervisor
+from gateway.activity_feed import ActivityFeed
 from gateway.asking import Asking
 from gateway.attached_workers import AttachedWorkers
 from gateway.config_file import ConfigError, ConfigFile, InstanceEntry, read_config
@@ -56,7 +57,7 @@ class Service:
         self.grpc_port: int | None = None
         self._config: ConfigFile = read_config(settings.config)
         self._strategies = self._named_strategies()
-        self._store = _opened_later(settings.store)
+        self._store = _opened_later(settings)
         self._broker = self._make_broker()
         self._asking = Asking(self._post, settings.ask_timeout_s)
         self._courier = self._make_courier()
@@ -77,7 +78,8 @@ class Service:
             asked_here=(self._asking.address,),
         )
         workers = AttachedWorkers(self._broker, self._asking, self._store, self._post, settings.max_body_bytes)
-        self.edge = Edge(self._asking, self._store, self._courier, settings, self.status, workers)
+        self._activity = ActivityFeed(self._store, settings.activity_streams)
+        self.edge = Edge(self._asking, self._store, self._courier, settings, self.status, workers, self._activity)
         self._rpc = RpcServer(self.edge) if settings.grpc_port >= 0 else None
         self._registering: set[asyncio.Task[None]] = set()
 
@@ -115,6 +117,7 @@ class Service:
         """Refuse new tasks and start none; what instances report is still taken in."""
         self.phase = "draining"
         self._supervisor.runtime.hold_pushes = True
+        self._activity.close()
         if self._rpc is not None:
             self._rpc.begin_drain()
 
@@ -133,6 +136,7 @@ class Service:
     async def stop(self) -> None:
         """Stop serving, keep everything, close everything."""
         self.phase = "draining"
+        self._activity.close()
         for task in self._registering:
             task.cancel()
         if self._rpc is not None:
@@ -246,8 +250,8 @@ class Service:
             return
 
 
-def _opened_later(url: str) -> Store:
+def _opened_later(settings: Settings) -> WholeStore:
     try:
-        return open_store(url)
+        return open_store(settings.store, activity_history=settings.activity_history)
     except ValueError as error:
         raise ConfigError(f"store: {error}") from error

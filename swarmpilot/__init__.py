@@ -12,6 +12,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from swarmpilot.activity import ActivityChange, ActivityEntry
 from swarmpilot.client import Client
 from swarmpilot.errors import (
     NoInstances,
@@ -42,6 +43,8 @@ _LATE = {
 }
 
 __all__ = [
+    "ActivityChange",
+    "ActivityEntry",
     "AsyncClient",
     "Client",
     "Health",

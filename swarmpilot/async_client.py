@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from types import TracebackType
 from typing import Any, TypeVar
 
 import aiohttp
 
 from swarmpilot import calls
-from swarmpilot.backoff import delays
+from swarmpilot.activity import SILENCE_S, ActivityChange, ActivityEntry, ActivityEvents, ActivityPages, ActivityQuery
+from swarmpilot.backoff import Patience, delays
 from swarmpilot.calls import Call
 from swarmpilot.client import DEFAULT_URL, FIRST_POLL_S, LONGEST_POLL_S, POLL_FACTOR
 from swarmpilot.errors import SchedulerError, SchedulerUnavailable, SchedulerUnreachable, TaskFailed, WaitTimeout
@@ -104,6 +105,41 @@ class AsyncClient:
         """The instances and the waits there, of one model or of all."""
         return await self._perform(calls.queues(model))
 
+    async def activity(
+        self,
+        *,
+        agent_id: str | None = None,
+        repo_id: str | None = None,
+        worktree_id: str | None = None,
+        task_id: str | None = None,
+        limit: int = 100,
+        history: bool = False,
+    ) -> list[ActivityEntry]:
+        """What agents are at, the oldest change first; with `history` what they were at, the newest end first."""
+        pages = ActivityPages(ActivityQuery(agent_id, repo_id, worktree_id, task_id), limit, is_history=history)
+        while (call := pages.call()) is not None:
+            await self._perform(call)
+        return pages.entries
+
+    async def follow_activity(
+        self,
+        *,
+        agent_id: str | None = None,
+        repo_id: str | None = None,
+        worktree_id: str | None = None,
+        task_id: str | None = None,
+        after: int | None = None,
+    ) -> AsyncIterator[ActivityChange]:
+        """What agents are at, then what changes, for ever; see `Client.follow_activity`."""
+        path = ActivityQuery(agent_id, repo_id, worktree_id, task_id).path("/activity/stream")
+        events, patience = ActivityEvents(after), Patience(self._retry_for_s)
+        while True:
+            try:
+                async for change in self._listen(path, events, patience):
+                    yield change
+            except (SchedulerUnreachable, SchedulerUnavailable) as failure:
+                await asyncio.sleep(patience.pause_after(failure))
+
     async def register(self, host: str, port: int, model: str) -> str:
         """Register the instance at this address; its ti_uuid."""
         return await self._perform(calls.register(host, port, model))
@@ -171,6 +207,22 @@ class AsyncClient:
         except (aiohttp.ClientError, OSError) as failure:
             reason = str(failure) or type(failure).__name__
             raise SchedulerUnreachable(f"no scheduler answers at {self.url}: {reason}") from None
+
+    async def _listen(self, path: str, events: ActivityEvents, patience: Patience) -> AsyncIterator[ActivityChange]:
+        silence = aiohttp.ClientTimeout(total=None, sock_read=max(self._timeout_s, SILENCE_S))
+        try:
+            async with self._session.get(self.url + path, headers=events.headers, timeout=silence) as answer:
+                if answer.status != 200:
+                    retry_after, body = answer.headers.get("Retry-After"), await answer.read()
+                    calls.read_answer(Call("GET", path, dict), answer.status, retry_after, body)
+                events.connect()
+                patience.heard()
+                async for line in answer.content:
+                    if change := events.take(line):
+                        yield change
+        except (aiohttp.ClientError, OSError) as failure:
+            raise SchedulerUnreachable(f"the stream of {self.url} broke: {failure or type(failure).__name__}") from None
+        raise SchedulerUnreachable(f"the scheduler at {self.url} ended the stream")
 
     async def _send(self, call: Call[Any]) -> tuple[int, str | None, bytes]:
         async with self._session.request(call.method, self.url + call.path, data=call.body) as answer:

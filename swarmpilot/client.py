@@ -5,13 +5,14 @@ from __future__ import annotations
 import http.client
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from swarmpilot import calls
-from swarmpilot.backoff import delays
+from swarmpilot.activity import SILENCE_S, ActivityChange, ActivityEntry, ActivityEvents, ActivityPages, ActivityQuery
+from swarmpilot.backoff import Patience, delays
 from swarmpilot.calls import Call
 from swarmpilot.errors import SchedulerError, SchedulerUnavailable, SchedulerUnreachable, TaskFailed, WaitTimeout
 from swarmpilot.records import Health, InstanceQueue, SubmittedTask, TaskRecord
@@ -109,6 +110,44 @@ class Client:
         """The instances and the waits there, of one model or of all."""
         return self._perform(calls.queues(model))
 
+    def activity(
+        self,
+        *,
+        agent_id: str | None = None,
+        repo_id: str | None = None,
+        worktree_id: str | None = None,
+        task_id: str | None = None,
+        limit: int = 100,
+        history: bool = False,
+    ) -> list[ActivityEntry]:
+        """What agents are at, the oldest change first; with `history` what they were at, the newest end first."""
+        pages = ActivityPages(ActivityQuery(agent_id, repo_id, worktree_id, task_id), limit, is_history=history)
+        while (call := pages.call()) is not None:
+            self._perform(call)
+        return pages.entries
+
+    def follow_activity(
+        self,
+        *,
+        agent_id: str | None = None,
+        repo_id: str | None = None,
+        worktree_id: str | None = None,
+        task_id: str | None = None,
+        after: int | None = None,
+    ) -> Iterator[ActivityChange]:
+        """What agents are at, then what changes, for ever; or what comes after the change numbered `after`.
+
+        A connection that is lost is made again for `retry_for_s`, and nothing is missed. Raises SchedulerUnreachable,
+        SchedulerUnavailable.
+        """
+        path = ActivityQuery(agent_id, repo_id, worktree_id, task_id).path("/activity/stream")
+        events, patience = ActivityEvents(after), Patience(self._retry_for_s)
+        while True:
+            try:
+                yield from self._listen(path, events, patience)
+            except (SchedulerUnreachable, SchedulerUnavailable) as failure:
+                time.sleep(patience.pause_after(failure))
+
     def register(self, host: str, port: int, model: str) -> str:
         """Register the instance at this address; its ti_uuid. Raises RequestRefused where it cannot be reached."""
         return self._perform(calls.register(host, port, model))
@@ -161,15 +200,35 @@ class Client:
                 if not call.is_repeatable:
                     raise SchedulerUnreachable(f"the connection to {self.url} was lost") from None
         try:
-            return self._send(self._connect(), call)
+            return self._send(self._connect(self._timeout_s), call)
         except (OSError, http.client.HTTPException) as failure:
             reason = getattr(failure, "strerror", None) or str(failure) or type(failure).__name__
             raise SchedulerUnreachable(f"no scheduler answers at {self.url}: {reason}") from None
 
-    def _connect(self) -> http.client.HTTPConnection:
+    def _listen(self, path: str, events: ActivityEvents, patience: Patience) -> Iterator[ActivityChange]:
+        connection = self._connect(max(self._timeout_s, SILENCE_S))
+        try:
+            connection.request("GET", self._parts.path.rstrip("/") + path, headers=events.headers)
+            answer = connection.getresponse()
+            if answer.status != 200:
+                calls.read_answer(
+                    Call("GET", path, dict), answer.status, answer.headers.get("Retry-After"), answer.read()
+                )
+            events.connect()
+            patience.heard()
+            while line := answer.readline():
+                if change := events.take(line):
+                    yield change
+        except (OSError, http.client.HTTPException) as failure:
+            raise SchedulerUnreachable(f"the stream of {self.url} broke: {failure or type(failure).__name__}") from None
+        finally:
+            connection.close()
+        raise SchedulerUnreachable(f"the scheduler at {self.url} ended the stream")
+
+    def _connect(self, timeout_s: float) -> http.client.HTTPConnection:
         kind = http.client.HTTPSConnection if self._parts.scheme == "https" else http.client.HTTPConnection
         assert self._parts.hostname
-        return kind(self._parts.hostname, self._parts.port, timeout=self._timeout_s)
+        return kind(self._parts.hostname, self._parts.port, timeout=timeout_s)
 
     def _send(self, connection: http.client.HTTPConnection, call: Call[Any]) -> tuple[int, str | None, bytes]:
         headers = {"Content-Type": "application/json"} if call.body is not None else {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import AsyncIterator, Iterator
@@ -68,6 +69,44 @@ class Document:
         Draft202012Validator(schema).validate(reply.body)
 
 
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One block of a stream: `kind` is "" where it is no event. `id` is None where it has none."""
+
+    kind: str
+    id: int | None
+    data: Any
+
+
+class Events:
+    """Server-Sent Events as they arrive."""
+
+    def __init__(self, content: aiohttp.StreamReader) -> None:
+        self._content = content
+
+    async def next(self) -> Event | None:
+        """The next one; None at the end. Fails where none comes in 30 s."""
+        fields: dict[str, str] = {}
+        async with asyncio.timeout(30):
+            while (line := (await self._content.readline()).decode()) not in ("\n", ""):
+                name, _, value = line.rstrip("\n").partition(": ")
+                assert name in ("", "id", "event", "data"), line
+                fields[name] = value
+        if not line:
+            assert not fields, "an event was cut off"
+            return None
+        data = json.loads(fields["data"]) if "data" in fields else None
+        return Event(fields.get("event", ""), int(fields["id"]) if "id" in fields else None, data)
+
+    async def until_idle(self) -> list[Event]:
+        """All up to the first block that is no event, and only says where to go on from."""
+        found = []
+        while (event := await self.next()) is not None and event.kind:
+            found.append(event)
+        assert event is not None, "it ended"
+        return [*found, event]
+
+
 class Rest:
     """Asks the service at `url`."""
 
@@ -96,6 +135,17 @@ class Rest:
         if isinstance(body, bytes):
             return await self.ask("POST", path, data=body)
         return await self.ask("POST", path, json=body)
+
+    @asynccontextmanager
+    async def events(self, path: str, last_event_id: int | None = None, **query: str) -> AsyncIterator[Events]:
+        """Follow a stream of events until the block ends."""
+        headers = {} if last_event_id is None else {"Last-Event-ID": str(last_event_id)}
+        async with self.session.get(self.url + path, params=query, headers=headers) as response:
+            content = self.document.document["paths"][path]["get"]["responses"][str(response.status)]["content"]
+            assert (response.status, response.content_type) == (200, "text/event-stream")
+            assert response.content_type in content
+            self.seen.add(("GET", path, 200))
+            yield Events(response.content)
 
     async def submit(self, model: str, task_input: dict[str, Any], **fields: Any) -> Reply:
         return await self.post("/queue/submit", {"model_name": model, "task_input": task_input, **fields})

@@ -8,16 +8,18 @@ are purged or `keep_ended` newer ones have ended.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
+from typing import TypeAlias
 
-from actors.agent.descriptions import fitting
+from actors.agent.descriptions import fitting, updated
 from actors.messages.answers import ActivityEntry
 from actors.messages.tasks import Activity
 
 _NOTHING_SAID = Activity()
+_Kept: TypeAlias = tuple[Activity, float, float | None]
 
 
 class ActivityBuffer:
-    """Entries by task id, as (activity, Unix seconds of the last change).
+    """Entries by task id, as (activity, Unix seconds of the last change, progress).
 
     `refused` counts the registrations that were ever refused.
     """
@@ -32,13 +34,13 @@ class ActivityBuffer:
         refused: int = 0,
     ) -> None:
         self._keep_ended = keep_ended
-        self._live: dict[str, tuple[Activity, float]] = {}
-        self._ended: dict[str, tuple[Activity, float]] = {}
+        self._live: dict[str, _Kept] = {}
+        self._ended: dict[str, _Kept] = {}
         self.without_entry: dict[str, None] = dict.fromkeys(without_entry)
         self.refused = refused
         for entry in entries:
             kept = self._ended if entry.ended else self._live
-            kept[entry.task_id] = (entry.activity, entry.timestamp)
+            kept[entry.task_id] = (entry.activity, entry.timestamp, entry.progress)
 
     def __len__(self) -> int:
         return len(self._live) + len(self._ended)
@@ -71,13 +73,20 @@ class ActivityBuffer:
     def register(self, task_id: str, at: float, activity: Activity | None) -> None:
         """The task has an entry from now on; None says nothing of what it does."""
         self.without_entry.pop(task_id, None)
-        self._live[task_id] = (_NOTHING_SAID if activity is None else fitting(activity), at)
+        self._live[task_id] = (_NOTHING_SAID if activity is None else fitting(activity), at, None)
 
     def touch(self, task_id: str, at: float) -> None:
         """Something happened to the task at `at`."""
         before = self._live.get(task_id)
         if before is not None:
-            self._live[task_id] = (before[0], at)
+            self._live[task_id] = (before[0], at, before[2])
+
+    def note_progress(self, task_id: str, at: float, said: Activity | None, progress: float | None) -> None:
+        """The task is so far, and at this; what is None or empty stays as it was said before."""
+        before = self._live.get(task_id)
+        if before is not None:
+            activity = before[0] if said is None else updated(before[0], said)
+            self._live[task_id] = (activity, at, before[2] if progress is None else progress)
 
     def end(self, task_id: str, at: float) -> None:
         """The task has ended; the oldest ended entry makes room where there are too many."""
@@ -85,7 +94,7 @@ class ActivityBuffer:
         if before is None:
             self.without_entry.pop(task_id, None)
             return
-        self._ended[task_id] = (before[0], at)
+        self._ended[task_id] = (before[0], at, before[2])
         while len(self._ended) > self._keep_ended:
             del self._ended[next(iter(self._ended))]
 
@@ -109,5 +118,5 @@ class ActivityBuffer:
     def stored(self) -> Iterator[ActivityEntry]:
         """All entries in the order in which they are kept, so that the constructor can rebuild the buffer."""
         for ended, kept in ((True, self._ended), (False, self._live)):
-            for task_id, (activity, timestamp) in kept.items():
-                yield ActivityEntry(task_id, activity, timestamp, ended)
+            for task_id, (activity, timestamp, progress) in kept.items():
+                yield ActivityEntry(task_id, activity, timestamp, ended, progress)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from actors.agent import attempts, callbacks, preemption, registering
+from actors.agent import attempts, callbacks, preemption, progress, registering
 from actors.agent.events import AgentEvent, ShutdownBegan
 from actors.agent.policy import AgentPolicy
 from actors.agent.state import AgentState
@@ -54,10 +54,10 @@ def decide(policy: AgentPolicy, state: AgentState, received: Received[AgentMessa
             return preemption.defer(state, message, now)
         case AttemptYielded():
             return preemption.suspend(state, message, now)
-        case NoteProgress():
-            return Decision()
         case BeginShutdown():
             return Decision((ShutdownBegan(now, now + message.grace_s),))
+        case NoteProgress():
+            return progress.note(state, message, now)
         case PollActivity():
             return registering.show(state)
         case PurgeActivity():

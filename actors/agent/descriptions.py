@@ -20,6 +20,16 @@ def fitting(activity: Activity) -> Activity:
     return activity if cut == activity.description else replace(activity, description=cut)
 
 
+def updated(before: Activity, said: Activity) -> Activity:
+    """The activity with the fields that are said now, and what was said before in the others."""
+    return Activity(
+        said.repo_id or before.repo_id,
+        said.worktree_id or before.worktree_id,
+        said.branch or before.branch,
+        said.description or before.description,
+    )
+
+
 def shorten(description: str) -> str:
     """The text, or where it has more than 200 words its first 199 and a marker, which counts as one."""
     if len(description) < 2 * DESCRIPTION_WORDS:

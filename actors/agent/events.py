@@ -172,9 +172,29 @@ class ShutdownBegan:
 
 @dataclass(frozen=True, slots=True)
 class ActivityForgotten:
-    """These entries of ended tasks were purged from the activity buffer."""
+    """These entries of ended tasks were purged from the activity buffer.
+
+    `is_everything`: nothing is left of any task that had ended, neither of those that the buffer no longer knew.
+    """
 
     task_ids: tuple[str, ...]
+    is_everything: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ProgressNoted:
+    """The worker of the current run said how far it is. None: nothing new; of `activity`, so do empty fields.
+
+    `progress` is from 0 to 1. `has_checkpoint`: it left one, which is stored beside the task.
+    """
+
+    task_id: str
+    attempt: int
+    resumption: int
+    at: float
+    activity: Activity | None = None
+    progress: float | None = None
+    has_checkpoint: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +246,7 @@ AgentEvent: TypeAlias = (
     | RunSuspended
     | ShutdownBegan
     | ActivityForgotten
+    | ProgressNoted
     | CallbackDelivered
     | CallbackPostponed
     | CallbackRepeated

@@ -22,6 +22,7 @@ from actors.agent.events import (
     PreemptionBegan,
     PreemptionDeferred,
     PreemptionSpared,
+    ProgressNoted,
     RunSuspended,
     ShutdownBegan,
     TaskExpected,
@@ -51,6 +52,9 @@ def evolve(state: AgentState, event: AgentEvent) -> None:
         case TaskExpected() | ActivityRegistered() | ActivityRefused() | ActivityForgotten():
             if state.activity is not None:
                 _note_activity(state.activity, event)
+        case ProgressNoted():
+            if state.activity is not None:
+                state.activity.note_progress(event.task_id, event.at, event.activity, event.progress)
         case ShutdownBegan():
             state.shutdown_due = event.due
         case CallbackPostponed():

@@ -46,4 +46,5 @@ def show(state: AgentState) -> Decision[AgentEvent]:
 def purge(state: AgentState, message: PurgeActivity) -> Decision[AgentEvent]:
     """Forget entries of ended tasks."""
     ended = () if state.activity is None else state.activity.purgeable(message.task_ids)
-    return Decision((ActivityForgotten(ended),) if ended else (), (Reply(ActivityPurged(len(ended))),))
+    forgotten = (ActivityForgotten(ended, is_everything=not message.task_ids),) if ended else ()
+    return Decision(forgotten, (Reply(ActivityPurged(len(ended))),))

@@ -106,12 +106,13 @@ class ShutdownAnswered:
 
 @dataclass(frozen=True, slots=True)
 class ActivityEntry:
-    """One line of an activity buffer; `timestamp` is Unix seconds of its last change."""
+    """One line of an activity buffer; `timestamp` is Unix seconds of its last change, `progress` from 0 to 1."""
 
     task_id: str
     activity: Activity
     timestamp: float
     ended: bool = False
+    progress: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from swarmpilot.cli import demo, instance, queues, start, submit, task, worker
+from swarmpilot.cli import activity, demo, instance, queues, start, submit, task, worker
 from swarmpilot.cli.options import Failure
 from swarmpilot.errors import SchedulerError
 
@@ -28,6 +28,8 @@ EXAMPLES = """
   swarmpilot submit my-model '{"prompt": "Hi", "max_tokens": 20}' --wait
 
   swarmpilot queues --watch                              who is busy, and how long is the wait
+
+  swarmpilot activity --follow                           what agents are at, as it changes
 """
 
 app = typer.Typer(
@@ -45,6 +47,7 @@ app.command("worker")(worker.worker)
 app.command("submit")(submit.submit)
 app.command("task")(task.task)
 app.command("queues")(queues.queues)
+app.command("activity")(activity.activity)
 app.command("demo")(demo.demo)
 
 

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from swarmpilot.activity import ActivityChange, ActivityEntry
 from swarmpilot.records import InstanceQueue, TaskRecord
 
 CONDITIONS = {"up": "green", "down": "red", "draining": "yellow"}
@@ -77,3 +78,41 @@ def task_table(record: TaskRecord) -> Table:
         table.add_row("error", Text(record.failure, style="red"))
     table.add_row("result", Text(json.dumps(record.result, indent=2, ensure_ascii=False)))
     return table
+
+
+def activity_table(entries: list[ActivityEntry]) -> Table:
+    """A line per entry."""
+    table = Table(box=box.SIMPLE_HEAD, expand=True, pad_edge=False)
+    for header in ("changed", "agent", "task", "state"):
+        table.add_column(header, no_wrap=True)
+    table.add_column("done", justify="right", no_wrap=True)
+    for header in ("where", "what"):
+        table.add_column(header, overflow="fold")
+    for entry in entries:
+        where, what = Text(_where(entry)), Text(entry.description)
+        table.add_row(
+            _clock(entry), Text(entry.agent_id), Text(entry.task_id), entry.state, _share(entry.progress), where, what
+        )
+    return table
+
+
+def activity_line(change: ActivityChange) -> Text:
+    """A change on one line."""
+    entry = change.entry
+    if entry is None:
+        return Text("what happened meanwhile is not known; what is live follows", style="yellow")
+    said = [_clock(entry), entry.agent_id, entry.task_id, "purged" if change.kind == "purged" else entry.state]
+    said += [text for text in (_share(entry.progress), _where(entry), entry.description) if text]
+    return Text("  ".join(" ".join(text.split()) for text in said), style="dim" if change.kind != "live" else "")
+
+
+def _clock(entry: ActivityEntry) -> str:
+    return datetime.fromtimestamp(entry.timestamp).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _where(entry: ActivityEntry) -> str:
+    return " ".join(text for text in (entry.repo_id, entry.worktree_id, entry.branch) if text)
+
+
+def _share(progress: float | None) -> str:
+    return "" if progress is None else f"{progress:.0%}"

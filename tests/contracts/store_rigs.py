@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from actors.store import JournalEntry, Lease, ShardAppend, Store, TaskRow, Transaction
+from actors.store import JournalEntry, Lease, ShardAppend, TaskRow, Transaction, WholeStore
 from actors.stores import open_store
 from actors.task_lifecycle import TaskState
 
@@ -17,10 +17,11 @@ T = TypeVar("T")
 class Bench:
     """A store under test and the loop it lives on, so that the tests read as plain steps."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, make: Callable[[str], WholeStore] = open_store) -> None:
         self._url = url
+        self._make = make
         self._runner = asyncio.Runner()
-        self.store: Store = open_store(url)
+        self.store: WholeStore = make(url)
         self(self.store.open())
 
     def __call__(self, awaitable: Awaitable[T]) -> T:
@@ -32,7 +33,7 @@ class Bench:
     def reopen(self) -> None:
         """Close and open again, as another object."""
         self(self.store.close())
-        self.store = open_store(self._url)
+        self.store = self._make(self._url)
         self(self.store.open())
 
     def close(self) -> None:

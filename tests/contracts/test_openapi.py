@@ -125,6 +125,10 @@ async def walk(rest: Rest, port: int) -> None:
     await rest.post("/agents/w/activity/purge", {})
     for path in ("/health", "/queue/info", "/scheduler/strategies", "/metrics", "/agents/w/activity"):
         await rest.get(path)
+    for path in ("/activity", "/activity/history"):
+        await rest.get(path)
+    async with rest.events("/activity/stream") as events:
+        await events.next()
     for path in ("/task/query", "/task/story"):
         await rest.get(path, task_id="t")
 

@@ -1,7 +1,7 @@
 """Scheduler and agents together: a task has an entry, or was refused one, exactly while it is in flight.
 
 Every message between them is carried in order, and kept for as long as the history likes; each may be restarted from
-its snapshot in between.
+its snapshot in between. Whenever what they did is committed, the rows that queries read say what the buffers say.
 """
 
 from __future__ import annotations
@@ -16,13 +16,15 @@ from hypothesis import strategies as st
 from actors.agent import AgentPolicy, AgentState, agent_behaviour
 from actors.agent.events import ActivityRefused, AgentEvent
 from actors.behaviour import Decision, Send
-from actors.messages.agent import AgentMessage, AttemptFailed, PollActivity, PurgeActivity, TaskEnded
+from actors.messages.agent import AgentMessage, AttemptFailed, NoteProgress, PollActivity, PurgeActivity, TaskEnded
 from actors.messages.answers import TaskAccepted
 from actors.messages.runtime import Resumed, TimePassed
 from actors.messages.scheduler import SchedulerMessage
+from actors.messages.tasks import Activity
 from actors.scheduler import SchedulerPolicy
 from tests.driving import Driven
 from tests.properties import invariants
+from tests.properties.entry_rows import EntryRows
 from tests.unit.scheduling import Scheduling, submit
 
 AGENTS = ("a", "b", "c", "model:m")
@@ -36,6 +38,14 @@ step = st.one_of(
     st.tuples(st.just("fail"), st.integers(0, 7)),
     st.tuples(st.just("restart"), st.sampled_from(["scheduler", *AGENTS])),
     st.tuples(st.just("purge"), st.sampled_from(AGENTS)),
+    st.tuples(st.just("purge_some"), st.sampled_from(AGENTS), st.integers(1, 12)),
+    st.tuples(
+        st.just("progress"),
+        st.integers(0, 7),
+        st.builds(Activity, branch=st.sampled_from(["", "b"]), description=st.sampled_from(["", "d", "w " * 201])),
+        st.sampled_from([None, 0.0, 0.5]),
+    ),
+    st.tuples(st.just("commit")),
 )
 histories = st.lists(step, max_size=8) | st.lists(step, min_size=30, max_size=90)
 
@@ -52,6 +62,7 @@ class Swarm:
         self.to_agent: dict[str, deque[Any]] = {a: deque() for a in AGENTS}
         self.to_scheduler: deque[SchedulerMessage] = deque()
         self.refused = dict.fromkeys(AGENTS, 0)
+        self.rows = EntryRows()
         self.count = 0
 
     def tell_scheduler(self, message: SchedulerMessage) -> None:
@@ -62,7 +73,8 @@ class Swarm:
                 self.to_agent[to.key].append(sent)
 
     def tell_agent(self, name: str, message: AgentMessage) -> None:
-        decision: Decision[AgentEvent] = self.agents[name].tell(message)
+        decision: Decision[AgentEvent] = self.agents[name].tell(message, after=1.0)
+        self.rows.note(name, decision.events)
         self.refused[name] += sum(isinstance(event, ActivityRefused) for event in decision.events)
         for effect in decision.effects:
             if isinstance(effect, Send) and effect.to.kind == "scheduler":
@@ -115,6 +127,18 @@ class Swarm:
     def _purge(self, name: str) -> None:
         self.tell_agent(name, PurgeActivity())
 
+    def _purge_some(self, name: str, pick: int) -> None:
+        self.tell_agent(name, PurgeActivity((f"t{pick}", f"t{pick + 1}")))
+
+    def _progress(self, pick: int, said: Activity, share: float | None) -> None:
+        if running := self.running():
+            name, task_id, attempt = running[pick % len(running)]
+            self.tell_agent(name, NoteProgress(task_id, attempt, 0, said, share))
+
+    def _commit(self) -> None:
+        self.rows.commit()
+        self.rows.check({name: driven.state.activity for name, driven in self.agents.items()})
+
     def check(self) -> None:
         """What holds in the midst of it: never more than the limits, and a refusal is counted where it is shown."""
         live = {name: driven.state.activity.live() for name, driven in self.agents.items() if driven.state.activity}
@@ -132,6 +156,7 @@ class Swarm:
             self._hear()
             for name in AGENTS:
                 self._carry(name)
+        self._commit()
         for name, driven in self.agents.items():
             tasks = {t: e for t, e in self.scheduler.state.tasks.items() if e.spec.agent_id == name}
             activity = driven.state.activity

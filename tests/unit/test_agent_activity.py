@@ -122,7 +122,7 @@ def test_purging_forgets_ended_entries_and_never_others() -> None:
     named = agent.tell(PurgeActivity(("runs", "a", "a", "unknown")))
     assert named == Decision((ActivityForgotten(("a",)),), (Reply(ActivityPurged(1)),))
     everything = agent.tell(PurgeActivity())
-    assert everything == Decision((ActivityForgotten(("b",)),), (Reply(ActivityPurged(1)),))
+    assert everything == Decision((ActivityForgotten(("b",), is_everything=True),), (Reply(ActivityPurged(1)),))
     assert [entry.task_id for entry in listed(agent)] == ["runs"]
     assert agent.tell(PurgeActivity()) == Decision((), (Reply(ActivityPurged(0)),))
 

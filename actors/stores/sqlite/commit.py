@@ -12,6 +12,7 @@ from typing import Any
 from actors.errors import AlreadyReceived, Fenced
 from actors.store import ShardAppend, Transaction
 from actors.stores.sqlite import batches, bulk, task_table
+from actors.stores.sqlite.activity_table import ActivityTable
 
 _FENCE = bulk.per_row(
     4,
@@ -56,7 +57,7 @@ def transaction(connection: Connection) -> Iterator[None]:
         raise
 
 
-def commit(connection: Connection, work: Transaction, position: int, now: float) -> Written:
+def commit(connection: Connection, work: Transaction, activity: ActivityTable, position: int, now: float) -> Written:
     """Write it. `position` is that of the newest journal row so far, `now` Unix seconds.
 
     Raises Fenced, AlreadyReceived, sqlite3.Error, and ValueError for work that contradicts itself.
@@ -72,6 +73,8 @@ def commit(connection: Connection, work: Transaction, position: int, now: float)
         bulk.change(connection, _OUTBOX, [(row.id, row.shard, row.body) for row in work.outbox])
         bulk.change(connection, _SENT, [(id_,) for id_ in work.sent])
         task_table.write(connection, work.new_rows, work.changed_rows)
+        if work.touches_activity:
+            activity.write(connection, work)
     size += sum(len(p.body) + len(p.metadata) for p in work.payloads) + sum(len(row.body) for row in work.outbox)
     return Written(position + sum(1 for append in appends if append.entries), size)
 

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from actors.errors import StoreUnavailable
 from actors.store import Transaction
 from actors.stores.sqlite import commit, connection
+from actors.stores.sqlite.activity_table import ActivityTable
 from actors.stores.sqlite.checkpoints import Checkpoints, checkpoint
 from actors.stores.sqlite.connection import Durability, unavailable
 from actors.stores.sqlite.lock import FileLock
@@ -29,7 +30,7 @@ every short system call of the loop starts the writer's wait anew. With 0.1 ms t
 class OpenFile:
     """Exclusive to this process from construction to `close`. Raises StoreInUse, StoreUnavailable."""
 
-    def __init__(self, path: Path, durability: Durability) -> None:
+    def __init__(self, path: Path, durability: Durability, activity_history: int) -> None:
         self.path = path
         self._lock = FileLock(path)
         self._lock.acquire()
@@ -40,6 +41,7 @@ class OpenFile:
                 self._scanner = connection.reader(path)
                 self._checkpoints = Checkpoints(path, durability, self._end_log)
                 self._position = self._newest_position()
+                self.activity = ActivityTable(self._writer, activity_history)
         except BaseException:
             self._lock.release()
             raise
@@ -90,8 +92,9 @@ class OpenFile:
 
     def _commit(self, work: Transaction, now: float) -> None:
         with unavailable(self.path):
-            written = commit.commit(self._writer, work, self._position, now)
+            written = commit.commit(self._writer, work, self.activity, self._position, now)
         self._position = written.position
+        self.activity.settle()
         self._checkpoints.wrote(written.size)
 
     def _end_log(self) -> None:

@@ -15,9 +15,10 @@ from pathlib import Path
 from sqlite3 import Connection
 from tempfile import TemporaryDirectory
 
+from actors.activity_reader import ActivityFilter, ActivityRow
 from actors.errors import StoreUnavailable
 from actors.store import JournalEntry, Lease, OutboxRow, Payload, Snapshot, TaskRow, Transaction
-from actors.stores.sqlite import reads, snapshots
+from actors.stores.sqlite import activity_table, reads, snapshots
 from actors.stores.sqlite.commit import received, transaction
 from actors.stores.sqlite.open_file import OpenFile
 from actors.task_lifecycle import TaskState
@@ -27,10 +28,15 @@ FORGET_ROWS = 5_000
 
 
 class SqliteStore:
-    """A store in the file `path`; None for one in a private temporary file that goes when it is closed."""
+    """A store in the file `path`; None for one in a private temporary file that goes when it is closed.
 
-    def __init__(self, path: Path | None) -> None:
+    `activity_history`: how many entries of ended tasks are kept.
+    """
+
+    def __init__(self, path: Path | None, *, activity_history: int = 10_000) -> None:
         self._path = path
+        self._activity_history = activity_history
+        self._activity_changed = asyncio.Event()
         self._temporary: TemporaryDirectory[str] | None = None
         self._open: OpenFile | None = None
         self._saving = asyncio.Lock()
@@ -46,10 +52,11 @@ class SqliteStore:
         if self._open is not None:
             raise StoreUnavailable("the store is open already")
         if self._path is not None:
-            self._open = await asyncio.to_thread(OpenFile, self._path.resolve(), "FULL")
+            self._open = await asyncio.to_thread(OpenFile, self._path.resolve(), "FULL", self._activity_history)
             return
         self._temporary = TemporaryDirectory(prefix="swarmpilot-")
-        self._open = await asyncio.to_thread(OpenFile, Path(self._temporary.name, "store.db"), "OFF")
+        path = Path(self._temporary.name, "store.db")
+        self._open = await asyncio.to_thread(OpenFile, path, "OFF", self._activity_history)
 
     async def close(self) -> None:
         """Finish what is being written and close."""
@@ -71,7 +78,12 @@ class SqliteStore:
         stays, but of a checkpoint the last. After StoreUnavailable the disk may still turn out, at the next opening,
         to hold the transaction.
         """
-        await self._file.commit(transaction, time.time())
+        try:
+            await self._file.commit(transaction, time.time())
+        finally:
+            if transaction.touches_activity:
+                self._activity_changed.set()
+                self._activity_changed = asyncio.Event()
 
     async def snapshot(self, shard: str) -> Snapshot | None:
         """The newest snapshot of the shard."""
@@ -141,6 +153,35 @@ class SqliteStore:
     async def story(self, task_id: str) -> list[JournalEntry]:
         """Every event about a task, in the order in which they were written; those of one transaction by `at`."""
         return await self._file.scan(reads.story, task_id)
+
+    async def live_activity(
+        self, where: ActivityFilter, *, after: int = 0, upto: int | None = None, limit: int = 100
+    ) -> list[ActivityRow]:
+        """Entries of tasks that have not ended, with after < change <= upto, the one whose change is oldest first."""
+        return await self._file.scan(activity_table.live, where, after, upto, limit)
+
+    async def ended_activity(
+        self, where: ActivityFilter, *, before: int | None = None, limit: int = 100
+    ) -> list[ActivityRow]:
+        """Entries of ended tasks that are neither purged nor too old, with change < before, newest end first."""
+        return await self._file.scan(activity_table.ended, where, before, limit)
+
+    async def activity_changes(self, after: int, limit: int) -> list[ActivityRow]:
+        """The entries whose last change came after change `after`, ended and purged ones too, in order of change."""
+        return await self._file.scan(activity_table.changes, after, limit)
+
+    def newest_activity_change(self) -> int:
+        """The number of the newest change, 0 before the first."""
+        return self._file.activity.newest
+
+    def forgotten_activity_change(self) -> int:
+        """The number up to which changes of ended entries may have been forgotten, 0 where none has been."""
+        return self._file.activity.forgotten
+
+    async def activity_beyond(self, change: int) -> None:
+        """Return once there is a change with a higher number."""
+        while self._file.activity.newest <= change:
+            await self._activity_changed.wait()
 
     async def count_by_state(self) -> dict[TaskState, int]:
         """How many tasks are in each state; states without tasks are left out."""
