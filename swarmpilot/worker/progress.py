@@ -24,6 +24,11 @@ class Progress:
         self._tell = tell
         self._telling: dict[str, asyncio.Task[None]] = {}
 
+    @property
+    def under_way(self) -> list[asyncio.Task[None]]:
+        """What is being told."""
+        return list(self._telling.values())
+
     async def keep_telling(self) -> None:
         """Until cancelled."""
         try:
@@ -31,7 +36,7 @@ class Progress:
                 await asyncio.sleep(PROGRESS_EVERY_S)
                 self.tell()
         finally:
-            for task in self._telling.values():
+            for task in self.under_way:
                 task.cancel()
 
     def tell(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import replace
+from typing import Any
 
 import msgspec
 
@@ -48,7 +49,7 @@ class RunState:
         self.terminate_requested = self.terminate_requested or terminate
         return ("", 0.0) if self.terminate_requested else self.sections.deferring()
 
-    def remember(self, checkpoint: dict[str, object]) -> None:
+    def remember(self, checkpoint: dict[str, Any]) -> None:
         """The run could go on from here. Raises TypeError or ValueError where that is no checkpoint."""
         text = encode_checkpoint(checkpoint)
         if text != self.checkpoint:
