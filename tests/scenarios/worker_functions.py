@@ -28,10 +28,10 @@ async def answer(task: Task) -> dict[str, object]:
 async def steps(task: Task, ctx: WorkerContext) -> dict[str, object]:
     """A hundred steps, each noted as `<step>:<attempt>:<resumption>:<pid>` in the file `steps-<task>`.
 
-    After the n-th step of `input.pauses`, it waits to be asked to give way for the n-th time; after `input.hold`, for
-    the file that opens this attempt.
+    At the n-th step of `input.pauses` it waits to be asked to give way for the n-th time. In its n-th attempt it waits,
+    after the n-th step of `input.holds`, for the file that opens this attempt.
     """
-    pauses = task.input.get("pauses", [])
+    pauses, holds = task.input.get("pauses", []), task.input.get("holds", [])
     begun = task.checkpoint.get("step", 0)
     for step in range(begun, 100):
         _note(task, step)
@@ -40,7 +40,7 @@ async def steps(task: Task, ctx: WorkerContext) -> dict[str, object]:
                 await asyncio.sleep(0.01)
         await ctx.safe_point({"step": step + 1})
         ctx.progress((step + 1) / 100)
-        if step == task.input.get("hold"):
+        if step in holds[task.attempt - 1 : task.attempt]:
             while not _gate(task).exists():
                 await asyncio.sleep(0.01)
                 await ctx.safe_point({"step": step + 1})
