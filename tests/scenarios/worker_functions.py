@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from swarmpilot import SyncWorkerContext, Task, WorkerContext
@@ -69,6 +70,14 @@ def deaf(task: Task, ctx: SyncWorkerContext) -> dict[str, object]:
     while not _gate(task).exists():
         time.sleep(0.01)
     return {}
+
+
+async def stubborn(task: Task) -> None:
+    """Does not let itself be cancelled."""
+    _note(task, 0)
+    while True:
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(0.01)
 
 
 def _note(task: Task, step: int) -> None:
