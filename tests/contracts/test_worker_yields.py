@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -457,5 +459,23 @@ def test_how_far_a_run_is_is_told_again_until_it_is_heard_and_only_what_is_new()
         await place.ending()
         progress.tell()
         assert not progress.under_way, "a run that has ended has said its last"
+
+    perform(story)
+
+
+def test_the_worker_of_the_readme_runs_as_it_is_written() -> None:
+    async def story() -> None:
+        readme = (Path(__file__).parents[2] / "README.md").read_text()
+        [program] = [block for block in re.findall(r"```python\n(.*?)```", readme, re.DOTALL) if "safe_point" in block]
+        program, run, _ = program.partition("worker.run()")
+        assert run
+        names: dict[str, Any] = {}
+        exec(program, names)
+        assert (names["worker"].agent_id, names["worker"].capacity) == ("worker-1", 1)
+        place = Place(names["run"])
+        place.runner.take(START)
+        report = await place.ending()
+        assert isinstance(report, Report)
+        assert report.result == b'{"ok":true}'
 
     perform(story)
