@@ -23,6 +23,9 @@ ACTIVITY_NAME_LENGTH = 255
 CHECKPOINT_BYTES = 1024 * 1024
 """Size of a checkpoint as JSON text, at most."""
 
+CHECKPOINT_NESTING = 32
+"""Levels of objects and arrays within each other in a checkpoint, at most: as many as in any JSON that is taken."""
+
 SECTION_MS = 3_600_000.0
 """Longest that a section of a run may keep it from giving way (ms)."""
 

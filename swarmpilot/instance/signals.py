@@ -26,6 +26,7 @@ Over = Callable[[], Awaitable[str]]
 """Waits until it has come to its end by itself; why."""
 
 CANCEL_S = 1.0
+"""How long what is left has to end once it is cancelled (s)."""
 
 
 def run_until_stopped(server: Stoppable, over: Over | None = None) -> int:
@@ -63,10 +64,10 @@ async def _serve(server: Stoppable, over: Over | None) -> int:
                 _exit(1)
         if ending.done():
             log.info("leaving: %s", ending.result())
-        return 0
     finally:
         await server.close()
-        await _end_what_is_left()
+    await _end_what_is_left()
+    return 0
 
 
 async def _end_what_is_left() -> None:

@@ -13,6 +13,7 @@ from actors.messages.dispatcher import ReportProgress
 from actors.messages.tasks import (
     ACTIVITY_NAME_LENGTH,
     CHECKPOINT_BYTES,
+    CHECKPOINT_NESTING,
     DESCRIPTION_LENGTH,
     DESCRIPTION_WORDS,
     Activity,
@@ -101,7 +102,10 @@ class RunState:
 
 
 def encode_checkpoint(checkpoint: object) -> bytes:
-    """The checkpoint as JSON text. Raises TypeError where it is no JSON object, ValueError where it is too large."""
+    """The checkpoint as JSON text. Raises TypeError where it is no JSON object, ValueError where it is too large.
+
+    It runs at every safe point, so the depth is only looked at where there are brackets enough.
+    """
     if not isinstance(checkpoint, dict):
         raise TypeError(f"checkpoint must be a dict, as it is kept as a JSON object; got {type(checkpoint).__name__}")
     for key in checkpoint:
@@ -113,7 +117,16 @@ def encode_checkpoint(checkpoint: object) -> bytes:
         raise TypeError(f"checkpoint must hold nothing that JSON cannot: {failure}") from failure
     if len(text) > CHECKPOINT_BYTES:
         raise ValueError(f"checkpoint must not be larger than {CHECKPOINT_BYTES} bytes as JSON, and has {len(text)}")
+    brackets = text.count(b"{") + text.count(b"[")
+    if brackets > CHECKPOINT_NESTING and _depth(msgspec.json.decode(text)) > CHECKPOINT_NESTING:
+        raise ValueError(f"checkpoint must not be nested deeper than {CHECKPOINT_NESTING} levels")
     return text
+
+
+def _depth(value: object) -> int:
+    if not isinstance(value, dict | list):
+        return 0
+    return 1 + max((_depth(part) for part in (value.values() if isinstance(value, dict) else value)), default=0)
 
 
 def _check_text(name: str, text: object) -> None:

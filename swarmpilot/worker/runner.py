@@ -111,10 +111,10 @@ class Runner:
         run = self._ledger.held(key_of(message))
         if run is None or run.is_stopped:
             return noted
+        section, deferred_ms = run.state.request(message.reason, message.terminate)
         if run.key not in self._runs:
             self._end(run, self._yielded(run, 0.0))
             return replace(noted, is_held=True)
-        section, deferred_ms = run.state.request(message.reason, message.terminate)
         deferred = f", once it has left section {section}" if section else ""
         log.info("task %s is asked to give way%s: %s", run.task_id, deferred, message.reason)
         return replace(noted, is_held=True, section=section, deferred_ms=deferred_ms)

@@ -15,8 +15,8 @@ import pytest
 from actors.addresses import worker as worker_address
 from actors.envelope import Envelope
 from actors.messages import Answer, WorkerMessage
-from actors.messages.answers import ReportAnswered
-from actors.messages.dispatcher import Report
+from actors.messages.answers import Refused, ReportAnswered
+from actors.messages.dispatcher import Report, ReportYield
 from actors.messages.worker import StartTask, StopTask
 from swarmpilot import SyncWorkerContext, Task, Worker
 from swarmpilot.worker import runner as runner_module
@@ -263,6 +263,35 @@ def test_a_report_is_sent_until_it_is_answered() -> None:
         return len(sent)
 
     assert asyncio.run(run()) == 2
+
+
+def test_a_checkpoint_that_the_scheduler_refuses_becomes_an_error_that_says_so() -> None:
+    async def run() -> list[Report | ReportYield]:
+        said: list[Report | ReportYield] = []
+        delivered = asyncio.Event()
+
+        async def carry(envelope: Envelope, queue: str) -> None:
+            assert isinstance(envelope.message, Report | ReportYield)
+            said.append(envelope.message)
+            refused = isinstance(envelope.message, ReportYield)
+            answer = Refused("invalid", "too deep") if refused else ReportAnswered("t", True)
+            await conversation.take(Envelope(envelope.id, envelope.to, answer))
+
+        def handle(message: WorkerMessage) -> Answer:
+            raise AssertionError("nothing is asked")
+
+        conversation = Conversation(worker_address("w"), carry, handle)
+        reporter = Reporter(delivered.set)
+        reporter.connect(conversation)
+        reporter.report(START, ReportYield("t", 1, 4, "a", "w", 1.0, b"{}"))
+        async with asyncio.timeout(DEADLINE_S):
+            await delivered.wait()
+        return said
+
+    _, report = asyncio.run(run())
+    assert isinstance(report, Report)
+    assert (report.attempt, report.resumption, report.is_error) == (1, 4, True)
+    assert b"refused the checkpoint: too deep" in report.result
 
 
 def test_a_connection_over_which_nothing_comes_is_given_up() -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
 from actors.messages.dispatcher import ReportProgress
-from actors.messages.tasks import CHECKPOINT_BYTES, Activity
+from actors.messages.tasks import CHECKPOINT_BYTES, CHECKPOINT_NESTING, Activity
 from actors.messages.worker import StartTask
+from gateway.json_body import MAX_NESTING, decode_json
 from swarmpilot.worker.run_state import RunState, RunYielded, encode_checkpoint
 from swarmpilot.worker.task import task_of
 
@@ -72,6 +74,18 @@ def test_a_checkpoint_has_a_largest_size() -> None:
     assert len(encode_checkpoint({"x": "y" * (CHECKPOINT_BYTES - frame)})) == CHECKPOINT_BYTES
     with pytest.raises(ValueError, match="1048576"):
         encode_checkpoint({"x": "y" * (CHECKPOINT_BYTES - frame + 1)})
+
+
+@pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"x":', "}")])
+def test_a_checkpoint_is_as_deep_as_any_json_that_is_taken(opening: str, closing: str) -> None:
+    def nested(levels: int) -> Any:
+        return json.loads('{"x":' + opening * (levels - 1) + "1" + closing * (levels - 1) + "}")
+
+    assert decode_json(encode_checkpoint(nested(CHECKPOINT_NESTING))) == nested(CHECKPOINT_NESTING)
+    assert encode_checkpoint({"many": [{"flat": []}] * 100, "text": "[" * 100})
+    with pytest.raises(ValueError, match="nested deeper than 32"):
+        encode_checkpoint(nested(CHECKPOINT_NESTING + 1))
+    assert CHECKPOINT_NESTING == MAX_NESTING
 
 
 def test_a_checkpoint_is_as_it_was_at_the_safe_point() -> None:
