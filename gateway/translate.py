@@ -10,9 +10,16 @@ from uuid import uuid4
 
 from actors.messages.scheduler import SubmitTask
 from actors.messages.scopes import broken_rule
-from actors.messages.tasks import DESCRIPTION_WORDS, IMPLICIT_AGENT, Activity, Origin, TaskSpec
+from actors.messages.tasks import (
+    ACTIVITY_NAME_LENGTH,
+    DESCRIPTION_LENGTH,
+    DESCRIPTION_WORDS,
+    IMPLICIT_AGENT,
+    Activity,
+    Origin,
+    TaskSpec,
+)
 from gateway.bad_request import (
-    MAX_ID_LENGTH,
     BadRequest,
     MalformedJson,
     line_of,
@@ -34,8 +41,6 @@ PRIORITY_NAMES: Final = {"low": -10, "normal": 0, "high": 10, "critical": 19}
 DEFAULT_GRACE_S: Final = 30.0
 MAX_GRACE_S: Final = 30 * 86_400
 MAX_TIMEOUT_MS: Final = 30 * 86_400_000
-MAX_DESCRIPTION_LENGTH: Final = 4000
-"""Characters of a description, so that its words bound what is kept."""
 ACTIVITY_FIELDS: Final = ("repo_id", "worktree_id", "branch", "description")
 
 
@@ -212,14 +217,15 @@ def _activity(facts: Mapping[str, Any], params: Mapping[str, Any]) -> Activity |
     for name in ACTIVITY_FIELDS:
         where, value = ("metadata", facts[name]) if name in facts else ("params", params.get(name))
         if isinstance(value, str) and value:
-            found[name] = _shown_text(f"{where}.{name}", name, value)
+            found[name] = shown_text(f"{where}.{name}", name, value)
     return Activity(**found) if found else None
 
 
-def _shown_text(field: str, name: str, value: str) -> str:
+def shown_text(field: str, name: str, value: object) -> str:
+    """The value, where the field `name` of an activity may be so. Raises BadRequest."""
     if name != "description":
-        return short_text_of(field, value, MAX_ID_LENGTH)
-    text = short_text_of(field, value, MAX_DESCRIPTION_LENGTH)
+        return short_text_of(field, value, ACTIVITY_NAME_LENGTH)
+    text = short_text_of(field, value, DESCRIPTION_LENGTH)
     words = len(text.split())
     if words > DESCRIPTION_WORDS:
         raise BadRequest(field, f"must have at most {DESCRIPTION_WORDS} words, and has {words}", text)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Final, Protocol
 
 import structlog
@@ -17,12 +18,12 @@ from actors.envelope_json import encode_envelope, join_envelopes
 from actors.errors import SwarmPilotError
 from actors.messages import Answer
 from actors.messages.answers import Refused, ReportAnswered
-from actors.messages.dispatcher import Report
+from actors.messages.dispatcher import ReportProgress
 from actors.messages.scheduler import AttachWorker, DetachWorker
 from actors.store import TaskReader
 from actors.task_lifecycle import TERMINAL
 from gateway.bad_request import BadRequest, MalformedJson
-from gateway.worker_frames import BadFrame, WorkerAnswer, check_request, read_frame
+from gateway.worker_frames import BadFrame, RunReport, WorkerAnswer, check_answer, check_request, read_frame
 
 MOST_WAITING: Final = 1_000
 """Frames that may wait to be sent to a worker that reads none; beyond it the connection is given up."""
@@ -133,8 +134,12 @@ class WorkerConnection:
     async def _pass_on(self, envelope: Envelope, answer: WorkerAnswer) -> None:
         """An answer to what this worker was asked, and to nothing else."""
         asker = self._asked.pop(envelope.id, None)
-        if asker is not None:
-            await self._post(Envelope(envelope.id, asker, answer))
+        if asker is None:
+            return
+        try:
+            await self._post(Envelope(envelope.id, asker, check_answer(answer)))
+        except BadRequest as error:
+            self.hang_up(1008, str(error))
 
     async def _carry_out(self, envelope: Envelope) -> None:
         try:
@@ -151,21 +156,18 @@ class WorkerConnection:
             # No answer: the worker asks again, until it has one.
             log.warning("a worker's request was not answered", worker=self.attached.worker_id, reason=str(error))
 
-    async def _ask(self, request: Report | DetachWorker) -> Answer:
+    async def _ask(self, request: RunReport | DetachWorker) -> Answer:
         if isinstance(request, DetachWorker):
             return await self._asker.ask(SCHEDULER, request)
         row = await self._reader.task(request.task_id)
         if row is None or row.agent_id != self.attached.agent_id or row.state in TERMINAL:
             return ReportAnswered(request.task_id, counted=False)
-        report = Report(
-            task_id=row.task_id,
-            attempt=request.attempt,
-            agent_id=row.agent_id,
-            instance_id=self.attached.worker_id,
-            execution_ms=request.execution_ms,
-            result=request.result,
-            is_error=request.is_error,
-        )
+        # Whose it is and who says so is known, whatever the worker says.
+        report: RunReport
+        if isinstance(request, ReportProgress):
+            report = replace(request, agent_id=row.agent_id)
+        else:
+            report = replace(request, agent_id=row.agent_id, instance_id=self.attached.worker_id)
         return await self._asker.ask(dispatcher(self._ti_uuid), report)
 
     def _answer(self, request: Envelope, answer: Answer) -> None:

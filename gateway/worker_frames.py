@@ -14,19 +14,22 @@ import msgspec
 
 from actors.envelope import Envelope
 from actors.envelope_json import decode_envelopes
-from actors.messages.answers import Refused, TaskStopped, TaskTaken, WorkerAlive
-from actors.messages.dispatcher import Report
+from actors.messages.answers import Refused, TaskStopped, TaskTaken, WorkerAlive, WorkerLeaving, YieldNoted
+from actors.messages.dispatcher import Report, ReportProgress, ReportYield
 from actors.messages.scheduler import AttachWorker, DetachWorker
-from gateway.bad_request import BadRequest, name_of, whole_number_of
+from actors.messages.tasks import CHECKPOINT_BYTES, SECTION_MS
+from gateway.bad_request import BadRequest, line_of, name_of, object_of, whole_number_of
 from gateway.json_body import check_nesting, decode_json
-from gateway.translate import agent_name
+from gateway.translate import ACTIVITY_FIELDS, agent_name, shown_text
 
 MOST_ENVELOPES: Final = 256
 MOST_WORKER_ID_BYTES: Final = 200
 """The id is part of the name of a queue, which AMQP limits to 255 bytes."""
 MOST_CAPACITY: Final = 10_000
 
-WorkerAnswer: TypeAlias = TaskTaken | TaskStopped | WorkerAlive | Refused
+WorkerAnswer: TypeAlias = TaskTaken | YieldNoted | TaskStopped | WorkerAlive | WorkerLeaving | Refused
+RunReport: TypeAlias = Report | ReportYield | ReportProgress
+"""What a worker says of a run, to its dispatcher."""
 
 
 class BadFrame(ValueError):
@@ -65,22 +68,66 @@ def first_of(envelopes: list[Envelope]) -> tuple[Envelope, AttachWorker]:
     return envelopes[0], attach_of(message.worker_id, message.agent_id, message.capacity, message.incarnation)
 
 
-def check_request(message: object, worker_id: str, limit: int) -> Report | DetachWorker:
+def check_request(message: object, worker_id: str, limit: int) -> RunReport | DetachWorker:
     """What a worker may ask once it is attached. `limit`: bytes of a result. Raises BadRequest or BadFrame."""
     if isinstance(message, DetachWorker):
         return DetachWorker(worker_id)
-    if not isinstance(message, Report):
+    if not isinstance(message, RunReport):
         raise BadFrame(f"{type(message).__name__} is nothing that a worker asks")
     name_of("task_id", message.task_id)
     whole_number_of("attempt", message.attempt, 1, 2**31 - 1)
-    if not math.isfinite(message.execution_ms) or message.execution_ms < 0:
-        raise BadRequest("execution_ms", "must be a finite number of milliseconds, 0 or more", message.execution_ms)
-    if len(message.result) > limit:
-        raise BadRequest("result", f"must not be larger than {limit} bytes", len(message.result))
-    content = decode_json(message.result)
+    whole_number_of("resumption", message.resumption, 0, 2**31 - 1)
+    if isinstance(message, ReportProgress):
+        _check_progress(message)
+        return message
+    _check_number("execution_ms", message.execution_ms, math.inf, "milliseconds")
+    if isinstance(message, ReportYield):
+        _check_checkpoint(message.checkpoint)
+    else:
+        _check_result(message.result, limit)
+    return message
+
+
+def check_answer(answer: WorkerAnswer) -> WorkerAnswer:
+    """What a worker may answer. Raises BadRequest."""
+    if isinstance(answer, YieldNoted):
+        line_of("section", answer.section)
+        _check_number("deferred_ms", answer.deferred_ms, SECTION_MS, "milliseconds")
+    return answer
+
+
+def _check_result(result: bytes, limit: int) -> None:
+    if len(result) > limit:
+        raise BadRequest("result", f"must not be larger than {limit} bytes", len(result))
+    content = decode_json(result)
     if content is not None and not isinstance(content, dict):
         raise BadRequest("result", "must be a JSON object or null", content)
-    return message
+
+
+def _check_checkpoint(checkpoint: bytes) -> None:
+    if len(checkpoint) > CHECKPOINT_BYTES:
+        raise BadRequest("checkpoint", f"must not be larger than {CHECKPOINT_BYTES} bytes", len(checkpoint))
+    object_of("checkpoint", decode_json(checkpoint))
+
+
+def _check_progress(message: ReportProgress) -> None:
+    """None and no checkpoint leave what was said before."""
+    if message.progress is not None:
+        _check_number("progress", message.progress, 1.0, "")
+    if message.activity is not None:
+        for name in ACTIVITY_FIELDS:
+            shown_text(f"activity.{name}", name, getattr(message.activity, name))
+    if message.checkpoint:
+        _check_checkpoint(message.checkpoint)
+
+
+def _check_number(field: str, value: float, highest: float, unit: str) -> None:
+    if math.isfinite(value) and 0 <= value <= highest:
+        return
+    kind = f"a finite number of {unit}" if unit else "a number"
+    raise BadRequest(
+        field, f"must be {kind}, {'0 or more' if highest == math.inf else f'from 0 to {highest:g}'}", value
+    )
 
 
 def worker_name(value: object) -> str:

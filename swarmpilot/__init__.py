@@ -30,11 +30,12 @@ from swarmpilot.records import Health, InstanceQueue, SubmittedTask, TaskRecord
 if TYPE_CHECKING:
     from swarmpilot.async_client import AsyncClient
     from swarmpilot.instance import TaskContext, TaskInstance
-    from swarmpilot.worker import Task, Worker, WorkerContext
+    from swarmpilot.worker import SyncWorkerContext, Task, Worker, WorkerContext
 
 # These need aiohttp, which takes longer to import than the synchronous client takes to do its work.
 _LATE = {
     "AsyncClient": "swarmpilot.async_client",
+    "SyncWorkerContext": "swarmpilot.worker",
     "Task": "swarmpilot.worker",
     "TaskContext": "swarmpilot.instance",
     "TaskInstance": "swarmpilot.instance",
@@ -55,6 +56,7 @@ __all__ = [
     "SchedulerUnavailable",
     "SchedulerUnreachable",
     "SubmittedTask",
+    "SyncWorkerContext",
     "Task",
     "TaskConflict",
     "TaskContext",

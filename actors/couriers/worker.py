@@ -6,17 +6,26 @@ has no queue; `unknown` wherever it may have got the task.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import assert_never
 
 from actors.addresses import dispatcher, queue_of, worker
 from actors.asker import Asker
 from actors.courier import InstanceReport
-from actors.errands import CancelOnInstance, Errand, PostCallback, ProbeInstance, PushToInstance
+from actors.errands import (
+    CancelOnInstance,
+    Errand,
+    PostCallback,
+    ProbeInstance,
+    PushToInstance,
+    TellToLeave,
+    YieldOnInstance,
+)
 from actors.errors import AnswerTimeout, BrokerUnavailable, NoSuchQueue, SwarmPilotError
 from actors.messages import Message
-from actors.messages.answers import Refused, TaskTaken, WorkerAlive
-from actors.messages.dispatcher import ProbeAnswered, PushAnswered
-from actors.messages.worker import PingWorker, StartTask, StopTask
+from actors.messages.answers import Refused, TaskTaken, WorkerAlive, YieldNoted
+from actors.messages.dispatcher import ProbeAnswered, PushAnswered, PushOutcome, YieldAnswered
+from actors.messages.worker import LeaveAgent, PingWorker, StartTask, StopTask, WorkerMessage, YieldTask
 from actors.store import TaskReader
 
 NOT_ATTACHED = "the worker is not attached"
@@ -48,7 +57,13 @@ class WorkerCourier:
             case ProbeInstance():
                 return await self._probe(errand)
             case CancelOnInstance():
-                await self._cancel(errand)
+                reason = "this run no longer counts"
+                await self._tell(errand, StopTask(errand.task_id, errand.attempt, reason, errand.resumption))
+                return None
+            case YieldOnInstance():
+                return await self._yield(errand)
+            case TellToLeave():
+                await self._tell(errand, LeaveAgent(errand.reason, errand.grace_ms))
                 return None
             case PostCallback():
                 raise TypeError("a callback goes to no worker")
@@ -60,27 +75,32 @@ class WorkerCourier:
         raise TypeError("attached workers are not discovered")
 
     async def _push(self, errand: PushToInstance) -> PushAnswered:
-        task_id, attempt = errand.task_id, errand.attempt
+        def answered(outcome: PushOutcome, detail: str = "") -> PushAnswered:
+            return PushAnswered(errand.task_id, errand.attempt, outcome, detail, resumption=errand.resumption)
+
         try:
             start = await self._start(errand)
             if start is None:
-                return PushAnswered(task_id, attempt, "refused", "the task is not in the store")
+                return answered("refused", "the task is not in the store")
             answer = await self._asker.ask(worker(errand.endpoint.host), start, timeout=self._push_timeout_s)
         except NoSuchQueue:
-            return PushAnswered(task_id, attempt, "unreachable", NOT_ATTACHED)
+            return answered("unreachable", NOT_ATTACHED)
         except SwarmPilotError as error:
-            return PushAnswered(task_id, attempt, "unknown", _say(error))
+            return answered("unknown", _say(error))
         match answer:
             case TaskTaken():
-                return PushAnswered(task_id, attempt, "accepted")
+                return answered("accepted")
             case Refused():
-                return PushAnswered(task_id, attempt, "refused", answer.reason)
+                return answered("refused", answer.reason)
             case _:
-                return PushAnswered(task_id, attempt, "unknown", f"answered by {type(answer).__name__}")
+                return answered("unknown", f"answered by {type(answer).__name__}")
 
     async def _start(self, errand: PushToInstance) -> StartTask | None:
         row = await self._reader.task(errand.task_id)
         task = await self._reader.payload(errand.task_id, "input")
+        # The first run of all has nothing to go on from.
+        is_first = errand.attempt == 1 and errand.resumption == 0
+        left = None if is_first else await self._reader.payload(errand.task_id, "checkpoint")
         if row is None or task is None:
             return None
         return StartTask(
@@ -93,6 +113,8 @@ class WorkerCourier:
             metadata=task.metadata,
             ti_uuid=row.scheduled_ti,
             report_queue=queue_of(dispatcher(row.scheduled_ti), self._shards),
+            resumption=errand.resumption,
+            checkpoint=left.body if left is not None else b"",
         )
 
     async def _probe(self, errand: ProbeInstance) -> ProbeAnswered | None:
@@ -109,12 +131,28 @@ class WorkerCourier:
             return ProbeAnswered(alive=True, uptime_s=answer.uptime_s)
         return ProbeAnswered(alive=False, detail=f"answered by {type(answer).__name__}")
 
-    async def _cancel(self, errand: CancelOnInstance) -> None:
-        stop = StopTask(errand.task_id, errand.attempt, "this attempt no longer counts")
+    async def _yield(self, errand: YieldOnInstance) -> YieldAnswered:
+        task_id, attempt, resumption = errand.task_id, errand.attempt, errand.resumption
+        question = YieldTask(task_id, attempt, resumption, errand.reason, errand.grace_ms, errand.terminate)
         try:
-            await self._asker.ask(worker(errand.endpoint.host), stop, timeout=self._push_timeout_s)
+            answer = await self._asker.ask(worker(errand.endpoint.host), question, timeout=self._push_timeout_s)
         except SwarmPilotError:
-            return  # the attempt no longer counts, so nothing hangs on whether the worker heard it
+            return YieldAnswered(task_id, attempt, resumption, "unheard")
+        if not isinstance(answer, YieldNoted):
+            return YieldAnswered(task_id, attempt, resumption, "unheard")
+        return YieldAnswered(
+            task_id=task_id,
+            attempt=attempt,
+            resumption=resumption,
+            outcome="noted" if answer.is_held else "gone",
+            section=answer.section,
+            deferred_ms=answer.deferred_ms,
+        )
+
+    async def _tell(self, errand: CancelOnInstance | TellToLeave, message: WorkerMessage) -> None:
+        """Nothing hangs on whether the worker hears it: what it does about it no longer counts."""
+        with suppress(SwarmPilotError):
+            await self._asker.ask(worker(errand.endpoint.host), message, timeout=self._push_timeout_s)
 
 
 def _say(error: SwarmPilotError) -> str:

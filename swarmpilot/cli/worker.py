@@ -31,7 +31,8 @@ def worker(
 ) -> int:
     """Connect to the scheduler, attach as an agent's worker, and run that agent's tasks.
 
-    Stopped with SIGTERM or Ctrl-C it detaches, finishes what it holds and exits 0; a second time, at once.
+    Stopped with SIGTERM or Ctrl-C it detaches, finishes what it holds and exits 0; a second time, at once. When its
+    agent is shut down it leaves by itself.
 
     [bold]Examples[/bold]
 

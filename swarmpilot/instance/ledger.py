@@ -91,6 +91,10 @@ class Ledger(Generic[HeldT]):
         while len(self._reports) > self._remember or self._report_bytes > self._remember_bytes:
             self._report_bytes -= len(self._reports.popitem(last=False)[1])
 
+    def held(self, key: str) -> HeldT | None:
+        """The push that waits or runs under this key."""
+        return self._running.get(key) or self._waiting.get(key)
+
     def report_of(self, key: str) -> bytes | None:
         """What was reported of an ended push, None where it is not remembered."""
         return self._reports.get(key)

@@ -1,8 +1,7 @@
-"""What a worker's function gets: the task, and what may be known of its run."""
+"""What a worker's function gets: the task."""
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +14,9 @@ from actors.messages.worker import StartTask
 class Task:
     """One attempt of one task. `input` is its JSON value, or bytes where it was submitted as something else.
 
-    `attempt` counts from 1. `model_name` is "" for a task that names none.
+    `attempt` counts from 1. `model_name` is "" for a task that names none. `checkpoint` is what the task said at the
+    last safe point that is known of, in this attempt or an earlier one, and empty where there is none. `resumption`
+    counts from 0 how often this attempt has been resumed after it had given way.
     """
 
     task_id: str
@@ -25,16 +26,8 @@ class Task:
     input: Any
     metadata: dict[str, Any]
     content_type: str = "application/json"
-
-
-@dataclass(frozen=True, slots=True)
-class WorkerContext:
-    """What a run may look at. `cancelled` is set when the scheduler has asked for the task to stop.
-
-    An async function is cancelled as well; a function that runs in a thread polls `ctx.cancelled.is_set()`.
-    """
-
-    cancelled: threading.Event = field(default_factory=threading.Event)
+    checkpoint: dict[str, Any] = field(default_factory=dict)
+    resumption: int = 0
 
 
 def task_of(start: StartTask) -> Task:
@@ -45,8 +38,10 @@ def task_of(start: StartTask) -> Task:
         agent_id=start.agent_id,
         model_name=start.model_name,
         input=_input_of(start),
-        metadata=_metadata_of(start.metadata),
+        metadata=_object_of(start.metadata),
         content_type=start.content_type,
+        checkpoint=_object_of(start.checkpoint),
+        resumption=start.resumption,
     )
 
 
@@ -60,7 +55,7 @@ def _input_of(start: StartTask) -> Any:
         return start.input
 
 
-def _metadata_of(text: bytes) -> dict[str, Any]:
+def _object_of(text: bytes) -> dict[str, Any]:
     try:
         value = msgspec.json.decode(text or b"{}")
     except msgspec.DecodeError:

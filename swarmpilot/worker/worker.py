@@ -7,20 +7,22 @@ import logging
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, TypeVar, assert_never
 
-from actors.addresses import SCHEDULER
 from actors.messages import Answer
-from actors.messages.answers import InstanceRemoval, Refused, TaskStopped, TaskTaken, WorkerAlive, WorkerAttached
-from actors.messages.dispatcher import Report
-from actors.messages.scheduler import AttachWorker, DetachWorker
-from actors.messages.worker import PingWorker, StartTask, StopTask, WorkerMessage
-from swarmpilot.backoff import delays
+from actors.messages.answers import Refused, TaskStopped, TaskTaken, WorkerAlive, WorkerLeaving
+from actors.messages.scheduler import AttachWorker
+from actors.messages.worker import LeaveAgent, PingWorker, StartTask, StopTask, WorkerMessage, YieldTask
 from swarmpilot.instance.signals import run_until_stopped
-from swarmpilot.instance.work.call import as_work
-from swarmpilot.worker.conversation import Conversation, Disconnected, Transport
+from swarmpilot.instance.work.call import takes_context
+from swarmpilot.worker.attachment import Attachment
+from swarmpilot.worker.calling import as_call
+from swarmpilot.worker.conversation import Conversation, Transport
+from swarmpilot.worker.progress import Progress
 from swarmpilot.worker.reporter import Reporter
 from swarmpilot.worker.runner import Runner
+from swarmpilot.worker.threads import Threads
 from swarmpilot.worker.websocket import WebSocketTransport
 
 log = logging.getLogger("swarmpilot.worker")
@@ -28,13 +30,10 @@ log = logging.getLogger("swarmpilot.worker")
 F = TypeVar("F", bound=Callable[..., Any])
 
 DEFAULT_URL = "http://127.0.0.1:8102"
-FIRST_DELAY_S, LONGEST_DELAY_S = 0.1, 2.0
-"""Pauses between attempts to connect (s). Short, so that a restarted scheduler does not give the worker up."""
-QUIET_S = 60.0
-"""An attached worker is pinged every few seconds; one that hears nothing for so long (s) is known no more, and attaches
-again."""
 LATE_START_S = 0.25
 """A task that was bound before the worker detached may still be on its way (s); it is run rather than sent back."""
+LAST_WORDS_S = 5.0
+"""How long a worker whose agent is shut down takes, after its grace, to deliver what has ended (s)."""
 
 
 def _transport(url: str, amqp: str | None, worker_id: str) -> Transport:
@@ -52,14 +51,18 @@ class Worker:
 
         @worker.task
         async def run(task, ctx):
-            return {"answer": task.input["question"].upper()}
+            for step in range(task.checkpoint.get("step", 0), 100):
+                ...
+                await ctx.safe_point({"step": step + 1})
+            return {"ok": True}
 
         worker.run()
 
     The function takes the task, and the context if it wants one; a synchronous one runs in a thread. What it
-    returns becomes the task's result, what it raises an error. It connects to the scheduler at `url`, or, with `amqp`,
-    to the RabbitMQ of a scheduler that has one. `worker_id` is the name of this worker among all; without one it is new
-    each time. Raises ValueError.
+    returns becomes the task's result, what it raises an error. A task that is asked to give way does so at a safe
+    point; it is resumed, by calling the function again, with the checkpoint of it. The worker connects to the
+    scheduler at `url`, or, with `amqp`, to the RabbitMQ of a scheduler that has one. `worker_id` is the name of this
+    worker among all; without one it is new each time. Raises ValueError.
     """
 
     def __init__(
@@ -79,36 +82,33 @@ class Worker:
         self.agent_id = agent_id
         self.capacity = capacity
         self.worker_id = worker_id or f"{agent_id[:80]}-{uuid.uuid4().hex[:12]}"
-        self.ti_uuid = ""
         self._transport = _transport(url, amqp, self.worker_id)
         self._drain_timeout_s = drain_timeout_s
         self._incarnation = uuid.uuid4().hex
         self._started_at = time.monotonic()
         self._function: Callable[..., Any] | None = None
         self._takes_tasks = True
-        self._is_leaving = False
-        self._progress = asyncio.Event()
-        self._attached = asyncio.Event()
-        self._conversation: Conversation | None = None
+        self._leaving: asyncio.Task[None] | None = None
+        self._change = asyncio.Event()
 
     def task(self, function: F) -> F:
         """Run tasks with this function: `f(task)` or `f(task, ctx)`, sync or async. Raises ValueError."""
-        as_work(function, 1)
+        takes_context(function)
         self._function = function
         return function
 
     def run(self) -> int:
-        """Serve until SIGTERM or SIGINT, finish what is held, and return 0.
+        """Serve until SIGTERM or SIGINT, finish what is held, and return 0; or until the agent is shut down.
 
         Where that takes longer than `drain_timeout_s`, or at a second signal, the process exits with code 1.
         """
-        return run_until_stopped(self)
+        return run_until_stopped(self, self.dismissed)
 
     async def serve(self) -> None:
-        """Serve until cancelled; what is held then is abandoned."""
+        """Serve until the agent is shut down, or until cancelled; what is held then is abandoned."""
         await self.start()
         try:
-            await asyncio.get_running_loop().create_future()
+            await self.dismissed()
         finally:
             await self.close()
 
@@ -116,22 +116,31 @@ class Worker:
         """Connect in the background, and stay connected. Raises ValueError where there is no function to run."""
         if self._function is None:
             raise ValueError("a worker needs a function: decorate one with @worker.task")
-        self._reporter = Reporter(self._progress.set)
-        self._runner = Runner(self.capacity, as_work(self._function, self.capacity), self.worker_id, self._report)
-        self._connecting = asyncio.create_task(self._stay_attached())
+        self._threads = Threads(self.capacity)
+        self._reporter = Reporter(self._change.set)
+        call = as_call(self._function, self._threads)
+        self._runner = Runner(self.capacity, call, self.worker_id, self._reporter.report, self._change.set)
+        attach = AttachWorker("", self.worker_id, self.agent_id, self.capacity, self._incarnation)
+        self._attachment = Attachment(self._transport, attach, self._handle, self._connection)
+        self._dismissed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        progress = Progress(self._runner.runs, self._reporter.tell)
+        self._parts = {asyncio.create_task(self._attachment.keep()), asyncio.create_task(progress.keep_telling())}
 
     async def attached(self) -> str:
-        """Wait until the scheduler has taken the worker; its ti_uuid."""
-        await self._attached.wait()
-        return self.ti_uuid
+        """Wait until the scheduler has taken the worker; its id as an instance."""
+        await self._attachment.attached.wait()
+        return self._attachment.ti_uuid
+
+    async def dismissed(self) -> str:
+        """Wait until the agent has been shut down and the worker has finished what it could; what is to say of it."""
+        return await asyncio.shield(self._dismissed)
 
     async def drain(self) -> bool:
         """Detach and finish what is held, reports included. False where the time was not enough."""
-        self._is_leaving = True
         try:
             async with asyncio.timeout(self._drain_timeout_s):
-                if self._conversation is not None:
-                    await self._detach(self._conversation)
+                detached = "detached" if await self._attachment.leave() else "not connected"
+                log.info("%s, finishing %s", detached, self._held())
                 await self._until_idle()
                 await asyncio.sleep(LATE_START_S)
                 self._takes_tasks = False
@@ -144,82 +153,66 @@ class Worker:
     async def close(self) -> None:
         """Stop at once; what is held is abandoned."""
         self._takes_tasks = False
-        self._connecting.cancel()
+        for part in self._parts if self._leaving is None else {*self._parts, self._leaving}:
+            part.cancel()
         self._runner.abandon()
         await self._reporter.close()
-        await asyncio.wait({self._connecting})
-
-    async def _stay_attached(self) -> None:
-        waits, last = delays(FIRST_DELAY_S, LONGEST_DELAY_S), ""
-        while True:
-            reason = ""
-            try:
-                async with self._transport.connected(self._handle) as conversation:
-                    await self._attach(conversation)
-                    waits, last = delays(FIRST_DELAY_S, LONGEST_DELAY_S), ""
-                    reason = await conversation.over(QUIET_S)
-            except Disconnected as failure:
-                reason = str(failure)
-            except Exception as failure:
-                # Connected again is the one thing to become, whatever it was.
-                log.exception("a connection ended as nobody foresaw")
-                reason = f"{type(failure).__name__}: {failure}"
-            self._conversation = None
-            self._reporter.disconnect()
-            self._attached.clear()
-            if reason != last:
-                log.warning("not attached, connecting again: %s", reason)
-                last = reason
-            await asyncio.sleep(next(waits))
-
-    async def _attach(self, conversation: Conversation) -> None:
-        request = AttachWorker("", self.worker_id, self.agent_id, self.capacity, self._incarnation)
-        answer = await conversation.ask(SCHEDULER, request)
-        if not isinstance(answer, WorkerAttached):
-            raise Disconnected(f"not attached: {answer.reason if isinstance(answer, Refused) else answer}")
-        self.ti_uuid = answer.ti_uuid
-        self._conversation = conversation
-        self._reporter.connect(conversation)
-        self._attached.set()
-        log.info("attached to %s as worker %s of agent %s", self._transport, self.worker_id, self.agent_id)
-        if self.capacity > answer.slots:
-            log.warning("agent %s runs %d at once (setting agents: slots)", self.agent_id, answer.slots)
-        if self._is_leaving:
-            await self._detach(conversation)
-
-    async def _detach(self, conversation: Conversation) -> None:
-        """Where it cannot be told now, it is told after the next connection, if there is still something to finish."""
-        try:
-            answer = await conversation.ask(SCHEDULER, DetachWorker(self.worker_id))
-        except Disconnected as failure:
-            log.warning("not detached: %s", failure)
-            return
-        if isinstance(answer, InstanceRemoval):
-            log.info("detached, finishing %s", self._held())
+        await asyncio.wait(self._parts)
+        self._threads.close()
 
     def _handle(self, message: WorkerMessage) -> Answer:
         match message:
             case StartTask():
-                if not self._takes_tasks:
+                if not self._takes_tasks and not self._runner.knows(message):
                     return Refused("shutting_down", "the worker is leaving")
                 self._runner.take(message)
                 return TaskTaken(message.task_id, message.attempt)
             case StopTask():
-                was_held = self._runner.stop(message.task_id, message.attempt)
-                return TaskStopped(message.task_id, message.attempt, was_held)
+                return TaskStopped(message.task_id, message.attempt, self._runner.stop(message))
+            case YieldTask():
+                return self._runner.ask_to_yield(message)
+            case LeaveAgent():
+                if self._leaving is None:
+                    self._takes_tasks = False
+                    self._leaving = asyncio.create_task(self._leave(message))
+                return WorkerLeaving(self._runner.running)
             case PingWorker():
                 return WorkerAlive(time.monotonic() - self._started_at, self._runner.running)
             case _:
                 assert_never(message)
 
-    def _report(self, start: StartTask, report: Report) -> None:
-        self._reporter.report(start, report)
-        self._progress.set()
+    async def _leave(self, told: LeaveAgent) -> None:
+        """Finish what can be finished within the grace, deliver it, and let `dismissed` know."""
+        grace_s = told.grace_ms / 1000.0
+        log.warning("agent %s is being shut down (%s): leaving within %g s", self.agent_id, told.reason, grace_s)
+        self._attachment.never_again()
+        detaching = asyncio.create_task(self._attachment.leave())
+        with suppress(TimeoutError):
+            async with asyncio.timeout(grace_s):
+                await self._until_idle()
+        held = self._runner.running
+        self._runner.abandon()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LAST_WORDS_S):
+                await detaching
+                while self._reporter.pending:
+                    await self._next_change()
+        left = f"; {held} tasks had not ended within {grace_s:g} s" if held else ""
+        self._dismissed.set_result(f"agent {self.agent_id} was shut down ({told.reason}){left}")
+
+    def _connection(self, conversation: Conversation | None) -> None:
+        if conversation is None:
+            self._reporter.disconnect()
+        else:
+            self._reporter.connect(conversation)
 
     async def _until_idle(self) -> None:
         while not self._runner.is_idle or self._reporter.pending:
-            self._progress.clear()
-            await self._progress.wait()
+            await self._next_change()
+
+    async def _next_change(self) -> None:
+        self._change.clear()
+        await self._change.wait()
 
     def _held(self) -> str:
         return f"{self._runner.running} running, {self._reporter.pending} reports to deliver"

@@ -20,9 +20,10 @@ from actors.addresses import Address, Kind, ReturnAddress, queue_of, worker
 from actors.envelope import Envelope
 from actors.envelope_json import BUNDLE_TYPE, encode_envelope, join_envelopes
 from actors.messages import answers
-from actors.messages.dispatcher import Report
+from actors.messages.dispatcher import Report, ReportProgress, ReportYield
 from actors.messages.scheduler import AttachWorker, DetachWorker
-from actors.messages.worker import PingWorker, StartTask, StopTask
+from actors.messages.tasks import ACTIVITY_NAME_LENGTH, DESCRIPTION_LENGTH, SECTION_MS, Activity
+from actors.messages.worker import LeaveAgent, PingWorker, StartTask, StopTask, YieldTask
 from actors.task_lifecycle import TaskState
 from gateway.bad_request import BadRequest
 from gateway.translate_amqp import COMMANDS, command_from_amqp
@@ -36,9 +37,14 @@ DOCUMENT: dict[str, Any] = yaml.safe_load((Path(__file__).parents[2] / "docs/asy
 MESSAGES: dict[str, Any] = DOCUMENT["components"]["messages"]
 ANSWERS = {type_.__name__: type_ for type_ in get_args(answers.Answer)}
 
-FIELD_TYPES = {"str": "string", "bytes": "string", "int": "integer", "float": "number", "bool": "boolean"}
+FIELD_TYPES: dict[str, str | list[str]] = {
+    "str": "string", "bytes": "string", "int": "integer", "float": "number", "bool": "boolean",
+    "float | None": ["number", "null"], "Activity | None": ["object", "null"],
+}  # fmt: skip
 SPOKEN_WITH_WORKERS: list[type] = [
-    StartTask, StopTask, PingWorker, Report, answers.TaskTaken, answers.TaskStopped, answers.WorkerAlive,
+    StartTask, YieldTask, StopTask, LeaveAgent, PingWorker,
+    answers.TaskTaken, answers.YieldNoted, answers.TaskStopped, answers.WorkerAlive, answers.WorkerLeaving,
+    Report, ReportYield, ReportProgress,
 ]  # fmt: skip
 
 FIELD_SAMPLES: dict[str, Any] = {"str": "x", "bool": True, "int": 1, "float": 1.5, "str | None": None}
@@ -141,6 +147,12 @@ def test_what_is_said_to_and_by_workers_has_exactly_the_documented_fields() -> N
         }
         needed = {field.name for field in fields(type_) if field.default is MISSING}
         assert set(schema["payload"].get("required", ())) == needed
+    activity = MESSAGES["ReportProgress"]["payload"]["properties"]["activity"]["properties"]
+    assert {name: one["maxLength"] for name, one in activity.items()} == {
+        field.name: DESCRIPTION_LENGTH if field.name == "description" else ACTIVITY_NAME_LENGTH
+        for field in fields(Activity)
+    }
+    assert MESSAGES["YieldNoted"]["payload"]["properties"]["deferred_ms"]["maximum"] == SECTION_MS
 
 
 def test_a_bundle_is_as_documented() -> None:

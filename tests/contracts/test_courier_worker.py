@@ -15,12 +15,22 @@ from actors.broker import Broker, Delivery
 from actors.couriers.by_protocol import CourierByProtocol
 from actors.couriers.worker import NOT_ATTACHED, WorkerCourier
 from actors.envelope import Envelope
-from actors.errands import CancelOnInstance, Endpoint, Errand, PostCallback, ProbeInstance, PushToInstance
+from actors.errands import (
+    CancelOnInstance,
+    Endpoint,
+    Errand,
+    PostCallback,
+    ProbeInstance,
+    PushToInstance,
+    TellToLeave,
+    YieldOnInstance,
+)
 from actors.messages import Answer, Message
 from actors.messages.agent import CallbackAnswered
-from actors.messages.answers import Refused, TaskStopped, TaskTaken, WorkerAlive
-from actors.messages.dispatcher import ProbeAnswered, PushAnswered
-from actors.messages.worker import PingWorker, StartTask, StopTask
+from actors.messages.answers import Refused, TaskStopped, TaskTaken, WorkerAlive, WorkerLeaving, YieldNoted
+from actors.messages.dispatcher import ProbeAnswered, PushAnswered, YieldAnswered
+from actors.messages.worker import LeaveAgent, PingWorker, StartTask, StopTask, YieldTask
+from actors.store import Payload
 from gateway.asking import Asking
 from tests.contracts.broker_rigs import LocalRig, RabbitRig, Rig
 from tests.contracts.courier_rigs import INPUT, TASK, Shelf, a_courier
@@ -28,6 +38,8 @@ from tests.contracts.courier_rigs import INPUT, TASK, Shelf, a_courier
 SHARDS = 2
 ENDPOINT = Endpoint("w 1", 0, "worker")
 PUSH = PushToInstance(ENDPOINT, "t 1", 2, "agent:a")
+YIELD = YieldOnInstance(ENDPOINT, "t 1", 2, 3, "urgent", 30_000, terminate=True)
+LEFT = Payload(b'{"step": 7}', "application/json", b"{}")
 START = StartTask("t 1", 2, "model:m", "m", INPUT.body, INPUT.content_type, INPUT.metadata, "ti", "swarm.dispatcher-1")
 
 Respond: TypeAlias = Callable[[Message], Answer | None]
@@ -104,6 +116,50 @@ def test_an_input_of_any_bytes_arrives_as_it_is(rig: Rig) -> None:
     assert (start.input, start.content_type) == (bytes(range(256)), "application/x")
 
 
+@pytest.mark.parametrize(
+    ("attempt", "resumption", "checkpoint"), [(1, 0, b""), (1, 1, LEFT.body), (2, 0, LEFT.body), (2, 3, LEFT.body)]
+)
+def test_every_run_but_the_first_is_given_what_was_left_behind(
+    rig: Rig, attempt: int, resumption: int, checkpoint: bytes
+) -> None:
+    push = replace(PUSH, attempt=attempt, resumption=resumption)
+    shelf = Shelf(payloads={"input": INPUT, "checkpoint": LEFT})
+    came, [start] = outcome(rig, push, lambda _: TaskTaken("t 1", attempt), shelf)
+    assert came == PushAnswered("t 1", attempt, "accepted", resumption=resumption)
+    assert isinstance(start, StartTask)
+    assert (start.attempt, start.resumption, start.checkpoint) == (attempt, resumption, checkpoint)
+
+
+def test_where_nothing_was_left_behind_there_is_no_checkpoint(rig: Rig) -> None:
+    _, [start] = outcome(rig, replace(PUSH, resumption=1), lambda _: TaskTaken("t 1", 2))
+    assert isinstance(start, StartTask)
+    assert start.checkpoint == b""
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (YieldNoted("t 1", 2, 3, True), YieldAnswered("t 1", 2, 3, "noted")),
+        (
+            YieldNoted("t 1", 2, 3, True, "commit", 400.0),
+            YieldAnswered("t 1", 2, 3, "noted", section="commit", deferred_ms=400.0),
+        ),
+        (YieldNoted("t 1", 2, 3, False), YieldAnswered("t 1", 2, 3, "gone")),
+        (Refused("invalid", "what?"), YieldAnswered("t 1", 2, 3, "unheard")),
+    ],
+)
+def test_a_run_is_asked_to_give_way(rig: Rig, answer: Answer, expected: YieldAnswered) -> None:
+    came, asked = outcome(rig, YIELD, lambda _: answer)
+    assert came == expected
+    assert asked == [YieldTask("t 1", 2, 3, "urgent", 30_000, terminate=True)]
+
+
+def test_a_worker_is_told_to_leave_and_nothing_comes_of_it(rig: Rig) -> None:
+    came, asked = outcome(rig, TellToLeave(ENDPOINT, "over", 1500), lambda _: WorkerLeaving(1))
+    assert came is None
+    assert asked == [LeaveAgent("over", 1500)]
+
+
 def test_a_worker_that_refuses_has_not_taken_it(rig: Rig) -> None:
     came, _ = outcome(rig, PUSH, lambda _: Refused("shutting_down", "leaving"))
     assert came == PushAnswered("t 1", 2, "refused", "leaving")
@@ -123,21 +179,24 @@ def test_a_probe_brings_the_uptime(rig: Rig) -> None:
 
 
 def test_a_cancel_stops_the_attempt_and_has_no_outcome(rig: Rig) -> None:
-    came, [stop] = outcome(rig, CancelOnInstance(ENDPOINT, "t 1", 2), lambda _: TaskStopped("t 1", 2, True))
+    came, [stop] = outcome(rig, CancelOnInstance(ENDPOINT, "t 1", 2, 3), lambda _: TaskStopped("t 1", 2, True))
     assert came is None
     assert isinstance(stop, StopTask)
-    assert (stop.task_id, stop.attempt) == ("t 1", 2)
+    assert (stop.task_id, stop.attempt, stop.resumption) == ("t 1", 2, 3)
 
 
 def test_where_no_worker_is_nothing_was_sent(rig: Rig) -> None:
     async def run() -> list[Message | None]:
         async with courier_on(rig.broker()) as courier:
-            errands: list[Errand] = [PUSH, ProbeInstance(ENDPOINT), CancelOnInstance(ENDPOINT, "t 1", 2)]
+            cancel, leave = CancelOnInstance(ENDPOINT, "t 1", 2), TellToLeave(ENDPOINT, "over", 0)
+            errands: list[Errand] = [PUSH, ProbeInstance(ENDPOINT), cancel, YIELD, leave]
             return [await courier.run(errand) for errand in errands]
 
     assert asyncio.run(run()) == [
         PushAnswered("t 1", 2, "unreachable", NOT_ATTACHED),
         ProbeAnswered(False, NOT_ATTACHED),
+        None,
+        YieldAnswered("t 1", 2, 3, "unheard"),
         None,
     ]
 
@@ -160,11 +219,12 @@ def test_a_worker_that_says_nothing_may_have_the_task(rig: Rig) -> None:
         async with courier_on(broker) as courier:
             courier._push_timeout_s = courier._probe_timeout_s = 0.3
             await broker.receive(queue_of(worker("w 1"), SHARDS), Attached(broker, lambda _: None), temporary=True)
-            return [await courier.run(PUSH), await courier.run(ProbeInstance(ENDPOINT))]
+            return [await courier.run(errand) for errand in (PUSH, ProbeInstance(ENDPOINT), YIELD)]
 
     assert asyncio.run(run()) == [
         PushAnswered("t 1", 2, "unknown", "no answer in time"),
         ProbeAnswered(False, "no answer in time"),
+        YieldAnswered("t 1", 2, 3, "unheard"),
     ]
 
 

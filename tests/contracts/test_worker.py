@@ -15,14 +15,15 @@ import pytest
 from actors.addresses import worker as worker_address
 from actors.envelope import Envelope
 from actors.messages import Answer, WorkerMessage
-from actors.messages.answers import ReportAnswered
-from actors.messages.dispatcher import Report
-from actors.messages.worker import StartTask
-from swarmpilot import Task, Worker, WorkerContext
+from actors.messages.answers import Refused, ReportAnswered
+from actors.messages.dispatcher import Report, ReportYield
+from actors.messages.worker import StartTask, StopTask
+from swarmpilot import SyncWorkerContext, Task, Worker
 from swarmpilot.worker import runner as runner_module
 from swarmpilot.worker.conversation import Conversation, Disconnected
 from swarmpilot.worker.reporter import Reporter
-from swarmpilot.worker.runner import Runner
+from swarmpilot.worker.run_state import RunState
+from swarmpilot.worker.runner import Ending, Runner
 from tests.embedded import DEADLINE_S, Embedded, embedded, until
 from tests.rest_client import rest_client
 
@@ -66,7 +67,7 @@ def test_an_async_function_gets_the_task() -> None:
 
 
 def test_a_synchronous_function_runs_in_a_thread() -> None:
-    def function(task: Task, ctx: WorkerContext) -> str:
+    def function(task: Task, ctx: SyncWorkerContext) -> str:
         assert not ctx.cancelled.is_set()
         return threading.current_thread().name
 
@@ -169,9 +170,9 @@ START = StartTask("t", 1, "a", "", b"{}", "application/json", b"{}", "ti", "q")
 
 def test_an_attempt_is_run_once_and_reported_again_when_it_is_started_again() -> None:
     async def run() -> None:
-        runs, gate, delivered = [], asyncio.Event(), asyncio.Queue[Report]()
+        runs, gate, delivered = [], asyncio.Event(), asyncio.Queue[Ending]()
 
-        async def work(task: Task, ctx: WorkerContext) -> dict[str, int]:
+        async def work(task: Task, state: RunState) -> dict[str, int]:
             runs.append(task.attempt)
             await gate.wait()
             return {"attempt": task.attempt}
@@ -192,9 +193,9 @@ def test_an_attempt_is_run_once_and_reported_again_when_it_is_started_again() ->
 
 def test_a_stopped_attempt_is_not_reported_and_makes_room() -> None:
     async def run() -> None:
-        delivered, begun = asyncio.Queue[Report](), asyncio.Event()
+        delivered, begun = asyncio.Queue[Ending](), asyncio.Event()
 
-        async def work(task: Task, ctx: WorkerContext) -> dict[str, int]:
+        async def work(task: Task, state: RunState) -> dict[str, int]:
             if task.attempt == 1:
                 begun.set()
                 await asyncio.Event().wait()
@@ -204,10 +205,10 @@ def test_a_stopped_attempt_is_not_reported_and_makes_room() -> None:
         runner.take(START)
         runner.take(replace(START, attempt=2))
         runner.take(replace(START, attempt=3))
-        assert runner.stop("t", 3), "one that waits"
+        assert runner.stop(StopTask("t", 3, "")), "one that waits"
         await begun.wait()
-        assert runner.stop("t", 1)
-        assert not runner.stop("t", 9)
+        assert runner.stop(StopTask("t", 1, ""))
+        assert not runner.stop(StopTask("t", 9, ""))
         assert (await delivered.get()).attempt == 2
         assert runner.is_idle
         assert delivered.empty()
@@ -262,6 +263,35 @@ def test_a_report_is_sent_until_it_is_answered() -> None:
         return len(sent)
 
     assert asyncio.run(run()) == 2
+
+
+def test_a_checkpoint_that_the_scheduler_refuses_becomes_an_error_that_says_so() -> None:
+    async def run() -> list[Report | ReportYield]:
+        said: list[Report | ReportYield] = []
+        delivered = asyncio.Event()
+
+        async def carry(envelope: Envelope, queue: str) -> None:
+            assert isinstance(envelope.message, Report | ReportYield)
+            said.append(envelope.message)
+            refused = isinstance(envelope.message, ReportYield)
+            answer = Refused("invalid", "too deep") if refused else ReportAnswered("t", True)
+            await conversation.take(Envelope(envelope.id, envelope.to, answer))
+
+        def handle(message: WorkerMessage) -> Answer:
+            raise AssertionError("nothing is asked")
+
+        conversation = Conversation(worker_address("w"), carry, handle)
+        reporter = Reporter(delivered.set)
+        reporter.connect(conversation)
+        reporter.report(START, ReportYield("t", 1, 4, "a", "w", 1.0, b"{}"))
+        async with asyncio.timeout(DEADLINE_S):
+            await delivered.wait()
+        return said
+
+    _, report = asyncio.run(run())
+    assert isinstance(report, Report)
+    assert (report.attempt, report.resumption, report.is_error) == (1, 4, True)
+    assert b"refused the checkpoint: too deep" in report.result
 
 
 def test_a_connection_over_which_nothing_comes_is_given_up() -> None:

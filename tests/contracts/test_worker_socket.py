@@ -17,10 +17,19 @@ from actors.addresses import SCHEDULER, Address, ReturnAddress, dispatcher, work
 from actors.envelope import Envelope
 from actors.envelope_json import decode_envelopes, encode_envelope, join_envelopes
 from actors.messages import Answer, Message
-from actors.messages.answers import InstanceRemoval, Refused, ReportAnswered, TaskTaken, WorkerAlive, WorkerAttached
-from actors.messages.dispatcher import Report
+from actors.messages.answers import (
+    InstanceRemoval,
+    Refused,
+    ReportAnswered,
+    TaskTaken,
+    WorkerAlive,
+    WorkerAttached,
+    YieldNoted,
+)
+from actors.messages.dispatcher import Report, ReportProgress, ReportYield
 from actors.messages.scheduler import AttachWorker, DetachWorker, RemoveInstance
-from actors.messages.worker import PingWorker, StartTask
+from actors.messages.tasks import Activity
+from actors.messages.worker import PingWorker, StartTask, YieldTask
 from tests.embedded import DEADLINE_S, Embedded, embedded
 from tests.rest_client import rest_client
 
@@ -180,6 +189,61 @@ def test_a_result_that_cannot_be_kept_is_refused_and_another_may_follow() -> Non
             assert await hand.ask(report("t")) == ReportAnswered("t", True)
 
     perform(story, max_body_bytes=2048)
+
+
+def test_a_run_gives_way_and_the_task_comes_back_with_what_it_left() -> None:
+    async def story(service: Embedded) -> None:
+        async with attached(service) as hand:
+            await submit(service, "t")
+            await hand.answer(await hand.start(), TaskTaken("t", 1))
+            left = ReportYield("t", 1, 0, "not a", "not w", 12.5, b'{"step": 3}')
+            for checkpoint in (b"[1]", b"{"):
+                answer = await hand.ask(replace(left, checkpoint=checkpoint))
+                assert isinstance(answer, Refused), answer
+            assert await hand.ask(replace(left, attempt=2)) == ReportAnswered("t", False)
+            assert await hand.ask(left) == ReportAnswered("t", True)
+            again = await hand.start()
+            assert isinstance(again.message, StartTask)
+            assert (again.message.attempt, again.message.resumption) == (1, 1)
+            assert again.message.checkpoint == b'{"step": 3}'
+            assert await hand.ask(left) == ReportAnswered("t", False)
+            await hand.answer(again, TaskTaken("t", 1))
+            assert await hand.ask(replace(report("t"), resumption=1)) == ReportAnswered("t", True)
+
+    perform(story)
+
+
+def test_a_run_is_asked_to_give_way_and_may_not_put_it_off_for_ever() -> None:
+    async def story(service: Embedded) -> None:
+        async with attached(service) as hand, rest_client(service.url) as rest:
+            await submit(service, "t")
+            await hand.answer(await hand.start(), TaskTaken("t", 1))
+            await hand.ask(ReportProgress("t", 1, 0, "a"))  # by its answer, the one before has been read
+            asked = await rest.post("/agents/a/tasks/t/preempt", {"reason": "urgent"})
+            assert asked.body["enqueued"]
+            question = await hand.next(lambda envelope: isinstance(envelope.message, YieldTask))
+            assert isinstance(question.message, YieldTask)
+            assert (question.message.task_id, question.message.reason) == ("t", "urgent")
+            await hand.answer(question, YieldNoted("t", 1, 0, True, "commit", 1e12))
+            code, reason = await hand.closed()
+            assert (code, "deferred_ms" in reason) == (1008, True)
+
+    perform(story)
+
+
+def test_how_far_a_run_is_is_checked_and_counts_for_this_run_only() -> None:
+    async def story(service: Embedded) -> None:
+        async with attached(service) as hand:
+            await submit(service, "t")
+            await hand.answer(await hand.start(), TaskTaken("t", 1))
+            news = ReportProgress("t", 1, 0, "a", Activity(branch="main"), 0.5, b'{"step": 3}')
+            assert await hand.ask(news) == ReportAnswered("t", True)
+            assert await hand.ask(replace(news, resumption=1)) == ReportAnswered("t", False)
+            answer = await hand.ask(replace(news, progress=2.0))
+            assert isinstance(answer, Refused)
+            assert "progress" in answer.reason
+
+    perform(story)
 
 
 def test_a_detached_worker_is_gone() -> None:

@@ -6,73 +6,14 @@ import json
 import os
 import signal
 from pathlib import Path
-from typing import Any
 
 import grpc
 import pytest
-import requests
 
 from protos import scheduler_pb2, scheduler_pb2_grpc
 from tests.rabbit_server import RabbitServer
 from tests.scenarios.processes import Running, World, eventually
-
-QUICK: dict[str, Any] = {"probe_interval_s": 0.3, "probe_timeout_s": 1, "retry_delay_s": 0.1}
-
-
-@pytest.fixture(params=["websocket", "rabbitmq"])
-def amqp(request: pytest.FixtureRequest) -> str | None:
-    """The broker that workers and scheduler use; None where workers connect to the gateway."""
-    if request.param == "websocket":
-        return None
-    server: RabbitServer = request.getfixturevalue("rabbit")
-    return server.url
-
-
-class Workers:
-    """Workers of the agent `a`; their tasks wait until `let_end`."""
-
-    def __init__(self, world: World, folder: Path, amqp: str | None) -> None:
-        self.world = world
-        self.by = ["--amqp", amqp] if amqp else ["--url", world.url]
-        self._folder = folder
-        self._count = 0
-
-    def start(self, *arguments: str, call: str = "run") -> Running:
-        """Start one, and wait until it is attached."""
-        running = self.begin(*arguments, call=call)
-        running.wait_for("attached to")
-        return running
-
-    def begin(self, *arguments: str, call: str = "run") -> Running:
-        """Start one."""
-        self._count += 1
-        function = f"tests.scenarios.worker_functions:{call}"
-        log = self._folder / f"worker-{self._count}.log"
-        return self.world.start(["worker", "--agent", "a", "--call", function, *self.by, *arguments], log)
-
-    def submit(self, task_id: str) -> None:
-        """A task of the agent, over REST."""
-        body = {"task_id": task_id, "params": {"folder": str(self._folder)}}
-        answer = requests.post(f"{self.world.url}/agents/a/tasks", json=body, timeout=10).json()
-        assert answer["accepted"], answer
-
-    def has_started(self, task_id: str, attempt: int) -> int:
-        """The process that runs this attempt, once one does."""
-
-        def pid() -> int | None:
-            file = self._folder / "starts"
-            starts = [line.split(":") for line in file.read_text().splitlines()] if file.exists() else []
-            pids = [int(start[2]) for start in starts if start[:2] == [task_id, str(attempt)]]
-            assert len(pids) <= 1, f"attempt {attempt} was started {len(pids)} times"
-            return pids[0] if pids else None
-
-        found = eventually(pid, what=f"attempt {attempt} of {task_id} runs")
-        assert found is not None
-        return found
-
-    def let_end(self, attempt: int) -> None:
-        """Let runs of this attempt return."""
-        (self._folder / f"open-{attempt}").touch()
+from tests.scenarios.workers import QUICK, Workers
 
 
 def test_tasks_of_an_agent_run_on_its_worker_whichever_way_they_came(tmp_path: Path, amqp: str | None) -> None:

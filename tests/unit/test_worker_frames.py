@@ -11,13 +11,17 @@ from actors.addresses import SCHEDULER, ReturnAddress, dispatcher, worker
 from actors.envelope import Envelope
 from actors.envelope_json import encode_envelope, join_envelopes
 from actors.messages import Message
-from actors.messages.dispatcher import Report
+from actors.messages.answers import TaskTaken, YieldNoted
+from actors.messages.dispatcher import Report, ReportProgress, ReportYield
 from actors.messages.scheduler import AttachWorker, DetachWorker, RemoveInstance
-from actors.messages.worker import StopTask
+from actors.messages.tasks import CHECKPOINT_BYTES, Activity
+from actors.messages.worker import StopTask, YieldTask
 from gateway.bad_request import BadRequest, MalformedJson
-from gateway.worker_frames import MOST_ENVELOPES, BadFrame, check_request, first_of, read_frame
+from gateway.worker_frames import MOST_ENVELOPES, BadFrame, check_answer, check_request, first_of, read_frame
 
 REPORT = Report("t", 1, "a", "w", 1.5, b'{"ok": true}')
+YIELD = ReportYield("t", 1, 2, "a", "w", 1.5, b'{"step": 3}')
+PROGRESS = ReportProgress("t", 1, 2, "a", Activity(description="at work"), 0.5, b'{"step": 3}')
 ATTACH = AttachWorker("chosen-by-the-worker", "w", "a", 2, "i")
 
 
@@ -91,6 +95,7 @@ def test_a_sound_report_is_taken() -> None:
         ("task_id", ""),
         ("attempt", 0),
         ("attempt", -1),
+        ("resumption", -1),
         ("execution_ms", -1.0),
         ("execution_ms", float("nan")),
         ("result", b"[1]"),
@@ -109,7 +114,69 @@ def test_a_result_that_is_not_json_is_refused(result: bytes) -> None:
         check_request(replace(REPORT, result=result), "w", 1000)
 
 
-@pytest.mark.parametrize("message", [RemoveInstance("h", 1), StopTask("t", 1, ""), ATTACH])
+def test_a_run_may_give_way_and_say_how_far_it_is() -> None:
+    for message in (YIELD, replace(YIELD, checkpoint=b"{}"), PROGRESS, ReportProgress("t", 1, 0, "a")):
+        assert check_request(message, "w", 1) is message
+
+
+TOO_LARGE = b'{"x": "' + b"x" * CHECKPOINT_BYTES + b'"}'
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("task_id", ""),
+        ("attempt", 0),
+        ("resumption", -1),
+        ("execution_ms", -1.0),
+        ("execution_ms", float("inf")),
+        ("checkpoint", b"[1]"),
+        ("checkpoint", b"null"),
+        ("checkpoint", TOO_LARGE),
+    ],
+)
+def test_a_wrong_yield_names_the_field(field: str, value: Any) -> None:
+    with pytest.raises(BadRequest, match=field):
+        check_request(replace(YIELD, **{field: value}), "w", 100)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("task_id", ""),
+        ("attempt", 0),
+        ("resumption", -1),
+        ("progress", -0.1),
+        ("progress", 1.1),
+        ("progress", float("nan")),
+        ("checkpoint", b"[1]"),
+        ("checkpoint", TOO_LARGE),
+        ("activity.description", Activity(description="word " * 201)),
+        ("activity.description", Activity(description="x" * 4001)),
+        ("activity.branch", Activity(branch="x" * 256)),
+    ],
+)
+def test_wrong_progress_names_the_field(field: str, value: Any) -> None:
+    with pytest.raises(BadRequest, match=field):
+        check_request(replace(PROGRESS, **{field.partition(".")[0]: value}), "w", 100)
+
+
+@pytest.mark.parametrize("checkpoint", [b"", b"{", b'{"a": NaN}'])
+def test_a_checkpoint_that_is_not_json_is_refused(checkpoint: bytes) -> None:
+    with pytest.raises(MalformedJson):
+        check_request(replace(YIELD, checkpoint=checkpoint), "w", 100)
+
+
+def test_a_worker_cannot_put_off_giving_way_for_ever() -> None:
+    noted = YieldNoted("t", 1, 0, True, "commit", 500.0)
+    for answer in (noted, TaskTaken("t", 1)):
+        assert check_answer(answer) is answer
+    for field, value in [("deferred_ms", -1.0), ("deferred_ms", 3_600_001.0), ("section", "x" * 256)]:
+        with pytest.raises(BadRequest, match=field):
+            check_answer(replace(noted, **{field: value}))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("message", [RemoveInstance("h", 1), StopTask("t", 1, ""), YieldTask("t", 1, 0, "", 0), ATTACH])
 def test_what_is_not_a_workers_to_ask_is_refused(message: Message) -> None:
     with pytest.raises(BadFrame, match=type(message).__name__):
         check_request(message, "w", 100)
