@@ -6,9 +6,11 @@ Kinds: `simulate` (takes time, does nothing), `call` (any Python function), `ups
 from __future__ import annotations
 
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
+
+from swarmpilot.instance.work.giving_way import Preemption, SafePoint, encode_checkpoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +19,8 @@ class TaskContext:
 
     `attempt` counts from 1 (0: the scheduler did not say). `cancelled` is set when the scheduler has asked
     for the task to stop; a function that runs in a thread polls it with `context.cancelled.is_set()`.
+    `resumption` counts from 0 how often the attempt has been resumed, `checkpoint` is what an earlier run left behind,
+    {} where none has.
     """
 
     task_id: str
@@ -24,6 +28,27 @@ class TaskContext:
     metadata: dict[str, Any]
     attempt: int
     cancelled: threading.Event = field(default_factory=threading.Event)
+    resumption: int = 0
+    checkpoint: dict[str, Any] = field(default_factory=dict)
+    preemption: Preemption = field(default_factory=Preemption)
+
+    @property
+    def preempt_requested(self) -> bool:
+        """Whether the scheduler has asked this run to give way."""
+        return self.preemption.requested.is_set()
+
+    @property
+    def terminate_requested(self) -> bool:
+        """Whether it has asked for the last time: the run is cancelled soon."""
+        return self.preemption.terminating.is_set()
+
+    def safe_point(self, checkpoint: Mapping[str, Any]) -> SafePoint:
+        """Give way here, if asked to: the run ends, and the task goes on later, elsewhere or here, from `checkpoint`.
+
+        An async function awaits it: `await context.safe_point({"step": 3})`. It never returns where the run gives way.
+        Raises TypeError or ValueError where the checkpoint is no dict that JSON can hold, of 8 MiB at most.
+        """
+        return SafePoint(self.preemption, self.cancelled, encode_checkpoint(checkpoint))
 
 
 TaskInput: TypeAlias = dict[str, Any]

@@ -74,6 +74,15 @@ def as_work(function: Callable[..., Any], threads: int) -> Work:
     return call_in_thread
 
 
+def check_preemptible(function: Callable[..., Any]) -> None:
+    """Raises BadFunction where the function takes no context, and so has no safe point."""
+    if not _takes_context(function):
+        raise BadFunction(
+            f"{getattr(function, '__name__', function)} must take the context to be preemptible: "
+            "f(task_input, context), which calls context.safe_point(...)"
+        )
+
+
 def _takes_context(function: Callable[..., Any]) -> bool:
     try:
         parameters = inspect.signature(function).parameters.values()
