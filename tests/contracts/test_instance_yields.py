@@ -228,8 +228,8 @@ def test_a_function_in_a_thread_gives_way_at_its_safe_points_too() -> None:
         loop, started = asyncio.get_running_loop(), asyncio.Event()
 
         def polls(task_input: dict[str, Any], context: TaskContext) -> None:
-            loop.call_soon_threadsafe(started.set)
             context.safe_point({"step": 0})
+            loop.call_soon_threadsafe(started.set)
             assert context.preemption.requested.wait(DEADLINE_S)
             try:
                 context.safe_point({"step": 1})
