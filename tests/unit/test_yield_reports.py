@@ -1,0 +1,39 @@
+"""What an instance says of a run that has given way, as the dispatcher is told it."""
+
+from __future__ import annotations
+
+from actors.messages.dispatcher import ReportYield
+from actors.store import TaskRow
+from actors.task_lifecycle import TaskState
+from gateway.rest_notify import yield_message
+from gateway.schemas_notify import YieldReport
+
+ROW = TaskRow("ours", "worker-1", "m", 0, "", "rest", "d", TaskState.PREEMPTING, 1.5, "ti", 2, remote_id="theirs")
+
+
+def test_the_report_names_the_run_and_holds_the_checkpoint_as_json() -> None:
+    report = YieldReport.model_validate(
+        {
+            "task_id": "theirs",
+            "instance_id": "i" * 300,
+            "attempt": 2,
+            "resumption": 1,
+            "execution_time": 12.5,
+            "checkpoint": {"step": 3, "seen": ["é", None, 1.0]},
+        }
+    )
+    assert yield_message(report, ROW) == ReportYield(
+        task_id="ours",
+        attempt=2,
+        resumption=1,
+        agent_id="worker-1",
+        instance_id="i" * 255,
+        execution_ms=12.5,
+        checkpoint='{"step":3,"seen":["é",null,1.0]}'.encode(),
+    )
+
+
+def test_a_first_run_need_not_say_that_it_resumes_none() -> None:
+    report = YieldReport.model_validate({"task_id": "t", "attempt": 1, "execution_time": 0.0, "checkpoint": {}})
+    message = yield_message(report, ROW)
+    assert (message.attempt, message.resumption, message.instance_id) == (1, 0, "")
