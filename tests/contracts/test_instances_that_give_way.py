@@ -7,7 +7,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-from swarmpilot import AsyncClient, TaskContext, TaskInstance
+import pytest
+
+from swarmpilot import AsyncClient, Client, RequestRefused, TaskContext, TaskInstance, TaskNotFound
 from tests.embedded import DEADLINE_S, Embedded, embedded, until
 
 MODEL = "m"
@@ -69,16 +71,6 @@ async def is_asked(work: Stepping) -> None:
     await until(look, "request to give way")
 
 
-async def has_state(service: Embedded, task_id: str, state: str) -> None:
-    """Return once the task is in this state."""
-
-    async def look() -> bool | None:
-        row = await service.edge.reader.task(task_id)
-        return True if row is not None and row.state.value == state else None
-
-    await until(look, f"state {state} of {task_id}")
-
-
 def play(scene: Callable[[Embedded, AsyncClient], Awaitable[None]], **settings: Any) -> None:
     async def run() -> None:
         async with embedded(**settings) as service, AsyncClient(service.url) as client:
@@ -112,6 +104,54 @@ def test_a_less_important_task_gives_way_and_goes_on_where_it_stopped() -> None:
     play(scene)
 
 
+def test_a_task_gives_way_because_somebody_asked_for_it_by_name() -> None:
+    async def scene(service: Embedded, client: AsyncClient) -> None:
+        async with stepping(service) as work:
+            await client.submit(MODEL, {"steps": 2}, task_id="a/b c?", priority="high")
+            await work.before("a/b c?", 0)
+            assert await client.preempt("a/b c?", "maintenance", grace_s=600)
+            await is_asked(work)
+            assert work.contexts[0].preemption.reason == "maintenance"
+            work.allow("a/b c?", 2)
+            assert await client.result("a/b c?", DEADLINE_S) == {"steps": 2}
+            assert [context.resumption for context in work.contexts] == [0, 1]
+
+            with Client(service.url) as other:
+                assert not await asyncio.to_thread(other.preempt, "a/b c?")
+                with pytest.raises(TaskNotFound):
+                    await asyncio.to_thread(other.preempt, "nobody")
+
+    play(scene)
+
+
+@pytest.mark.parametrize("grace_s", [-1, 1e9])
+def test_a_grace_that_is_none_is_refused_with_field_rule_and_value(grace_s: float) -> None:
+    async def scene(service: Embedded, client: AsyncClient) -> None:
+        async with stepping(service) as work:
+            await client.submit(MODEL, {"steps": 1}, task_id="t")
+            await work.before("t", 0)
+            with pytest.raises(RequestRefused, match=rf"field `grace_s`: must be .*; got {grace_s}"):
+                await client.preempt("t", grace_s=grace_s)
+            assert not work.contexts[0].preempt_requested
+
+    play(scene)
+
+
+def test_tasks_whose_scopes_overlap_wait_and_the_record_says_behind_whom() -> None:
+    async def scene(service: Embedded, client: AsyncClient) -> None:
+        async with stepping(service) as work:
+            await client.submit(MODEL, {"steps": 1}, task_id="first", scope="repo.docs")
+            await work.before("first", 0)
+            await client.submit(MODEL, {"steps": 1}, task_id="second", scope="repo.*, tools")
+            assert "first" in (await client.query("second")).reason
+            work.allow("first")
+            work.allow("second")
+            assert await client.result("second", DEADLINE_S) == {"steps": 1}
+            assert (await client.query("second")).reason == ""
+
+    play(scene)
+
+
 def test_a_task_that_does_not_listen_is_told_for_the_last_time_and_then_stopped() -> None:
     async def scene(service: Embedded, client: AsyncClient) -> None:
         async with stepping(service) as work:
@@ -123,7 +163,7 @@ def test_a_task_that_does_not_listen_is_told_for_the_last_time_and_then_stopped(
             assert work.contexts[0].terminate_requested
             record = await client.wait("deaf", DEADLINE_S)
             assert record.state == "failed"
-            assert (await service.ended("deaf")).error_code == "forced_preemption"
+            assert record.error_code == "forced_preemption"
             assert ("deaf", 0) not in work.done
 
     play(scene, preempt_grace_s=0.05, terminate_grace_s=0.05)
