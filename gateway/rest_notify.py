@@ -17,6 +17,7 @@ from fastapi import APIRouter, Depends
 from actors.addresses import dispatcher
 from actors.messages.answers import ReportAnswered
 from actors.messages.dispatcher import Report, ReportYield
+from actors.messages.tasks import CHECKPOINT_BYTES
 from actors.store import TaskRow
 from actors.task_lifecycle import TERMINAL
 from gateway.bad_request import BadRequest, name_of
@@ -81,7 +82,10 @@ def _report(request: _Completion, row: TaskRow, result: bytes, is_error: bool) -
 
 
 def yield_message(report: YieldReport, row: TaskRow) -> ReportYield:
-    """The report of a run that has given way, for the dispatcher that the task was given to."""
+    """The report of a run that has given way, for the dispatcher that the task was given to. Raises BadRequest."""
+    checkpoint = msgspec.json.encode(report.checkpoint)
+    if len(checkpoint) > CHECKPOINT_BYTES:
+        raise BadRequest("checkpoint", f"must not be larger than {CHECKPOINT_BYTES} bytes", len(checkpoint))
     return ReportYield(
         task_id=row.task_id,
         attempt=report.attempt,
@@ -89,7 +93,7 @@ def yield_message(report: YieldReport, row: TaskRow) -> ReportYield:
         agent_id=row.agent_id,
         instance_id=str(report.instance_id)[:255],
         execution_ms=report.execution_time,
-        checkpoint=msgspec.json.encode(report.checkpoint),
+        checkpoint=checkpoint,
     )
 
 

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field, FiniteFloat
 
+from actors.messages.tasks import CHECKPOINT_BYTES
 from gateway.schema_fields import Name, Request, Response
 
 _SENDER = "What the instance calls itself; its address or ti_uuid where others may give the same task ids."
@@ -67,7 +68,9 @@ class YieldReport(Request):
         ge=0, description="Execution time of this run up to there, in milliseconds.", examples=[125.5]
     )
     checkpoint: dict[str, Any] = Field(
-        description="What the next run of the task gets as `checkpoint`, to go on from.", examples=[{"step": 42}]
+        description=f"What the next run of the task goes on from, as its `checkpoint`. At most {CHECKPOINT_BYTES} bytes "
+        "as JSON.",
+        examples=[{"step": 42}],
     )
 
 

@@ -33,6 +33,7 @@ from actors.errors import SwarmPilotError
 from actors.messages import Message
 from actors.messages.agent import CallbackAnswered
 from actors.messages.dispatcher import ProbeAnswered, PushAnswered, YieldAnswered
+from actors.messages.tasks import CHECKPOINT_BYTES
 from actors.store import Payload, TaskReader
 from actors.task_record import record_of
 
@@ -41,7 +42,7 @@ UNREACHABLE = "Connection failed: Unable to reach host"
 
 _JSON = "application/json"
 _MOST_ANSWER_BYTES = 64 * 1024
-_MOST_CHECKPOINT_BYTES = 10 * 1024 * 1024
+_MOST_YIELD_BYTES = CHECKPOINT_BYTES + _MOST_ANSWER_BYTES
 _LARGE_BODY_BYTES = 512 * 1024
 _CONNECT_SHARE = 0.8
 
@@ -153,7 +154,7 @@ class HttpCourier:
 
     async def _ask_to_yield(self, errand: YieldOnInstance) -> YieldAnswered:
         try:
-            return read_yield(errand, *await self._tell(errand, "preempt", yield_body(errand), _MOST_CHECKPOINT_BYTES))
+            return read_yield(errand, *await self._tell(errand, "preempt", yield_body(errand), _MOST_YIELD_BYTES))
         except _FAILED as error:
             log.warning(
                 "an instance did not take a request to give way",

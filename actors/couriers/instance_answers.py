@@ -15,6 +15,7 @@ import msgspec
 from actors.courier import InstanceReport
 from actors.errands import Endpoint, PushToInstance, YieldOnInstance
 from actors.messages.dispatcher import PushAnswered, YieldAnswered
+from actors.messages.tasks import CHECKPOINT_BYTES, SECTION_MS
 
 _LONGEST_DETAIL = 300
 _BUSY = (408, 429)
@@ -86,10 +87,12 @@ def read_yield(errand: YieldOnInstance, status: int, body: bytes) -> YieldAnswer
         raise Unreadable(describe(status, body))
     checkpoint = bytes(answer.checkpoint).strip()
     if checkpoint == b"null":
-        section = answer.section if isinstance(answer.section, str) else ""
-        return YieldAnswered(*run, "noted", section=section, deferred_ms=_sound(answer.deferred_ms))
+        section = answer.section[:_LONGEST_DETAIL] if isinstance(answer.section, str) else ""
+        return YieldAnswered(*run, "noted", section=section, deferred_ms=min(_sound(answer.deferred_ms), SECTION_MS))
     if read_object(checkpoint) is None:
         raise Unreadable(f"the checkpoint must be a JSON object, got {checkpoint[:100].decode(errors='replace')}")
+    if len(checkpoint) > CHECKPOINT_BYTES:
+        raise Unreadable(f"the checkpoint must not be larger than {CHECKPOINT_BYTES} bytes, and has {len(checkpoint)}")
     return YieldAnswered(*run, "yielded", checkpoint, _sound(answer.execution_time))
 
 

@@ -14,6 +14,18 @@ IMPLICIT_AGENT = "model:"
 DESCRIPTION_WORDS = 200
 """Words of an activity's description at most."""
 
+DESCRIPTION_LENGTH = 4000
+"""Characters of a description, so that its words bound what is kept."""
+
+ACTIVITY_NAME_LENGTH = 255
+"""Characters of each of the other fields of an activity."""
+
+CHECKPOINT_BYTES = 1024 * 1024
+"""Size of a checkpoint as JSON text, at most."""
+
+SECTION_MS = 3_600_000.0
+"""Longest that a section of a run may keep it from giving way (ms)."""
+
 ACTIVITY_BUFFER_FULL = "activity_buffer_full"
 """Code of a registration that was refused because the agent, or all agents together, have as many as they may."""
 

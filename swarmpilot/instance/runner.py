@@ -13,7 +13,7 @@ from swarmpilot.instance.ledger import Ledger
 from swarmpilot.instance.pushes import Push, YieldRequest
 from swarmpilot.instance.reports import encode_report, encode_yield, error_result, failure_result, yield_in
 from swarmpilot.instance.work import TaskContext, Work
-from swarmpilot.instance.work.giving_way import GaveWay, Preemption, encode_checkpoint
+from swarmpilot.instance.work.giving_way import GaveWay, Preemption, encode_checkpoint, is_giving_way
 
 log = logging.getLogger("swarmpilot.instance")
 
@@ -61,7 +61,7 @@ class Runner:
     def start_what_can(self) -> None:
         """Start waiting pushes while there are places free."""
         for push in self._ledger.startable():
-            self._preemptions[push.key] = Preemption()
+            self._preemptions[push.key] = Preemption(encode_checkpoint(push.checkpoint))
             task = asyncio.create_task(self._run(push, self._preemptions[push.key]))
             task.add_done_callback(partial(self._ran, push))
             self._tasks[push.key] = task
@@ -114,12 +114,12 @@ class Runner:
         result: object
         try:
             result = await self._work(push.task_input, context)
-        except GaveWay as end:
-            return Outcome((time.perf_counter() - begun) * 1000.0, checkpoint=end.checkpoint)
         except asyncio.CancelledError:
             # `cancel` is the only one to end a run this way, so it is an ending like any other.
             result = CANCELLED.result
-        except Exception as failure:
+        except (Exception, GaveWay, BaseExceptionGroup) as failure:
+            if is_giving_way(failure):
+                return Outcome((time.perf_counter() - begun) * 1000.0, checkpoint=preemption.checkpoint)
             log.warning("task %s failed: %s: %s", push.task_id, type(failure).__name__, failure)
             log.debug("task %s failed here:", push.task_id, exc_info=True)
             result = failure_result(failure)

@@ -20,7 +20,7 @@ from swarmpilot.instance.pushes import Push, YieldRequest
 from swarmpilot.instance.reporter import Reporter
 from swarmpilot.instance.runner import Noted, Runner, Yielded
 from swarmpilot.instance.signals import run_until_stopped
-from swarmpilot.instance.work.call import as_work, check_preemptible
+from swarmpilot.instance.work.call import BadFunction, as_work, takes_context
 from swarmpilot.instance.work.simulate import simulate
 
 log = logging.getLogger("swarmpilot.instance")
@@ -66,7 +66,7 @@ class TaskInstance:
         self._drain_timeout_s = drain_timeout_s
         self._ledger: Ledger[Push] = Ledger(capacity)
         if work and preemptible:
-            check_preemptible(work)
+            _check_has_safe_points(work)
         self._work = as_work(work, capacity) if work else simulate(preemptible=preemptible)
         self._status = "starting"
         self._started_at = time.monotonic()
@@ -213,3 +213,11 @@ class TaskInstance:
     def _held(self) -> str:
         pending = self._reporter.pending if self._reporter else 0
         return f"{self._ledger.running} running, {self._ledger.waiting} waiting, {pending} reports to deliver"
+
+
+def _check_has_safe_points(work: Callable[..., Any]) -> None:
+    if not takes_context(work):
+        raise BadFunction(
+            f"{getattr(work, '__name__', work)} must take the context to be preemptible: f(task_input, context), which "
+            "calls context.safe_point({...})"
+        )

@@ -68,6 +68,8 @@ def test_an_answer_without_a_checkpoint_is_a_promise(status: int, body: object) 
 def test_a_run_that_is_not_to_be_interrupted_now_says_for_how_long() -> None:
     said = ask(says({"section": "commit", "deferred_ms": 250}, 202))
     assert said == YieldAnswered("t 1", 2, 1, "noted", section="commit", deferred_ms=250.0)
+    said = ask(says({"section": 1, "deferred_ms": 1e12}, 202))
+    assert said == YieldAnswered("t 1", 2, 1, "noted", deferred_ms=3_600_000.0)
 
 
 @pytest.mark.parametrize("took", [-1, "soon", True, None])
@@ -105,8 +107,8 @@ def test_a_checkpoint_that_is_cut_off_is_no_answer() -> None:
     assert ask(Instance(answer)) == YieldAnswered("t 1", 2, 1, "unheard")
 
 
-@pytest.mark.parametrize(("size", "outcome"), [(9 * 2**20, "yielded"), (11 * 2**20, "unheard")])
-def test_a_checkpoint_may_have_megabytes_but_not_any_number(size: int, outcome: str) -> None:
+@pytest.mark.parametrize(("size", "outcome"), [(2**20 - 9, "yielded"), (2**20 - 8, "unheard"), (3 * 2**20, "unheard")])
+def test_a_checkpoint_may_have_a_megabyte(size: int, outcome: str) -> None:
     answer = ask(says({"checkpoint": {"a": "x" * size}}))
     assert isinstance(answer, YieldAnswered)
     assert answer.outcome == outcome

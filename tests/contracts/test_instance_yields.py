@@ -261,6 +261,50 @@ def test_a_function_that_awaits_nothing_but_its_safe_points_hears_of_the_request
     play(scene)
 
 
+def test_a_safe_point_within_a_group_of_tasks_ends_the_whole_run() -> None:
+    async def scene() -> None:
+        started = asyncio.Event()
+
+        async def part(context: TaskContext) -> None:
+            started.set()
+            while True:
+                await context.safe_point({"part": 1})
+
+        async def grouped(task_input: dict[str, Any], context: TaskContext) -> None:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(part(context))
+                group.create_task(asyncio.Event().wait())
+
+        async with bench(grouped) as b:
+            await b.push("t:1")
+            await asyncio.wait_for(started.wait(), DEADLINE_S)
+            assert await b.ask() == noted()
+            assert (await b.scheduler.next_yield())["checkpoint"] == {"part": 1}
+
+    play(scene)
+
+
+def test_a_run_that_fails_while_it_gives_way_has_failed() -> None:
+    async def scene() -> None:
+        started = asyncio.Event()
+
+        async def clumsy(task_input: dict[str, Any], context: TaskContext) -> None:
+            started.set()
+            try:
+                while True:
+                    await context.safe_point({})
+            finally:
+                raise OSError("the disk is full")
+
+        async with bench(clumsy) as b:
+            await b.push("t:1")
+            await asyncio.wait_for(started.wait(), DEADLINE_S)
+            await b.ask()
+            assert (await b.scheduler.next_report())["result"]["error"] == "the disk is full"
+
+    play(scene)
+
+
 def test_a_thread_that_is_cancelled_ends_at_its_next_safe_point() -> None:
     async def scene() -> None:
         loop, started = asyncio.get_running_loop(), asyncio.Event()
@@ -284,9 +328,10 @@ def test_a_thread_that_is_cancelled_ends_at_its_next_safe_point() -> None:
 @pytest.mark.parametrize(
     ("checkpoint", "said"),
     [
-        ([1], "a checkpoint must be a dict, got list"),
-        ({"a": object()}, "a checkpoint must be what JSON can hold"),
-        ({"a": "x" * 9 * 2**20}, "a checkpoint may have 8388608 bytes as JSON"),
+        ([1], "checkpoint must be a dict, as it is kept as a JSON object; got list"),
+        ({1: 2}, "checkpoint must have texts for keys, as it is kept as a JSON object; got 1"),
+        ({"a": object()}, "checkpoint must hold nothing that JSON cannot"),
+        ({"a": "x" * 2**20}, "checkpoint must not be larger than 1048576 bytes as JSON, and has 1048584"),
     ],
 )
 def test_a_checkpoint_that_cannot_be_kept_fails_the_task_also_where_nobody_asks(checkpoint: Any, said: str) -> None:
@@ -336,8 +381,8 @@ def test_a_checkpoint_of_somebody_else_begins_a_simulated_task_anew(left: dict[s
     async def scene() -> None:
         context = TaskContext("t", "m", {}, 1, checkpoint=left)
         context.preemption.ask("", terminate=False)
-        with pytest.raises(GaveWay) as caught:
+        with pytest.raises(GaveWay):
             await simulate(preemptible=True)({"service_ms": 36_000_000}, context)
-        assert json.loads(caught.value.checkpoint)["done"] < 0.1
+        assert json.loads(context.preemption.checkpoint)["done"] < 0.1
 
     play(scene)

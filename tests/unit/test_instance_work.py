@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from swarmpilot import TaskInstance
-from swarmpilot.instance.work.call import BadFunction, as_work, check_preemptible, find_function
+from swarmpilot.instance.work.call import BadFunction, as_work, find_function
 from swarmpilot.instance.work.simulate import simulate
 from swarmpilot.instance.work.upstream import completion_url
 
@@ -48,7 +48,7 @@ def knows_the_input_only(task_input: Any) -> None: ...
 
 
 def test_a_function_without_the_context_is_not_preemptible() -> None:
-    check_preemptible(simulate())
+    TaskInstance("m", simulate(preemptible=True), scheduler=None, preemptible=True)
     with pytest.raises(BadFunction, match=r"knows_the_input_only must take the context .* context.safe_point"):
         TaskInstance("m", knows_the_input_only, scheduler=None, preemptible=True)
 

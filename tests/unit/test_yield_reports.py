@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from actors.messages.dispatcher import ReportYield
 from actors.store import TaskRow
 from actors.task_lifecycle import TaskState
+from gateway.bad_request import BadRequest
 from gateway.rest_notify import yield_message
 from gateway.schemas_notify import YieldReport
 
@@ -31,6 +34,13 @@ def test_the_report_names_the_run_and_holds_the_checkpoint_as_json() -> None:
         execution_ms=12.5,
         checkpoint='{"step":3,"seen":["é",null,1.0]}'.encode(),
     )
+
+
+def test_a_checkpoint_larger_than_a_megabyte_is_refused() -> None:
+    body = {"task_id": "t", "attempt": 1, "execution_time": 0.0}
+    yield_message(YieldReport.model_validate({**body, "checkpoint": {"a": "x" * (2**20 - 8)}}), ROW)
+    with pytest.raises(BadRequest, match="field `checkpoint`: must not be larger than 1048576 bytes; got 1048577"):
+        yield_message(YieldReport.model_validate({**body, "checkpoint": {"a": "x" * (2**20 - 7)}}), ROW)
 
 
 def test_a_first_run_need_not_say_that_it_resumes_none() -> None:

@@ -6,7 +6,7 @@ Kinds: `simulate` (takes time, does nothing), `call` (any Python function), `ups
 from __future__ import annotations
 
 import threading
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -34,19 +34,25 @@ class TaskContext:
 
     @property
     def preempt_requested(self) -> bool:
-        """Whether the scheduler has asked this run to give way."""
+        """Whether the task is asked to give way; its next safe point does it."""
         return self.preemption.requested.is_set()
 
     @property
+    def preempt_reason(self) -> str:
+        """Why it is asked, "" where it is not."""
+        return self.preemption.reason
+
+    @property
     def terminate_requested(self) -> bool:
-        """Whether it has asked for the last time: the run is cancelled soon."""
+        """Whether it was asked for the last time: unless it gives way within the grace, it is stopped and fails."""
         return self.preemption.terminating.is_set()
 
-    def safe_point(self, checkpoint: Mapping[str, Any]) -> SafePoint:
-        """Give way here, if asked to: the run ends, and the task goes on later, elsewhere or here, from `checkpoint`.
+    def safe_point(self, checkpoint: dict[str, Any]) -> SafePoint:
+        """Here the task could stop, and go on later with this as `context.checkpoint`; where it is asked to, it does.
 
-        An async function awaits it: `await context.safe_point({"step": 3})`. It never returns where the run gives way.
-        Raises TypeError or ValueError where the checkpoint is no dict that JSON can hold, of 8 MiB at most.
+        An async function awaits it: `await context.safe_point({"step": 3})`. Where the run gives way it does not
+        return: `finally` and `with` are seen to, and the function is called again when the task is resumed. Raises
+        TypeError where the checkpoint is no JSON object, ValueError where it is larger than 1 MiB.
         """
         return SafePoint(self.preemption, self.cancelled, encode_checkpoint(checkpoint))
 

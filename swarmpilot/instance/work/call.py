@@ -43,11 +43,11 @@ def find_function(name: str) -> Callable[..., Any]:
 
 def as_work(function: Callable[..., Any], threads: int) -> Work:
     """Work that calls the function; a synchronous one in one of `threads` threads. Raises BadFunction."""
-    takes_context = _takes_context(function)
-    if inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__):
+    wants_context = takes_context(function)
+    if is_async(function):
 
         async def call_async(task_input: TaskInput, context: TaskContext) -> Any:
-            return await (function(task_input, context) if takes_context else function(task_input))
+            return await (function(task_input, context) if wants_context else function(task_input))
 
         return call_async
 
@@ -61,7 +61,7 @@ def as_work(function: Callable[..., Any], threads: int) -> Work:
     pool = ThreadPoolExecutor(threads, thread_name_prefix="task")
 
     async def call_in_thread(task_input: TaskInput, context: TaskContext) -> Any:
-        arguments = (task_input, context) if takes_context else (task_input,)
+        arguments = (task_input, context) if wants_context else (task_input,)
         answer = asyncio.get_running_loop().run_in_executor(pool, call, *arguments)
         try:
             return await asyncio.shield(answer)
@@ -74,16 +74,13 @@ def as_work(function: Callable[..., Any], threads: int) -> Work:
     return call_in_thread
 
 
-def check_preemptible(function: Callable[..., Any]) -> None:
-    """Raises BadFunction where the function takes no context, and so has no safe point."""
-    if not _takes_context(function):
-        raise BadFunction(
-            f"{getattr(function, '__name__', function)} must take the context to be preemptible: "
-            "f(task_input, context), which calls context.safe_point(...)"
-        )
+def is_async(function: Callable[..., Any]) -> bool:
+    """Whether calling it gives something to await."""
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__)
 
 
-def _takes_context(function: Callable[..., Any]) -> bool:
+def takes_context(function: Callable[..., Any]) -> bool:
+    """Whether it wants the context beside the task. Raises BadFunction where it cannot be called with a task."""
     try:
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):
