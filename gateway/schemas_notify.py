@@ -68,8 +68,7 @@ class YieldReport(Request):
         ge=0, description="Execution time of this run up to there, in milliseconds.", examples=[125.5]
     )
     checkpoint: dict[str, Any] = Field(
-        description=f"What the next run of the task goes on from, as its `checkpoint`. At most {CHECKPOINT_BYTES} bytes "
-        "as JSON.",
+        description=f"What the next run goes on from, as its `checkpoint`; at most {CHECKPOINT_BYTES} bytes as JSON.",
         examples=[{"step": 42}],
     )
 
