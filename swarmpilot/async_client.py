@@ -106,7 +106,7 @@ class AsyncClient:
     async def preempt(self, task_id: str, reason: str = "", grace_s: float | None = None) -> bool:
         """Ask the task to stop at its next safe point; see `Client.preempt`."""
         record = await self.query(task_id)
-        return not record.has_ended and await self._perform(calls.preempt(record.agent_id, task_id, reason, grace_s))
+        return await self._perform(calls.preempt(record.agent_id, task_id, reason, grace_s))
 
     async def queues(self, model: str | None = None) -> list[InstanceQueue]:
         """The instances and the waits there, of one model or of all."""

@@ -120,7 +120,7 @@ class Client:
         stopped, and fails. Raises TaskNotFound.
         """
         record = self.query(task_id)
-        return not record.has_ended and self._perform(calls.preempt(record.agent_id, task_id, reason, grace_s))
+        return self._perform(calls.preempt(record.agent_id, task_id, reason, grace_s))
 
     def queues(self, model: str | None = None) -> list[InstanceQueue]:
         """The instances and the waits there, of one model or of all."""

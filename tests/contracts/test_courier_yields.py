@@ -89,6 +89,8 @@ def test_an_instance_that_has_no_such_run_says_so(status: int) -> None:
         (500, {}),
         (503, {"checkpoint": {}}),
         (405, {}),
+        (201, {"checkpoint": {}}),
+        (307, {}),
         (200, {"success": False, "checkpoint": {}}),
         (200, {"status": "error"}),
         (200, {"checkpoint": [1]}),

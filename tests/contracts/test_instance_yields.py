@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -308,12 +309,13 @@ def test_a_run_that_fails_while_it_gives_way_has_failed() -> None:
 def test_a_thread_that_is_cancelled_ends_at_its_next_safe_point() -> None:
     async def scene() -> None:
         loop, started = asyncio.get_running_loop(), asyncio.Event()
+        went_on = threading.Event()
 
         def polls(task_input: dict[str, Any], context: TaskContext) -> None:
             loop.call_soon_threadsafe(started.set)
             assert context.cancelled.wait(DEADLINE_S)
             context.safe_point({})
-            raise AssertionError("went on")
+            went_on.set()
 
         async with bench(polls) as b:
             await b.push("t:1")
@@ -321,6 +323,22 @@ def test_a_thread_that_is_cancelled_ends_at_its_next_safe_point() -> None:
             await b.post("/task/t/cancel")
             assert (await b.scheduler.next_report())["result"]["type"] == "Cancelled"
             assert b.scheduler.yields.empty()
+            assert not went_on.is_set()
+
+    play(scene)
+
+
+def test_a_request_that_comes_while_a_safe_point_is_awaited_is_heard_there() -> None:
+    async def scene() -> None:
+        context = TaskContext("t", "m", {}, 1)
+        asyncio.get_running_loop().call_soon(lambda: context.preemption.ask("urgent", terminate=False))
+        with pytest.raises(GaveWay):
+            await context.safe_point({})
+        assert (context.preempt_requested, context.preempt_reason, context.terminate_requested) == (
+            True,
+            "urgent",
+            False,
+        )
 
     play(scene)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -111,7 +112,9 @@ def test_a_task_gives_way_because_somebody_asked_for_it_by_name() -> None:
             await work.before("a/b c?", 0)
             assert await client.preempt("a/b c?", "maintenance", grace_s=600)
             await is_asked(work)
-            assert work.contexts[0].preemption.reason == "maintenance"
+            assert work.contexts[0].preempt_reason == "maintenance"
+            story = await service.service.edge.reader.story("a/b c?")
+            assert [json.loads(e.body)["grace_s"] for e in story if e.kind == "PreemptionBegan"] == [600.0]
             work.allow("a/b c?", 2)
             assert await client.result("a/b c?", DEADLINE_S) == {"steps": 2}
             assert [context.resumption for context in work.contexts] == [0, 1]
