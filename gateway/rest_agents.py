@@ -44,8 +44,13 @@ AGENT = "/agents/{agent_id:path}"
 
 @router.post(AGENT + "/tasks/{task_id:path}/preempt", summary="Ask a task to give way (RequestPreemption)")
 async def preempt(agent_id: AgentId, task_id: TaskId, body: PreemptRequest, edge: TheEdge) -> PreemptResponse:
-    """The task is asked to stop at its next safe point; `enqueued` says whether it could be asked."""
-    message = RequestPreemption(agent_name(agent_id), name_of("task_id", task_id), body.reason)
+    """The task is asked to stop at its next safe point; `enqueued` says whether it could be asked.
+
+    A task of no agent is asked under `model:` and the name of its model, as /task/query has it.
+    """
+    # Nothing is submitted here, so that the agents of models, which take no tasks directly, may be named.
+    agent = name_of("agent_id", agent_id)
+    message = RequestPreemption(agent, name_of("task_id", task_id), body.reason, body.grace_s)
     answer = await edge.asker.ask(SCHEDULER, message)
     return PreemptResponse(enqueued=isinstance(answer, answers.PreemptionAnswered) and answer.enqueued)
 

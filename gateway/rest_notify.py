@@ -1,4 +1,4 @@
-"""POST /notify/task_complete: an instance's report on its way to the dispatcher that looks after it.
+"""POST /notify/task_complete and /notify/task_yielded: an instance's report on its way to its dispatcher.
 
 Instances of the older protocol use ids of their own and may report before they have answered the push, so
 the id may be a moment ahead of the record of it: an unknown task is looked up again for up to a second.
@@ -9,23 +9,25 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 
 from actors.addresses import dispatcher
 from actors.messages.answers import ReportAnswered
-from actors.messages.dispatcher import Report
+from actors.messages.dispatcher import Report, ReportYield
+from actors.messages.tasks import CHECKPOINT_BYTES
 from actors.store import TaskRow
 from actors.task_lifecycle import TERMINAL
 from gateway.bad_request import BadRequest, name_of
 from gateway.edge import Edge
 from gateway.expecting import ask
+from gateway.front_door import edge_of
 from gateway.json_body import decode_part
 from gateway.remote_ids import task_reported
 from gateway.rest_submit import decode_request, explain
-from gateway.schemas_tasks import CompletionRequest, CompletionResponse
+from gateway.schemas_notify import CompletionRequest, CompletionResponse, YieldReport, YieldResponse
 from gateway.strict_route import ERRORS, StrictRoute
 
 PAUSES_S: Final = (0.02, 0.05, 0.1, 0.2, 0.3, 0.33)
@@ -40,6 +42,7 @@ class _Completion(msgspec.Struct):
     result: msgspec.Raw
     instance_id: Any = ""
     attempt: int = 0
+    resumption: int = 0
 
 
 _COMPLETION: Final = msgspec.json.Decoder(_Completion)
@@ -59,7 +62,7 @@ async def task_complete(edge: Edge, query: bytes, body: bytes) -> bytes:
         return _answer("warning", f"Task {task_id} not found", 0.0)
     if row.state not in TERMINAL:
         if not row.scheduled_ti:
-            return _answer("warning", f"Task {task_id} has not been given to any TaskInstance", _age_ms(row))
+            return _answer("warning", _not_given(task_id), _age_ms(row))
         is_error = content is not None and content.get("status") == "error"
         await ask(edge, dispatcher(row.scheduled_ti), _report(request, row, result, is_error), ReportAnswered)
     return _answer("success", f"Task {task_id} completion processed", _age_ms(row))
@@ -74,7 +77,28 @@ def _report(request: _Completion, row: TaskRow, result: bytes, is_error: bool) -
         execution_ms=request.execution_time,
         result=result,
         is_error=is_error,
+        resumption=request.resumption,
     )
+
+
+def yield_message(report: YieldReport, row: TaskRow) -> ReportYield:
+    """The report of a run that has given way, for the dispatcher that the task was given to. Raises BadRequest."""
+    checkpoint = msgspec.json.encode(report.checkpoint)
+    if len(checkpoint) > CHECKPOINT_BYTES:
+        raise BadRequest("checkpoint", f"must not be larger than {CHECKPOINT_BYTES} bytes", len(checkpoint))
+    return ReportYield(
+        task_id=row.task_id,
+        attempt=report.attempt,
+        resumption=report.resumption,
+        agent_id=row.agent_id,
+        instance_id=str(report.instance_id)[:255],
+        execution_ms=report.execution_time,
+        checkpoint=checkpoint,
+    )
+
+
+def _not_given(task_id: str) -> str:
+    return f"Task {task_id} has not been given to any TaskInstance"
 
 
 async def _find(edge: Edge, task_id: str, instance_id: str) -> TaskRow | None:
@@ -93,6 +117,8 @@ def _check_numbers(request: _Completion) -> None:
         raise BadRequest("execution_time", rule, request.execution_time)
     if not 0 <= request.attempt < 2**31:
         raise BadRequest("attempt", "must be an integer, 0 or more", request.attempt)
+    if not 0 <= request.resumption < 2**31:
+        raise BadRequest("resumption", "must be an integer, 0 or more", request.resumption)
 
 
 def _age_ms(row: TaskRow) -> float:
@@ -107,3 +133,19 @@ def _answer(status: str, message: str, total_time_ms: float) -> bytes:
 async def documented_task_complete(body: CompletionRequest) -> CompletionResponse:
     """Called by a TaskInstance. The first report of a task counts; repeats are answered the same way."""
     raise AssertionError("answered at the front door")
+
+
+@router.post("/notify/task_yielded", summary="Report that a run has given way")
+async def task_yielded(body: YieldReport, edge: Annotated[Edge, Depends(edge_of)]) -> YieldResponse:
+    """Called by a TaskInstance that was asked to let a run give way, where it did not answer with the checkpoint.
+
+    Repeats are answered the same way. The report of a run that no longer counts changes nothing.
+    """
+    row = await _find(edge, body.task_id, str(body.instance_id))
+    if row is None:
+        return YieldResponse(status="warning", message=f"Task {body.task_id} not found")
+    if row.state not in TERMINAL:
+        if not row.scheduled_ti:
+            return YieldResponse(status="warning", message=_not_given(body.task_id))
+        await ask(edge, dispatcher(row.scheduled_ti), yield_message(body, row), ReportAnswered)
+    return YieldResponse(status="success", message=f"Task {body.task_id} yield processed")

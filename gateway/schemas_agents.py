@@ -37,6 +37,12 @@ class PreemptRequest(Request):
     """Ask a task to give way (RequestPreemption)."""
 
     reason: str = Field("", max_length=2000, description="Why, for the journal and for the task.")
+    grace_s: float | None = Field(
+        None,
+        ge=0,
+        le=MAX_GRACE_S,
+        description="Seconds that the task has for it before it is forced to; without it, the server's setting.",
+    )
 
 
 class PreemptResponse(Response):

@@ -1,10 +1,10 @@
-"""What is said over REST about tasks: submitting, asking, reporting the end (the guide, sections 4, 6 and 7)."""
+"""What is said over REST about tasks: submitting and asking (the guide, sections 4 and 6)."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, FiniteFloat, WithJsonSchema
+from pydantic import ConfigDict, Field, WithJsonSchema
 
 from gateway.schema_fields import PRIORITY_TEXT, SCOPE_TEXT, Name, Priority, Request, Response
 from gateway.translate import MAX_TIMEOUT_MS
@@ -140,31 +140,3 @@ class TaskStory(Response):
 
     task_id: str = Field(description="Id of the task.")
     events: list[StoryEvent] = Field(description="Its events, in the order in which they were written.")
-
-
-class CompletionRequest(Request):
-    """An instance's report that a task has ended."""
-
-    task_id: Name = Field(description="The task, by our id or by the one the instance gave it.")
-    instance_id: Any = Field(
-        "",
-        description="What the instance calls itself; its address or ti_uuid where others may give the same task ids.",
-        json_schema_extra={"type": "string"},
-        examples=["worker1-instance"],
-    )
-    execution_time: FiniteFloat = Field(ge=0, description="Execution time in milliseconds.", examples=[125.5])
-    result: dict[str, Any] | None = Field(
-        description='The task\'s result, kept as it is. {"status": "error", …} says that it failed.',
-        examples=[{"output": "Task completed successfully", "status": "success"}],
-    )
-    attempt: int = Field(
-        0, ge=0, description="The attempt it is about, as the push's Idempotency-Key said; 0: not said."
-    )
-
-
-class CompletionResponse(Response):
-    """What came of the report."""
-
-    status: Literal["success", "warning"] = Field(description="warning: nobody knows the task.")
-    message: str = Field(description="The same in words.", examples=["Task task-abc123 completion processed"])
-    total_time_ms: float = Field(description="Time since the task was submitted, milliseconds.", examples=[156.8])

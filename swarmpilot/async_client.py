@@ -47,9 +47,10 @@ class AsyncClient:
         metadata: Mapping[str, Any] | None = None,
         priority: int | str | None = None,
         task_id: str | None = None,
+        scope: str | None = None,
     ) -> SubmittedTask:
         """Submit a task; see `Client.submit`."""
-        return await self._perform(calls.submit(model, task_input, metadata, priority, task_id))
+        return await self._perform(calls.submit(model, task_input, metadata, priority, task_id, scope))
 
     async def submit_many(
         self,
@@ -58,9 +59,10 @@ class AsyncClient:
         *,
         metadata: Mapping[str, Any] | None = None,
         priority: int | str | None = None,
+        scope: str | None = None,
     ) -> list[SubmittedTask | SchedulerError]:
         """Submit many tasks in few requests; in their place, what was accepted or why not."""
-        batches = calls.submit_batches(model, inputs, metadata, priority)
+        batches = calls.submit_batches(model, inputs, metadata, priority, scope)
         return [answer for batch in batches for answer in await self._perform(batch)]
 
     async def query(self, task_id: str) -> TaskRecord:
@@ -95,11 +97,17 @@ class AsyncClient:
         *,
         metadata: Mapping[str, Any] | None = None,
         priority: int | str | None = None,
+        scope: str | None = None,
         timeout_s: float | None = None,
     ) -> Any:
         """Submit a task, wait for it and return its result."""
-        submitted = await self.submit(model, task_input, metadata=metadata, priority=priority)
+        submitted = await self.submit(model, task_input, metadata=metadata, priority=priority, scope=scope)
         return await self.result(submitted.task_id, timeout_s)
+
+    async def preempt(self, task_id: str, reason: str = "", grace_s: float | None = None) -> bool:
+        """Ask the task to stop at its next safe point; see `Client.preempt`."""
+        record = await self.query(task_id)
+        return await self._perform(calls.preempt(record.agent_id, task_id, reason, grace_s))
 
     async def queues(self, model: str | None = None) -> list[InstanceQueue]:
         """The instances and the waits there, of one model or of all."""

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from swarmpilot.errors import (
     NoInstances,
@@ -41,17 +41,22 @@ def submit(
     metadata: Mapping[str, Any] | None,
     priority: int | str | None,
     task_id: str | None,
+    scope: str | None = None,
 ) -> Call[SubmittedTask]:
     """Submit a task. The id is made here where none is given, so that a repeat of the request is the same task."""
-    body = {"model_name": model, **_task(task_input, metadata, priority, task_id)}
+    body = {"model_name": model, **_task(task_input, metadata, priority, task_id, scope)}
     return Call("POST", "/queue/submit", _submitted, _encode(body))
 
 
 def submit_batches(
-    model: str, inputs: Iterable[Mapping[str, Any]], metadata: Mapping[str, Any] | None, priority: int | str | None
+    model: str,
+    inputs: Iterable[Mapping[str, Any]],
+    metadata: Mapping[str, Any] | None,
+    priority: int | str | None,
+    scope: str | None = None,
 ) -> list[Call[list[SubmittedTask | SchedulerError]]]:
     """Submit many tasks, up to 500 a request."""
-    tasks = [_task(task_input, metadata, priority, None) for task_input in inputs]
+    tasks = [_task(task_input, metadata, priority, None, scope) for task_input in inputs]
     parts = [tasks[start : start + BATCH] for start in range(0, len(tasks), BATCH)]
     return [
         Call("POST", "/queue/submit_batch", _submitted_batch, _encode({"model_name": model, "tasks": part}))
@@ -62,6 +67,13 @@ def submit_batches(
 def query(task_id: str) -> Call[TaskRecord]:
     """Ask for a task's record."""
     return Call("GET", "/task/query?" + urlencode({"task_id": task_id}), task_record)
+
+
+def preempt(agent_id: str, task_id: str, reason: str, grace_s: float | None) -> Call[bool]:
+    """Ask a task of this agent to give way -> whether it could be asked."""
+    path = f"/agents/{quote(agent_id, safe='')}/tasks/{quote(task_id, safe='')}/preempt"
+    body = {"reason": reason, **({} if grace_s is None else {"grace_s": grace_s})}
+    return Call("POST", path, lambda answer: bool(answer["enqueued"]), _encode(body))
 
 
 def queues(model: str | None) -> Call[list[InstanceQueue]]:
@@ -126,12 +138,17 @@ def refusal(status: int, retry_after: str | None, text: str) -> SchedulerError:
 
 
 def _task(
-    task_input: Mapping[str, Any], metadata: Mapping[str, Any] | None, priority: int | str | None, task_id: str | None
+    task_input: Mapping[str, Any],
+    metadata: Mapping[str, Any] | None,
+    priority: int | str | None,
+    task_id: str | None,
+    scope: str | None,
 ) -> dict[str, Any]:
     with_priority = {} if priority is None else {"priority": priority}
+    with_scope = {} if scope is None else {"scope": scope}
     return {
         "task_input": task_input,
-        "metadata": {**(metadata or {}), **with_priority},
+        "metadata": {**(metadata or {}), **with_priority, **with_scope},
         "task_id": task_id or f"task-{uuid.uuid4().hex}",
     }
 

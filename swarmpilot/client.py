@@ -53,9 +53,13 @@ class Client:
         metadata: Mapping[str, Any] | None = None,
         priority: int | str | None = None,
         task_id: str | None = None,
+        scope: str | None = None,
     ) -> SubmittedTask:
-        """Submit a task. `priority` is -19..20 or low, normal, high, critical. Raises NoInstances, TaskConflict, ..."""
-        return self._perform(calls.submit(model, task_input, metadata, priority, task_id))
+        """Submit a task. `priority` is -19..20 or low, normal, high, critical. Raises NoInstances, TaskConflict, ...
+
+        `scope` names what the task touches, as in "repo.docs, tools": tasks whose scopes overlap never run at once.
+        """
+        return self._perform(calls.submit(model, task_input, metadata, priority, task_id, scope))
 
     def submit_many(
         self,
@@ -64,9 +68,10 @@ class Client:
         *,
         metadata: Mapping[str, Any] | None = None,
         priority: int | str | None = None,
+        scope: str | None = None,
     ) -> list[SubmittedTask | SchedulerError]:
         """Submit many tasks in few requests; in their place, what was accepted or why not."""
-        batches = calls.submit_batches(model, inputs, metadata, priority)
+        batches = calls.submit_batches(model, inputs, metadata, priority, scope)
         return [answer for batch in batches for answer in self._perform(batch)]
 
     def query(self, task_id: str) -> TaskRecord:
@@ -101,10 +106,22 @@ class Client:
         *,
         metadata: Mapping[str, Any] | None = None,
         priority: int | str | None = None,
+        scope: str | None = None,
         timeout_s: float | None = None,
     ) -> Any:
         """Submit a task, wait for it and return its result. Raises what `submit` and `result` raise."""
-        return self.result(self.submit(model, task_input, metadata=metadata, priority=priority).task_id, timeout_s)
+        return self.result(
+            self.submit(model, task_input, metadata=metadata, priority=priority, scope=scope).task_id, timeout_s
+        )
+
+    def preempt(self, task_id: str, reason: str = "", grace_s: float | None = None) -> bool:
+        """Ask the task to stop at its next safe point and wait; it goes on from there later. False once it has ended.
+
+        One that does not within `grace_s` seconds (None: the scheduler's setting) is told for the last time, then
+        stopped, and fails. Raises TaskNotFound.
+        """
+        record = self.query(task_id)
+        return self._perform(calls.preempt(record.agent_id, task_id, reason, grace_s))
 
     def queues(self, model: str | None = None) -> list[InstanceQueue]:
         """The instances and the waits there, of one model or of all."""

@@ -19,7 +19,8 @@ class TaskRecord:
     """A task as a query shows it.
 
     `status` is the guide's: queued, scheduled or completed (which every end is). `state` is the true one.
-    `execution_ms` is None until the task has run.
+    `execution_ms` is None until the task has run. `reason` says what the task waits for, where that is known.
+    `error_code` is why it failed, as one word.
     """
 
     task_id: str
@@ -33,6 +34,9 @@ class TaskRecord:
     attempt: int = 0
     execution_ms: float | None = None
     error: str = ""
+    agent_id: str = ""
+    reason: str = ""
+    error_code: str = ""
 
     @property
     def has_ended(self) -> bool:
@@ -93,6 +97,9 @@ def task_record(body: dict[str, Any]) -> TaskRecord:
         attempt=int(body.get("attempt") or 0),
         execution_ms=body.get("execution_time"),
         error=str(body.get("error") or ""),
+        agent_id=str(body.get("agent_id") or ""),
+        reason=str(body.get("reason") or ""),
+        error_code=str(body.get("error_code") or ""),
     )
 
 

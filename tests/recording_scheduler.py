@@ -12,7 +12,8 @@ DEADLINE_S = 30.0
 
 
 class RecordingScheduler:
-    """`reports` holds what was reported, in order; `members` who is registered; `heard` every path that was called.
+    """`reports` holds what was reported of ends, in order, `yields` of runs that gave way; `members` who is registered;
+    `heard` every path that was called.
 
     `answers` are the status codes of the next reports, 200 when it is empty.
     """
@@ -22,6 +23,7 @@ class RecordingScheduler:
         self.members: list[dict[str, Any]] = []
         self.heard: asyncio.Queue[str] = asyncio.Queue()
         self.reports: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self.yields: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self.answers: list[int] = []
         self._runner: web.AppRunner | None = None
 
@@ -45,6 +47,7 @@ class RecordingScheduler:
         app.router.add_post("/ti/register", self._register)
         app.router.add_post("/ti/remove", self._remove)
         app.router.add_post("/notify/task_complete", self._report)
+        app.router.add_post("/notify/task_yielded", self._report)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", self.port).start()
@@ -60,6 +63,11 @@ class RecordingScheduler:
         """The next report."""
         async with asyncio.timeout(DEADLINE_S):
             return await self.reports.get()
+
+    async def next_yield(self) -> dict[str, Any]:
+        """The next report of a run that gave way."""
+        async with asyncio.timeout(DEADLINE_S):
+            return await self.yields.get()
 
     async def next_call(self, path: str) -> None:
         """Wait until this path is called (other calls before it are passed over)."""
@@ -84,5 +92,5 @@ class RecordingScheduler:
         status = self.answers.pop(0) if self.answers else 200
         self.heard.put_nowait(request.path)
         if status == 200:
-            self.reports.put_nowait(body)
+            (self.yields if request.path.endswith("/task_yielded") else self.reports).put_nowait(body)
         return web.json_response({"status": "success", "message": "…", "total_time_ms": 1.0}, status=status)

@@ -1,4 +1,4 @@
-"""The courier over HTTP: pushes, probes, cancels and callbacks, each ending in an outcome, never in an exception.
+"""The courier over HTTP: every errand to TaskInstances and webhooks ends in an outcome, never in an exception.
 
 What an outcome of a push means is the promise here: `unreachable` only where not a byte of the request was
 sent, `unknown` wherever the instance may have got it.
@@ -6,24 +6,35 @@ sent, `unknown` wherever the instance may have got it.
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, partial
 from io import BytesIO
 from typing import assert_never
 from urllib.parse import quote
 
 import aiohttp
+import structlog
 from yarl import URL
 
 from actors.courier import InstanceReport, InstanceUnreachable
-from actors.couriers.bodies import idempotency_key, push_body, push_head, whole_push
-from actors.couriers.instance_answers import describe, read_object, read_push, read_report, read_uptime
+from actors.couriers.bodies import cancel_body, idempotency_key, push_body, push_head, whole_push, yield_body
+from actors.couriers.instance_answers import describe, read_object, read_push, read_report, read_uptime, read_yield
 from actors.couriers.kept_connections import IDLE_S, KeptConnections, NotSent
-from actors.errands import CancelOnInstance, Endpoint, Errand, PostCallback, ProbeInstance, PushToInstance
+from actors.errands import (
+    CancelOnInstance,
+    Endpoint,
+    Errand,
+    PostCallback,
+    ProbeInstance,
+    PushToInstance,
+    TellToLeave,
+    YieldOnInstance,
+)
 from actors.errors import SwarmPilotError
 from actors.messages import Message
 from actors.messages.agent import CallbackAnswered
-from actors.messages.dispatcher import ProbeAnswered, PushAnswered
-from actors.store import TaskReader
+from actors.messages.dispatcher import ProbeAnswered, PushAnswered, YieldAnswered
+from actors.messages.tasks import CHECKPOINT_BYTES
+from actors.store import Payload, TaskReader
 from actors.task_record import record_of
 
 UNREACHABLE = "Connection failed: Unable to reach host"
@@ -31,11 +42,14 @@ UNREACHABLE = "Connection failed: Unable to reach host"
 
 _JSON = "application/json"
 _MOST_ANSWER_BYTES = 64 * 1024
+_MOST_YIELD_BYTES = CHECKPOINT_BYTES + _MOST_ANSWER_BYTES
 _LARGE_BODY_BYTES = 512 * 1024
 _CONNECT_SHARE = 0.8
 
 _NOT_SENT = (NotSent, aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL, ValueError)
 _FAILED = (aiohttp.ClientError, TimeoutError, OSError, ValueError, SwarmPilotError)
+
+log = structlog.get_logger(__name__)
 
 
 class HttpCourier:
@@ -78,6 +92,10 @@ class HttpCourier:
             case CancelOnInstance():
                 await self._cancel(errand)
                 return None
+            case YieldOnInstance():
+                return await self._ask_to_yield(errand)
+            case TellToLeave():
+                raise TypeError("an instance over HTTP belongs to no agent that it could leave")
             case PostCallback():
                 return await self._call_back(errand)
             case _:
@@ -98,19 +116,24 @@ class HttpCourier:
         raise InstanceUnreachable(f"Connection failed: not a TaskInstance: {'; '.join(refusals)}")
 
     async def _push(self, errand: PushToInstance) -> PushAnswered:
-        task_id, attempt = errand.task_id, errand.attempt
+        answered = partial(PushAnswered, errand.task_id, errand.attempt, resumption=errand.resumption)
         try:
-            task = await self._reader.payload(task_id, "input")
+            task = await self._reader.payload(errand.task_id, "input")
             if task is None:
-                return PushAnswered(task_id, attempt, "refused", "the task's input is not in the store")
+                return answered("refused", "the task's input is not in the store")
             host, port, head = _push_head(errand.endpoint)
-            request = whole_push(head, idempotency_key(task_id, attempt), push_body(errand, task))
-            status, body = await self._pushing.send(host, port, request)
+            body = push_body(errand, task, await self._checkpoint(errand))
+            status, answer = await self._pushing.send(host, port, whole_push(head, idempotency_key(errand), body))
         except _NOT_SENT as error:
-            return PushAnswered(task_id, attempt, "unreachable", _say(error))
+            return answered("unreachable", _say(error))
         except _FAILED as error:
-            return PushAnswered(task_id, attempt, "unknown", _say(error))
-        return read_push(task_id, attempt, status, body)
+            return answered("unknown", _say(error))
+        return read_push(errand, status, answer)
+
+    async def _checkpoint(self, errand: PushToInstance) -> Payload | None:
+        """What an earlier run left behind; a first run is spared the look into the store."""
+        is_first = errand.attempt <= 1 and errand.resumption == 0
+        return None if is_first else await self._reader.payload(errand.task_id, "checkpoint")
 
     async def _probe(self, endpoint: Endpoint) -> ProbeAnswered:
         path = "/info" if endpoint.protocol == "submit" else "/status"
@@ -124,13 +147,31 @@ class HttpCourier:
         return ProbeAnswered(alive=True, uptime_s=read_uptime(answer))
 
     async def _cancel(self, errand: CancelOnInstance) -> None:
-        path = f"/task/{quote(errand.task_id, safe='')}/cancel"
-        headers = {"Content-Type": _JSON, "Idempotency-Key": idempotency_key(errand.task_id, errand.attempt)}
         try:
-            url = _url(errand.endpoint.host, errand.endpoint.port, "/").join(URL(path, encoded=True))
-            await self._post(url, b'{"attempt":%d}' % errand.attempt, headers, self._push_timeout)
+            await self._tell(errand, "cancel", cancel_body(errand))
         except _FAILED:
-            return  # the attempt no longer counts, so nothing hangs on whether the instance heard it
+            return  # the run no longer counts, so nothing hangs on whether the instance heard it
+
+    async def _ask_to_yield(self, errand: YieldOnInstance) -> YieldAnswered:
+        try:
+            return read_yield(errand, *await self._tell(errand, "preempt", yield_body(errand), _MOST_YIELD_BYTES))
+        except _FAILED as error:
+            log.warning(
+                "an instance did not take a request to give way",
+                task_id=errand.task_id,
+                host=errand.endpoint.host,
+                port=errand.endpoint.port,
+                reason=_say(error),
+            )
+            return YieldAnswered(errand.task_id, errand.attempt, errand.resumption, "unheard")
+
+    async def _tell(
+        self, run: CancelOnInstance | YieldOnInstance, what: str, body: bytes, most: int = _MOST_ANSWER_BYTES
+    ) -> tuple[int, bytes]:
+        path = f"/task/{quote(run.task_id, safe='')}/{what}"
+        url = _url(run.endpoint.host, run.endpoint.port, "/").join(URL(path, encoded=True))
+        headers = {"Content-Type": _JSON, "Idempotency-Key": idempotency_key(run)}
+        return await self._post(url, body, headers, self._push_timeout, most)
 
     async def _call_back(self, errand: PostCallback) -> CallbackAnswered:
         task_id = errand.task_id
@@ -154,13 +195,18 @@ class HttpCourier:
             return response.status, await _read(response)
 
     async def _post(
-        self, url: URL, body: bytes, headers: dict[str, str], timeout: aiohttp.ClientTimeout
+        self,
+        url: URL,
+        body: bytes,
+        headers: dict[str, str],
+        timeout: aiohttp.ClientTimeout,
+        most: int = _MOST_ANSWER_BYTES,
     ) -> tuple[int, bytes]:
         data = body if len(body) < _LARGE_BODY_BYTES else BytesIO(body)
         async with self._opened().post(
             url, data=data, headers=headers, timeout=timeout, allow_redirects=False
         ) as response:
-            return response.status, await _read(response)
+            return response.status, await _read(response, most)
 
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:
@@ -188,14 +234,14 @@ def _push_head(endpoint: Endpoint) -> tuple[str, int, bytes]:
     return url.raw_host, endpoint.port, push_head(url.host_port_subcomponent or url.raw_host, url.raw_path)
 
 
-async def _read(response: aiohttp.ClientResponse) -> bytes:
+async def _read(response: aiohttp.ClientResponse, most: int = _MOST_ANSWER_BYTES) -> bytes:
     """The answer's text, as far as anybody could want it; more of it is not waited for."""
-    if response.content_length is not None and response.content_length <= _MOST_ANSWER_BYTES:
+    if response.content_length is not None and response.content_length <= most:
         return await response.read()
     body = bytearray()
     async for chunk in response.content.iter_any():
         body += chunk
-        if len(body) > _MOST_ANSWER_BYTES:
+        if len(body) > most:
             response.close()
             break
     return bytes(body)

@@ -2,6 +2,7 @@
 
 newer, GET /info: {deployed_model: {model_name, replicas} | null, queue_info, instance_status, uptime, capabilities}
 older, GET /status: the same facts, flat or inside `data`, under one of several names
+POST /task/{id}/preempt: {checkpoint, execution_time} of a run that has given way, else {section, deferred_ms}
 """
 
 from __future__ import annotations
@@ -12,14 +13,29 @@ from typing import Any
 import msgspec
 
 from actors.courier import InstanceReport
-from actors.errands import Endpoint
-from actors.messages.dispatcher import PushAnswered
+from actors.errands import Endpoint, PushToInstance, YieldOnInstance
+from actors.messages.dispatcher import PushAnswered, YieldAnswered
+from actors.messages.tasks import CHECKPOINT_BYTES, SECTION_MS
 
 _LONGEST_DETAIL = 300
 _BUSY = (408, 429)
+_GONE = (404, 409, 410)
 _MODEL_KEYS = ("model_name", "model", "deployed_model", "model_id")
 _CAPACITY_KEYS = ("replicas", "replicas_running", "num_replicas", "capacity")
 _UPTIME_KEYS = ("uptime", "uptime_s", "uptime_seconds")
+
+
+class _Yielding(msgspec.Struct):
+    success: Any = None
+    status: Any = None
+    checkpoint: msgspec.Raw = msgspec.Raw(b"null")
+    execution_time: Any = None
+    section: Any = None
+    deferred_ms: Any = None
+
+
+class Unreadable(ValueError):
+    """An answer that is none; the text says why."""
 
 
 def describe(status: int, body: bytes) -> str:
@@ -31,24 +47,53 @@ def read_object(body: bytes) -> dict[str, Any] | None:
     """The JSON object in the body, None where it is something else."""
     try:
         value = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
 
 
-def read_push(task_id: str, attempt: int, status: int, body: bytes) -> PushAnswered:
+def read_push(errand: PushToInstance, status: int, body: bytes) -> PushAnswered:
     """What a push was answered: a 2xx that does not say it is an error means accepted.
 
     A 2xx whose text is no JSON object is an acceptance too.
     """
+    task_id, attempt, resumption = errand.task_id, errand.attempt, errand.resumption
     answer = read_object(body) or {}
     says_no = answer.get("success") is False or answer.get("status") == "error"
     if not 200 <= status < 300 or says_no:
         is_fault = status >= 500 or status in _BUSY
-        return PushAnswered(task_id, attempt, "refused", describe(status, body), is_fault=is_fault)
+        detail = describe(status, body)
+        return PushAnswered(task_id, attempt, "refused", detail, is_fault=is_fault, resumption=resumption)
     remote_id = answer.get("task_id")
     own = str(remote_id) if isinstance(remote_id, str | int) and not isinstance(remote_id, bool) else ""
-    return PushAnswered(task_id, attempt, "accepted", remote_id="" if own == task_id else own)
+    other_id = "" if own == task_id else own
+    return PushAnswered(task_id, attempt, "accepted", remote_id=other_id, resumption=resumption)
+
+
+def read_yield(errand: YieldOnInstance, status: int, body: bytes) -> YieldAnswered:
+    """What an instance says to a run that is to give way: a checkpoint means that it has, any other 200 or 202 that it
+    will. Raises Unreadable where that cannot be told.
+    """
+    run = errand.task_id, errand.attempt, errand.resumption
+    if status in _GONE:
+        return YieldAnswered(*run, "gone")
+    if status not in (200, 202):
+        raise Unreadable(describe(status, body))
+    try:
+        answer = msgspec.json.decode(body, type=_Yielding) if body.lstrip().startswith(b"{") else _Yielding()
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Unreadable(f"{error}: {describe(status, body)}") from None
+    if answer.success is False or answer.status == "error":
+        raise Unreadable(describe(status, body))
+    checkpoint = bytes(answer.checkpoint).strip()
+    if checkpoint == b"null":
+        section = answer.section[:_LONGEST_DETAIL] if isinstance(answer.section, str) else ""
+        return YieldAnswered(*run, "noted", section=section, deferred_ms=min(_sound(answer.deferred_ms), SECTION_MS))
+    if read_object(checkpoint) is None:
+        raise Unreadable(f"the checkpoint must be a JSON object, got {checkpoint[:100].decode(errors='replace')}")
+    if len(checkpoint) > CHECKPOINT_BYTES:
+        raise Unreadable(f"the checkpoint must not be larger than {CHECKPOINT_BYTES} bytes, and has {len(checkpoint)}")
+    return YieldAnswered(*run, "yielded", checkpoint, _sound(answer.execution_time))
 
 
 def read_report(endpoint: Endpoint, answer: dict[str, Any]) -> InstanceReport:
@@ -71,6 +116,13 @@ def read_uptime(answer: dict[str, Any]) -> float | None:
         if isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value) and value >= 0:
             return float(value)
     return None
+
+
+def _sound(duration: object) -> float:
+    """A duration, 0 where it is none."""
+    if isinstance(duration, bool) or not isinstance(duration, int | float) or not isfinite(duration):
+        return 0.0
+    return max(0.0, float(duration))
 
 
 def _inner(answer: dict[str, Any], key: str) -> dict[str, Any]:

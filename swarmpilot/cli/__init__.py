@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from swarmpilot.cli import activity, demo, instance, queues, start, submit, task, worker
+from swarmpilot.cli import activity, demo, instance, preempt, queues, start, submit, task, worker
 from swarmpilot.cli.options import Failure
 from swarmpilot.errors import SchedulerError
 
@@ -26,6 +26,8 @@ EXAMPLES = """
   swarmpilot worker --agent worker-1 --call my_module:run   runs the tasks of an agent
 
   swarmpilot submit my-model '{"prompt": "Hi", "max_tokens": 20}' --wait
+
+  swarmpilot preempt task-abc123                         ask it to give way, and to go on later
 
   swarmpilot queues --watch                              who is busy, and how long is the wait
 
@@ -46,6 +48,7 @@ app.command("instance")(instance.instance)
 app.command("worker")(worker.worker)
 app.command("submit")(submit.submit)
 app.command("task")(task.task)
+app.command("preempt")(preempt.preempt)
 app.command("queues")(queues.queues)
 app.command("activity")(activity.activity)
 app.command("demo")(demo.demo)

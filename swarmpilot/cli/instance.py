@@ -35,6 +35,14 @@ def instance(
     upstream_key: Annotated[
         str | None, typer.Option(help="API key for it.", envvar=["SWARMPILOT_UPSTREAM_KEY", "OPENAI_API_KEY"])
     ] = None,
+    preemptible: Annotated[
+        bool,
+        typer.Option(
+            "--preemptible",
+            help="Running tasks may be asked to give way: the function calls context.safe_point({...}) often, and goes "
+            "on from context.checkpoint. Simulated tasks do.",
+        ),
+    ] = False,
     instance_id: Annotated[str | None, typer.Option("--id", help="What it calls itself in its reports.")] = None,
     advertise: Annotated[
         str | None, typer.Option(metavar="HOST", help="Host to register, where it is not the one listened on.")
@@ -54,6 +62,8 @@ def instance(
 
       swarmpilot instance --model summary --call my_module:summarise          def summarise(task_input): ...
 
+      swarmpilot instance --model long --call my_module:run --preemptible     def run(task_input, context): ...
+
       swarmpilot instance --model llama3 --upstream http://localhost:11434    vLLM, llama.cpp, Ollama
     """
     chosen = [
@@ -61,12 +71,14 @@ def instance(
     ]
     if len(chosen) > 1:
         raise Usage(f"choose one of {' and '.join(chosen)}")
+    if preemptible and upstream is not None:
+        raise Usage("--preemptible needs tasks with safe points; those of an --upstream have none")
     logging.basicConfig(level=log_level.upper(), format="%(asctime)s %(levelname)-7s %(message)s", datefmt="%H:%M:%S")
 
     from swarmpilot.instance import TaskInstance
 
     try:
-        work = _work(model, speed, call, upstream, upstream_model, upstream_key)
+        work = _work(model, speed, preemptible, call, upstream, upstream_model, upstream_key)
         served = TaskInstance(
             model,
             work,
@@ -77,6 +89,7 @@ def instance(
             instance_id=instance_id,
             advertise=advertise,
             drain_timeout_s=drain_timeout,
+            preemptible=preemptible,
         )
     except ValueError as failure:
         raise Usage(str(failure)) from None
@@ -84,7 +97,13 @@ def instance(
 
 
 def _work(
-    model: str, speed: float, call: str | None, upstream: str | None, upstream_model: str | None, key: str | None
+    model: str,
+    speed: float,
+    preemptible: bool,
+    call: str | None,
+    upstream: str | None,
+    upstream_model: str | None,
+    key: str | None,
 ) -> Callable[..., Any]:
     if call is not None:
         from swarmpilot.instance.work.call import find_function
@@ -96,4 +115,4 @@ def _work(
         return forward(upstream, upstream_model or model, api_key=key)
     from swarmpilot.instance.work.simulate import simulate
 
-    return simulate(speed)
+    return simulate(speed, preemptible=preemptible)

@@ -68,6 +68,8 @@ def task_table(record: TaskRecord) -> Table:
     table.add_column(overflow="fold")
     table.add_row("task", record.task_id)
     table.add_row("status", record.status if record.state == record.status else f"{record.status} ({record.state})")
+    if record.reason:
+        table.add_row("reason", record.reason)
     table.add_row("model", record.model_name or "–")
     table.add_row("instance", record.scheduled_ti or "–")
     table.add_row("priority", str(record.priority))

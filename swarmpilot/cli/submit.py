@@ -21,6 +21,10 @@ def submit(
     priority: Annotated[
         str | None, typer.Option("--priority", "-p", help="-19 to 20, or low, normal, high, critical.")
     ] = None,
+    scope: Annotated[
+        str | None,
+        typer.Option(help="What it touches, such as repo.docs or a/b, c/*/d: tasks that overlap never run at once."),
+    ] = None,
     metadata: Annotated[str, typer.Option(metavar="JSON", help="More about the task: JSON or @file.")] = "{}",
     task_id: Annotated[
         str | None, typer.Option(help="An id of your own: submitted twice, the task still runs once.")
@@ -35,11 +39,15 @@ def submit(
 
       swarmpilot submit my-model @task.json --priority high --metadata '{"user_id": "user123"}'
 
+      swarmpilot submit my-model @task.json --scope "repo.docs, tools.format"
+
       echo '{"service_ms": 500}' | swarmpilot submit my-model - --task-id nightly-1
     """
     body, extra = json_object("JSON", task_input), json_object("--metadata", metadata)
     with client_for(url) as client:
-        submitted = client.submit(model, body, metadata=extra, priority=_priority(priority), task_id=task_id)
+        submitted = client.submit(
+            model, body, metadata=extra, priority=_priority(priority), task_id=task_id, scope=scope
+        )
         if not wait:
             typer.echo(submitted.task_id)
             return 0

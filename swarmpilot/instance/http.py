@@ -8,7 +8,8 @@ import msgspec
 from aiohttp import web
 
 from swarmpilot.instance.ledger import Taking
-from swarmpilot.instance.pushes import BadPush, Push, read_push
+from swarmpilot.instance.pushes import BadPush, Push, YieldRequest, read_push, read_yield_request
+from swarmpilot.instance.runner import Noted, Yielded
 
 _ENCODER = msgspec.json.Encoder()
 MAX_BODY_BYTES = 64 * 1024 * 1024
@@ -24,8 +25,15 @@ class Handlers(Protocol):
     def take(self, push: Push) -> Taking:
         """Take a push; it is run once."""
 
-    def cancel(self, task_id: str) -> bool:
-        """Stop a task; False where it is not held."""
+    @property
+    def preemptible(self) -> bool:
+        """Whether its tasks give way."""
+
+    def cancel(self, task_id: str, key: str | None = None) -> bool:
+        """Stop the run with this key, without one the whole task; False where it is not held."""
+
+    def preempt(self, task_id: str, key: str | None, request: YieldRequest) -> Noted | Yielded | None:
+        """Ask the run with this key, without one the whole task, to give way; None where it is not held."""
 
     def describe(self) -> dict[str, Any]:
         """The body of /info."""
@@ -46,9 +54,26 @@ def build_app(instance: Handlers) -> web.Application:
 
     async def cancel(request: web.Request) -> web.Response:
         task_id = request.match_info["task_id"]
-        if instance.cancel(task_id):
+        if instance.cancel(task_id, request.headers.get("Idempotency-Key")):
             return _json(200, {"status": "success", "task_id": task_id})
-        return _json(404, {"status": "error", "task_id": task_id, "detail": f"Task {task_id} is not held here"})
+        return _not_held(task_id)
+
+    async def preempt(request: web.Request) -> web.Response:
+        task_id = request.match_info["task_id"]
+        try:
+            asked = read_yield_request(await request.read())
+        except BadPush as refusal:
+            return _json(400, {"success": False, "detail": str(refusal)})
+        if not instance.preemptible:
+            return _json(501, {"success": False, "detail": "the tasks of this instance do not give way"})
+        match instance.preempt(task_id, request.headers.get("Idempotency-Key"), asked):
+            case Noted():
+                return _json(202, {"success": True, "task_id": task_id})
+            case Yielded(checkpoint, execution_ms):
+                left = {"checkpoint": msgspec.Raw(checkpoint), "execution_time": execution_ms}
+                return _json(200, {"success": True, "task_id": task_id, **left})
+            case None:
+                return _not_held(task_id)
 
     async def info(request: web.Request) -> web.Response:
         return _json(200, instance.describe())
@@ -56,9 +81,14 @@ def build_app(instance: Handlers) -> web.Application:
     app = web.Application(client_max_size=MAX_BODY_BYTES)
     app.router.add_post("/queue/submit", submit)
     app.router.add_post("/task/{task_id}/cancel", cancel)
+    app.router.add_post("/task/{task_id}/preempt", preempt)
     app.router.add_get("/info", info)
     app.router.add_get("/status", info)
     return app
+
+
+def _not_held(task_id: str) -> web.Response:
+    return _json(404, {"status": "error", "task_id": task_id, "detail": f"Task {task_id} is not held here"})
 
 
 def _json(status: int, body: object) -> web.Response:

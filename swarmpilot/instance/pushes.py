@@ -1,20 +1,20 @@
-"""A push as the scheduler sends it, read from HTTP and checked."""
+"""A push and a request to give way, as the scheduler sends them: read from HTTP and checked."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 
 
 class BadPush(ValueError):
-    """The body is not a task; the text names the field and the rule."""
+    """The body is not what it should be; the text names the field and the rule."""
 
 
 @dataclass(frozen=True, slots=True)
 class Push:
-    """One attempt of one task. `key` identifies it: a repeat of the same key is the same attempt."""
+    """One run of one task. `key` identifies it: a repeat of the same key is the same run."""
 
     key: str
     task_id: str
@@ -22,6 +22,16 @@ class Push:
     model_name: str
     task_input: dict[str, Any]
     metadata: dict[str, Any]
+    resumption: int = 0
+    checkpoint: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class YieldRequest:
+    """A run is asked to give way; `terminate`: for the last time."""
+
+    reason: str
+    terminate: bool
 
 
 class _Body(msgspec.Struct):
@@ -29,13 +39,21 @@ class _Body(msgspec.Struct):
     task_input: dict[str, Any]
     model_name: str = ""
     metadata: dict[str, Any] | None = None
+    checkpoint: dict[str, Any] | None = None
+
+
+class _Yielding(msgspec.Struct):
+    reason: str = ""
+    terminate: bool = False
 
 
 _DECODER = msgspec.json.Decoder(_Body)
+_YIELDING = msgspec.json.Decoder(_Yielding)
 
 
 def read_push(body: bytes, idempotency_key: str | None) -> Push:
-    """The push. `idempotency_key` is `<task>:<attempt>`, or None from a scheduler that sends none.
+    """The push. `idempotency_key` is `<task>:<attempt>`, `<task>:<attempt>.<resumption>` for a run that resumes one,
+    or None from a scheduler that sends none.
 
     Raises BadPush.
     """
@@ -45,17 +63,32 @@ def read_push(body: bytes, idempotency_key: str | None) -> Push:
         raise BadPush(str(failure)) from None
     if not read.task_id:
         raise BadPush("task_id must not be empty")
+    attempt, resumption = run_of(idempotency_key)
     return Push(
         key=idempotency_key or read.task_id,
         task_id=read.task_id,
-        attempt=attempt_of(idempotency_key),
+        attempt=attempt,
         model_name=read.model_name,
         task_input=read.task_input,
         metadata=read.metadata or {},
+        resumption=resumption,
+        checkpoint=read.checkpoint or {},
     )
 
 
-def attempt_of(idempotency_key: str | None) -> int:
-    """The attempt that a key names, 0 where it names none."""
-    number = (idempotency_key or "").rpartition(":")[2]
-    return int(number) if number.isascii() and number.isdigit() else 0
+def read_yield_request(body: bytes) -> YieldRequest:
+    """The request; no body is one without a reason. Raises BadPush."""
+    try:
+        read = _YIELDING.decode(body or b"{}")
+    except (msgspec.DecodeError, RecursionError) as failure:
+        raise BadPush(str(failure)) from None
+    return YieldRequest(read.reason, read.terminate)
+
+
+def run_of(idempotency_key: str | None) -> tuple[int, int]:
+    """The attempt and the resumption that a key names, (0, 0) where it names none."""
+    attempt, dot, resumption = (idempotency_key or "").rpartition(":")[2].partition(".")
+    numbers = (attempt, resumption) if dot else (attempt, "0")
+    if not all(number.isascii() and number.isdigit() for number in numbers):
+        return 0, 0
+    return int(numbers[0]), int(numbers[1])

@@ -1,4 +1,4 @@
-"""Tells the scheduler how tasks ended, and does not give up while it is away: a restart of it loses no result."""
+"""Tells the scheduler how runs ended, and does not give up while it is away: a restart of it loses no result."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from swarmpilot.backoff import delays
 from swarmpilot.instance.post import PostConnection
-from swarmpilot.instance.reports import replaced_result
+from swarmpilot.instance.reports import path_of, replaced_result
 
 log = logging.getLogger("swarmpilot.instance")
 
@@ -26,7 +26,7 @@ class Reporter:
     """Sends reports over a few kept-alive connections, each until it is answered 2xx."""
 
     def __init__(self, scheduler: str, on_delivered: Callable[[], None]) -> None:
-        self._url = f"{scheduler}/notify/task_complete"
+        self._scheduler = scheduler
         self._on_delivered = on_delivered
         self._queue: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue()
         self._pending: set[str] = set()
@@ -51,23 +51,24 @@ class Reporter:
             await asyncio.gather(*self._senders, return_exceptions=True)
 
     async def _send_all(self) -> None:
-        connection = PostConnection(self._url, TIMEOUT_S)
+        connections: dict[str, PostConnection] = {}
         try:
             while True:
                 key, body = await self._queue.get()
-                await self._deliver(connection, key, body)
+                await self._deliver(connections, key, body)
                 self._pending.discard(key)
                 self._on_delivered()
         finally:
-            connection.close()
+            for connection in connections.values():
+                connection.close()
 
-    async def _deliver(self, connection: PostConnection, key: str, body: bytes) -> None:
+    async def _deliver(self, connections: dict[str, PostConnection], key: str, body: bytes) -> None:
         """Send until answered 2xx. A result that is refused for good is replaced by an error that says so."""
         waits = delays(FIRST_DELAY_S, LONGEST_DELAY_S)
         replaced = False
         failures = 0
         while True:
-            status, reason = await self._post(connection, body)
+            status, reason = await self._post(connections, body)
             if 200 <= status < 300:
                 if failures:
                     log.info("report of %s delivered after %d failed attempts", key, failures)
@@ -86,14 +87,17 @@ class Reporter:
                 log.warning("report of %s not delivered, trying again in %.1f s: %s", key, delay, reason)
             await asyncio.sleep(delay)
 
-    async def _post(self, connection: PostConnection, body: bytes) -> tuple[int, str]:
+    async def _post(self, connections: dict[str, PostConnection], body: bytes) -> tuple[int, str]:
         """Status and reason; status 0 where nothing was answered."""
+        url = self._scheduler + path_of(body)
+        if url not in connections:
+            connections[url] = PostConnection(url, TIMEOUT_S)
         try:
-            status, text = await connection.post(body)
+            status, text = await connections[url].post(body)
         except TimeoutError:
-            return 0, f"{self._url} did not answer in time"
+            return 0, f"{url} did not answer in time"
         except OSError as failure:
-            return 0, f"{self._url}: {failure.strerror or failure}"
+            return 0, f"{url}: {failure.strerror or failure}"
         except Exception as failure:
             # A sender that ended here would take its report with it, so what nobody foresaw is tried again as well.
             log.exception("a report met what nobody foresaw")

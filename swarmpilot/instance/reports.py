@@ -1,4 +1,4 @@
-"""What the scheduler is told of a task's end: the body of `POST /notify/task_complete`."""
+"""What the scheduler is told of a run: the body of `POST /notify/task_complete`, or of `/notify/task_yielded`."""
 
 from __future__ import annotations
 
@@ -8,20 +8,40 @@ import msgspec
 
 from swarmpilot.instance.pushes import Push
 
+COMPLETE = "/notify/task_complete"
+YIELDED = "/notify/task_yielded"
+
 _ENCODER = msgspec.json.Encoder()
+
+
+class _Yield(msgspec.Struct):
+    checkpoint: msgspec.Raw = msgspec.Raw()
+    execution_time: float = 0.0
+
+
+_YIELD = msgspec.json.Decoder(_Yield)
 
 
 def encode_report(push: Push, instance_id: str, execution_ms: float, result: Any) -> bytes:
     """The report as JSON; a result that JSON cannot hold becomes an error result that says so."""
-    return _ENCODER.encode(
-        {
-            "task_id": push.task_id,
-            "instance_id": instance_id,
-            "execution_time": execution_ms,
-            "result": msgspec.Raw(encode_result(result)),
-            "attempt": push.attempt,
-        }
-    )
+    return _ENCODER.encode(_facts(push, instance_id, execution_ms) | {"result": msgspec.Raw(encode_result(result))})
+
+
+def encode_yield(push: Push, instance_id: str, execution_ms: float, checkpoint: bytes) -> bytes:
+    """The report of a run that has given way; `checkpoint` is JSON text."""
+    return _ENCODER.encode(_facts(push, instance_id, execution_ms) | {"checkpoint": msgspec.Raw(checkpoint)})
+
+
+def yield_in(report: bytes) -> tuple[bytes, float] | None:
+    """The checkpoint, as JSON text, and the execution time (ms) of a run that has given way; None of one that ended."""
+    read = _YIELD.decode(report)
+    checkpoint = bytes(read.checkpoint)
+    return (checkpoint, read.execution_time) if checkpoint else None
+
+
+def path_of(report: bytes) -> str:
+    """Where the scheduler takes it."""
+    return COMPLETE if yield_in(report) is None else YIELDED
 
 
 def error_result(text: str, kind: str) -> dict[str, str]:
@@ -47,6 +67,12 @@ def encode_result(result: Any) -> bytes:
 
 
 def replaced_result(report: bytes, text: str) -> bytes:
-    """The same report with an error in place of a result that the scheduler will not take."""
+    """The same report with an error in place of a result, or a checkpoint, that the scheduler will not take."""
     body = msgspec.json.decode(report)
+    body.pop("checkpoint", None)
     return _ENCODER.encode({**body, "result": error_result(text, "ReportRefused")})
+
+
+def _facts(push: Push, instance_id: str, execution_ms: float) -> dict[str, Any]:
+    run = {"attempt": push.attempt} | ({"resumption": push.resumption} if push.resumption else {})
+    return {"task_id": push.task_id, "instance_id": instance_id, "execution_time": execution_ms, **run}

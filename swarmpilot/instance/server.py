@@ -16,11 +16,11 @@ from aiohttp import web
 from swarmpilot.instance.http import build_app
 from swarmpilot.instance.ledger import Ledger, Taking
 from swarmpilot.instance.membership import Membership, checked_url, reachable_host
-from swarmpilot.instance.pushes import Push
+from swarmpilot.instance.pushes import Push, YieldRequest
 from swarmpilot.instance.reporter import Reporter
-from swarmpilot.instance.runner import Runner
+from swarmpilot.instance.runner import Noted, Runner, Yielded
 from swarmpilot.instance.signals import run_until_stopped
-from swarmpilot.instance.work.call import as_work
+from swarmpilot.instance.work.call import BadFunction, as_work, takes_context
 from swarmpilot.instance.work.simulate import simulate
 
 log = logging.getLogger("swarmpilot.instance")
@@ -34,7 +34,9 @@ class TaskInstance:
 
     `work` is any function of the task's input (and optionally its TaskContext), sync or async; without one,
     tasks are simulated. At most `capacity` tasks run at once, the rest wait here. `port` 0 lets the system
-    choose. `advertise` is the host name to register where it is not `host`. Raises BadFunction or ValueError.
+    choose. `advertise` is the host name to register where it is not `host`. `preemptible` tells the scheduler that
+    running tasks may be asked to give way: the function then calls `context.safe_point(...)` often, and goes on from
+    `context.checkpoint`. Raises BadFunction or ValueError.
 
         TaskInstance("my-model", my_function, port=8100, capacity=2).run()
     """
@@ -51,6 +53,7 @@ class TaskInstance:
         instance_id: str | None = None,
         advertise: str | None = None,
         drain_timeout_s: float = 300.0,
+        preemptible: bool = False,
     ) -> None:
         self.model = model
         self.host = host
@@ -58,10 +61,13 @@ class TaskInstance:
         self.scheduler = checked_url(scheduler) if scheduler else None
         self.instance_id = instance_id or f"{model}-{uuid.uuid4().hex[:8]}"
         self.ti_uuid = ""
+        self.preemptible = preemptible
         self._advertise = advertise
         self._drain_timeout_s = drain_timeout_s
         self._ledger: Ledger[Push] = Ledger(capacity)
-        self._work = as_work(work, capacity) if work else simulate()
+        if work and preemptible:
+            _check_has_safe_points(work)
+        self._work = as_work(work, capacity) if work else simulate(preemptible=preemptible)
         self._status = "starting"
         self._started_at = time.monotonic()
         self._takes_tasks = True
@@ -146,9 +152,13 @@ class TaskInstance:
             self._report(push.key, self._ledger.report_of(push.key) or b"")
         return taking
 
-    def cancel(self, task_id: str) -> bool:
-        """Stop every attempt of a task; False where none is held."""
-        return self._runner.cancel(task_id)
+    def cancel(self, task_id: str, key: str | None = None) -> bool:
+        """Stop the run with this key, without one every run of the task; False where none is held."""
+        return self._runner.cancel(task_id, key)
+
+    def preempt(self, task_id: str, key: str | None, request: YieldRequest) -> Noted | Yielded | None:
+        """Ask the run with this key, without one every run of the task, to give way; None where none is held."""
+        return self._runner.preempt(task_id, key, request)
 
     def describe(self) -> dict[str, Any]:
         """The body of /info; `uptime` in seconds."""
@@ -162,7 +172,7 @@ class TaskInstance:
                 "completed": self._ledger.ended_count,
             },
             "uptime": time.monotonic() - self._started_at,
-            "capabilities": ["cancel"],
+            "capabilities": ["cancel", "preempt"] if self.preemptible else ["cancel"],
         }
 
     # Inside.
@@ -203,3 +213,11 @@ class TaskInstance:
     def _held(self) -> str:
         pending = self._reporter.pending if self._reporter else 0
         return f"{self._ledger.running} running, {self._ledger.waiting} waiting, {pending} reports to deliver"
+
+
+def _check_has_safe_points(work: Callable[..., Any]) -> None:
+    if not takes_context(work):
+        raise BadFunction(
+            f"{getattr(work, '__name__', work)} must take the context to be preemptible: f(task_input, context), which "
+            "calls context.safe_point({...})"
+        )

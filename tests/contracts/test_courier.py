@@ -160,11 +160,15 @@ def test_a_task_whose_input_is_gone_is_refused() -> None:
     assert instance.seen == []
 
 
-def test_a_cancel_names_the_task_and_the_attempt() -> None:
+@pytest.mark.parametrize(
+    ("resumption", "body", "key"),
+    [(0, {"attempt": 3}, "a/b c:3"), (2, {"attempt": 3, "resumption": 2}, "a/b c:3.2")],
+)
+def test_a_cancel_names_the_task_and_the_run(resumption: int, body: object, key: str) -> None:
     async def scene(instance: Instance) -> Message | None:
         async with instance.listening() as endpoint, a_courier() as courier:
-            return await courier.run(CancelOnInstance(endpoint, "a/b c", 3))
+            return await courier.run(CancelOnInstance(endpoint, "a/b c", 3, resumption))
 
     instance = says({}, 404)
     assert asyncio.run(scene(instance)) is None
-    assert instance.seen == [Seen("POST", "/task/a%2Fb%20c/cancel", {"attempt": 3}, "a/b c:3")]
+    assert instance.seen == [Seen("POST", "/task/a%2Fb%20c/cancel", body, key)]

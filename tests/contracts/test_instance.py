@@ -200,6 +200,25 @@ def test_cancels_what_runs_and_what_waits(run: Run) -> None:
     run(scenario)
 
 
+def test_a_cancel_that_names_a_run_stops_no_other(run: Run) -> None:
+    async def scenario() -> None:
+        async with bench(capacity=2) as b:
+            await b.push("t", 1)
+            await b.push("t", 2)
+            await b.push("t", 3)
+            assert {await b.next_start(), await b.next_start()} == {"t:1", "t:2"}
+            status, _ = await b.post("/task/t/cancel", {"attempt": 1}, {"Idempotency-Key": "t:1"})
+            assert status == 200
+            assert (await b.scheduler.next_report())["attempt"] == 1
+            assert (await b.post("/task/t/cancel", {"attempt": 1}, {"Idempotency-Key": "t:1"}))[0] == 404
+            assert await b.next_start() == "t:3"
+            b.open("t")
+            reports = [await b.scheduler.next_report(), await b.scheduler.next_report()]
+            assert {(report["attempt"], report["result"]["user"]) for report in reports} == {(2, "u"), (3, "u")}
+
+    run(scenario)
+
+
 def test_a_task_that_is_cancelled_before_its_first_step_is_reported_and_frees_its_place(run: Run) -> None:
     async def scenario() -> None:
         async with bench() as b:

@@ -118,9 +118,11 @@ async def walk(rest: Rest, port: int) -> None:
     await rest.post("/queue/submit_batch", {"model_name": "gpt", "tasks": [{"task_input": {}}]})
     notify = {"task_id": "t", "instance_id": "i", "execution_time": 2.5, "result": {"ok": True}}
     await rest.post("/notify/task_complete", notify)
+    yielded = {"task_id": "t", "attempt": 1, "resumption": 2, "execution_time": 2.5, "checkpoint": {"step": 1}}
+    await rest.post("/notify/task_yielded", yielded)
     await rest.post("/scheduler/set", {"name": "round_robin"})
     await rest.post("/agents/w/tasks", {"params": {"description": "d"}})
-    await rest.post("/agents/w/tasks/t/preempt", {})
+    await rest.post("/agents/w/tasks/t/preempt", {"reason": "urgent", "grace_s": 1.5})
     await rest.post("/agents/w/shutdown", {})
     await rest.post("/agents/w/activity/purge", {})
     for path in ("/health", "/queue/info", "/scheduler/strategies", "/metrics", "/agents/w/activity"):

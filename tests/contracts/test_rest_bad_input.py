@@ -15,6 +15,7 @@ from tests.rest_client import Rest, rest_client
 LIMIT = 20_000
 SUBMIT = {"model_name": "gpt", "task_input": {}}
 NOTIFY = {"task_id": "t", "instance_id": "i", "execution_time": 1.0, "result": {}}
+YIELD = {"task_id": "t", "attempt": 1, "execution_time": 1.0, "checkpoint": {}}
 
 
 def play(scene: Callable[[Rest, Embedded], Awaitable[None]], **settings: Any) -> None:
@@ -56,7 +57,16 @@ FIELDS: list[tuple[str, Any, list[str]]] = [
     ("/notify/task_complete", {**NOTIFY, "execution_time": "1"}, ["field `execution_time`: must be", "got '1'"]),
     ("/notify/task_complete", {**NOTIFY, "result": "done"}, ["field `result`: must be a", "got 'done'"]),
     ("/notify/task_complete", {**NOTIFY, "attempt": -1}, ["field `attempt`: ", "got -1"]),
+    ("/notify/task_complete", {**NOTIFY, "resumption": -1}, ["field `resumption`: ", "got -1"]),
+    ("/notify/task_complete", {**NOTIFY, "resumption": "1"}, ["field `resumption`: must be an integer; got '1'"]),
     ("/notify/task_complete", {**NOTIFY, "task_id": ""}, ["field `task_id`: "]),
+    ("/notify/task_yielded", {}, [
+        "field `task_id`: must be", "field `attempt`: must be", "field `execution_time`: must be",
+        "field `checkpoint`: must be"]),
+    ("/notify/task_yielded", {**YIELD, "attempt": 0}, ["field `attempt`: must be greater than or equal to 1; got 0"]),
+    ("/notify/task_yielded", {**YIELD, "resumption": 2**31}, ["field `resumption`: ", "got 2147483648"]),
+    ("/notify/task_yielded", {**YIELD, "checkpoint": [1]}, ["field `checkpoint`: must be a", "got [1]"]),
+    ("/notify/task_yielded", {**YIELD, "execution_time": -1}, ["field `execution_time`: ", "got -1"]),
     ("/ti/register", {"host": "h"}, ["field `port`: must be given; got nothing"]),
     ("/ti/register", {"host": "h", "port": "8100"}, ["field `port`: must be an integer; got '8100'"]),
     ("/ti/register", {"host": "h", "port": 70000}, ["field `port`: must be less than or equal to 65535; got 70000"]),
@@ -70,6 +80,9 @@ FIELDS: list[tuple[str, Any, list[str]]] = [
     ("/agents/a/tasks", {"params": {"description": "w " * 201}}, ["`params.description`: must have at most 200 words"]),
     ("/agents/model:x/tasks", {}, ["field `agent_id`: must not begin with 'model:'"]),
     ("/agents/a/tasks/t/preempt", {"reason": 1}, ["field `reason`: must be a string; got 1"]),
+    ("/agents/a/tasks/t/preempt", {"grace_s": -1}, ["field `grace_s`: must be greater than or equal to 0; got -1"]),
+    ("/agents/a/tasks/t/preempt", {"grace_s": 2592001}, ["field `grace_s`: ", "got 2592001"]),
+    ("/agents/a/tasks/t/preempt", {"grace_s": "1"}, ["field `grace_s`: must be a", "got '1'"]),
     ("/agents/a/shutdown", {"grace_period_s": -1}, ["field `grace_period_s`: ", "got -1"]),
     ("/agents/a/activity/purge", {"task_ids": "t"}, ["field `task_ids`: must be a", "got 't'"]),
 ]  # fmt: skip

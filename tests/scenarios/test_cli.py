@@ -36,6 +36,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     with World(tmp_path_factory.mktemp("cli")) as world:
         world.start_scheduler()
         world.start_instance("sim", "--capacity", "4", "--speed", "10")
+        world.start_instance("steps", "--preemptible")
         world.start_instance("words", "--call", "examples.custom_instance:count_words")
         yield world
 
@@ -62,6 +63,19 @@ def test_a_submitted_task_can_be_looked_at(world: World, tmp_path: Path) -> None
     assert "completed" in swarmpilot("task", "cli-1", "--url", world.url).stdout
 
 
+def test_a_task_is_asked_to_give_way_and_is_resumed(world: World) -> None:
+    long, url = '{"service_ms": 600000}', ("--url", world.url)
+    first = swarmpilot("submit", "steps", long, "--task-id", "way-1", "--scope", "cli.way", *url)
+    assert (first.returncode, first.stdout) == (0, "way-1\n")
+    swarmpilot("submit", "steps", '{"service_ms": 1}', "--task-id", "way-2", "--scope", "cli", *url)
+    assert re.search(r"reason +.*way-1", swarmpilot("task", "way-2", *url).stdout)
+    eventually(lambda: world.query("way-1")["state"] == "running", what="way-1 runs")
+    asked = swarmpilot("preempt", "way-1", "--reason", "the other is short", "--grace", "60", *url)
+    assert asked.returncode == 0, asked.stderr
+    assert re.fullmatch(r"task way-1 is to give way; it is \w+.*\n", asked.stdout)
+    eventually(lambda: "RunSuspended" in world.story("way-1"), what="way-1 has given way")
+
+
 def test_queues_shows_every_instance(world: World) -> None:
     shown = swarmpilot("queues", "--url", world.url).stdout
     assert re.search(r"sim +up +0/4", shown)
@@ -84,6 +98,16 @@ def test_queues_shows_every_instance(world: World) -> None:
         (["task", "nothing"], 1, "Task nothing not found"),
         (["task", "x", "--url", "http://127.0.0.1:1"], 1, "no scheduler answers at http://127.0.0.1:1"),
         (["task", "x", "--url", "ftp://here"], 2, "expected an address like"),
+        (["preempt", "nothing"], 1, "Task nothing not found"),
+        (["preempt"], 2, "Missing argument 'TASK_ID'"),
+        (["preempt", "x", "--grace", "soon"], 2, "Invalid value for '--grace': .* valid number"),
+        (["submit", "sim", "{}", "--scope", "a..b"], 1, "field `metadata.scope`: .* got 'a..b'"),
+        (["instance", "--model", "m", "--preemptible", "--upstream", "http://x"], 2, "--preemptible needs tasks with"),
+        (
+            ["instance", "--model", "m", "--preemptible", "--call", "examples.custom_instance:count_words"],
+            2,
+            "count_words must take the context to be preemptible",
+        ),
         (["no-such-command"], 2, "No such command"),
         (["start", "--port", "99999"], 2, "port"),
         (["start", "--set", "no_such=1"], 2, "no setting is named no_such"),

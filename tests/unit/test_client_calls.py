@@ -40,6 +40,29 @@ def test_a_submit_names_its_task_so_that_a_repeat_is_the_same_task() -> None:
     assert read(call, 200, {"status": "success", "task_id": "t", "scheduled_ti": "u"}) == SubmittedTask("t", "u")
 
 
+def test_a_scope_travels_as_metadata() -> None:
+    body = json.loads(calls.submit("m", {}, {"scope": "a", "u": 2}, None, "t", "repo.docs").body or b"")
+    assert body["metadata"] == {"u": 2, "scope": "repo.docs"}
+    [batch] = calls.submit_batches("m", [{}, {}], None, None, "repo.docs")
+    assert [task["metadata"] for task in json.loads(batch.body or b"")["tasks"]] == [{"scope": "repo.docs"}] * 2
+
+
+@pytest.mark.parametrize(
+    ("grace_s", "body"),
+    [
+        (None, {"reason": "urgent"}),
+        (0, {"reason": "urgent", "grace_s": 0}),
+        (2.5, {"reason": "urgent", "grace_s": 2.5}),
+    ],
+)
+def test_a_request_to_give_way_names_agent_and_task(grace_s: float | None, body: dict[str, Any]) -> None:
+    call = calls.preempt("team/a b", "t/1?", "urgent", grace_s)
+    assert (call.method, call.path) == ("POST", "/agents/team%2Fa%20b/tasks/t%2F1%3F/preempt")
+    assert json.loads(call.body or b"") == body
+    assert read(call, 200, {"enqueued": True}) is True
+    assert read(call, 200, {"enqueued": False}) is False
+
+
 def test_many_tasks_go_in_few_requests_and_answers_keep_their_place() -> None:
     batches = calls.submit_batches("m", ({"n": n} for n in range(501)), None, None)
     assert [len(json.loads(batch.body or b"")["tasks"]) for batch in batches] == [500, 1]
@@ -95,6 +118,12 @@ def test_ids_are_quoted() -> None:
 
 def test_a_record_of_the_guides_five_fields_is_enough() -> None:
     assert read(calls.query("t"), 200, QUERIED) == TaskRecord("t", "completed", "completed", "u", 1.5, {"output": "x"})
+
+
+def test_a_record_says_what_the_task_waits_for_and_whose_it_is() -> None:
+    waits = {"task_status": "queued", "result": None, "reason": "behind task a", "agent_id": "w", "error_code": "x"}
+    record = read(calls.query("t"), 200, {**QUERIED, **waits})
+    assert (record.reason, record.agent_id, record.error_code) == ("behind task a", "w", "x")
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from swarmpilot.instance.ledger import Ledger, Taking
-from swarmpilot.instance.pushes import BadPush, Push, attempt_of, read_push
+from swarmpilot.instance.pushes import BadPush, Push, YieldRequest, read_push, read_yield_request, run_of
 
 
 def push(key: str) -> Push:
-    return Push(key, key.partition(":")[0], attempt_of(key), "m", {}, {})
+    return Push(key, key.partition(":")[0], run_of(key)[0], "m", {}, {})
 
 
 def started(ledger: Ledger[Push]) -> list[str]:
@@ -67,6 +67,39 @@ def test_a_push_is_read_with_its_key() -> None:
     assert read_push(body, None) == Push("a:b", "a:b", 0, "m", {"x": 1}, {"u": 2})
 
 
+def test_a_push_that_resumes_a_run_says_which_and_from_where() -> None:
+    body = b'{"task_input": {}, "task_id": "t", "checkpoint": {"step": 4}}'
+    read = read_push(body, "t:2.1")
+    assert (read.key, read.attempt, read.resumption, read.checkpoint) == ("t:2.1", 2, 1, {"step": 4})
+
+
+@pytest.mark.parametrize(
+    ("key", "run"),
+    [
+        ("t:2", (2, 0)),
+        ("t:2.1", (2, 1)),
+        ("a.b:c:12.30", (12, 30)),
+        ("t.5", (0, 0)),
+        ("t:2.", (0, 0)),
+        ("t:.2", (0, 0)),
+        ("t:1.2.3", (0, 0)),
+        ("t:٣", (0, 0)),
+        ("", (0, 0)),
+        (None, (0, 0)),
+    ],
+)
+def test_a_key_names_attempt_and_resumption(key: str | None, run: tuple[int, int]) -> None:
+    assert run_of(key) == run
+
+
+def test_a_request_to_give_way_needs_nothing_said() -> None:
+    assert read_yield_request(b"") == YieldRequest("", False)
+    body = b'{"attempt": 1, "resumption": 0, "reason": "urgent", "grace_ms": 5, "terminate": true}'
+    assert read_yield_request(body) == YieldRequest("urgent", True)
+    with pytest.raises(BadPush, match="reason"):
+        read_yield_request(b'{"reason": 1}')
+
+
 @pytest.mark.parametrize(
     ("body", "named"),
     [
@@ -77,6 +110,7 @@ def test_a_push_is_read_with_its_key() -> None:
         (b'{"task_id": 1, "task_input": {}}', "task_id"),
         (b'{"task_id": "a", "task_input": [1]}', "task_input"),
         (b'{"task_id": "a", "task_input": {}, "metadata": "x"}', "metadata"),
+        (b'{"task_id": "a", "task_input": {}, "checkpoint": [1]}', "checkpoint"),
         (b'{"task_id": "a", "task_input": ' + b'{"a":' * 100_000, "recursion"),
     ],
 )

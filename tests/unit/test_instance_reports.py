@@ -9,9 +9,19 @@ from typing import Any
 import pytest
 
 from swarmpilot.instance.pushes import Push
-from swarmpilot.instance.reports import encode_report, failure_result, replaced_result
+from swarmpilot.instance.reports import (
+    COMPLETE,
+    YIELDED,
+    encode_report,
+    encode_yield,
+    failure_result,
+    path_of,
+    replaced_result,
+    yield_in,
+)
 
 PUSH = Push("t:2", "t", 2, "m", {}, {})
+RESUMED = Push("t:2.3", "t", 2, "m", {}, {}, resumption=3)
 
 
 @dataclass
@@ -64,3 +74,29 @@ def test_a_refused_result_gives_way_to_an_error_and_the_rest_stays() -> None:
     after = json.loads(replaced_result(before, "413 too large"))
     assert after.pop("result") == {"status": "error", "error": "413 too large", "type": "ReportRefused"}
     assert after == {"task_id": "t", "instance_id": "one", "execution_time": 12.5, "attempt": 2}
+
+
+def test_a_run_that_resumed_an_attempt_says_so() -> None:
+    assert json.loads(encode_report(RESUMED, "one", 1.0, {}))["resumption"] == 3
+
+
+def test_a_run_that_gave_way_is_reported_with_its_checkpoint_and_elsewhere() -> None:
+    report = encode_yield(RESUMED, "one", 12.5, b'{"step": 4}')
+    assert json.loads(report) == {
+        "task_id": "t",
+        "instance_id": "one",
+        "execution_time": 12.5,
+        "checkpoint": {"step": 4},
+        "attempt": 2,
+        "resumption": 3,
+    }
+    assert yield_in(report) == (b'{"step": 4}', 12.5)
+    assert path_of(report) == YIELDED
+    ended = encode_report(PUSH, "one", 1.0, {"checkpoint": {}})
+    assert (yield_in(ended), path_of(ended)) == (None, COMPLETE)
+
+
+def test_a_refused_checkpoint_gives_way_to_an_error_of_the_task() -> None:
+    after = replaced_result(encode_yield(PUSH, "one", 12.5, b"{}"), "413 too large")
+    assert path_of(after) == COMPLETE
+    assert json.loads(after)["result"] == {"status": "error", "error": "413 too large", "type": "ReportRefused"}

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from swarmpilot import TaskInstance
 from swarmpilot.instance.work.call import BadFunction, as_work, find_function
 from swarmpilot.instance.work.simulate import simulate
 from swarmpilot.instance.work.upstream import completion_url
@@ -41,6 +42,15 @@ def needs_name(a: Any, *, key: str) -> None: ...
 def test_a_function_that_cannot_be_called_with_a_task_is_refused(function: Callable[..., Any]) -> None:
     with pytest.raises(BadFunction, match=rf"{function.__name__} must take the task's input .* its signature is \("):
         as_work(function, 1)
+
+
+def knows_the_input_only(task_input: Any) -> None: ...
+
+
+def test_a_function_without_the_context_is_not_preemptible() -> None:
+    TaskInstance("m", simulate(preemptible=True), scheduler=None, preemptible=True)
+    with pytest.raises(BadFunction, match=r"knows_the_input_only must take the context .* context.safe_point"):
+        TaskInstance("m", knows_the_input_only, scheduler=None, preemptible=True)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from swarmpilot.instance.work.giving_way import Preemption, SafePoint, encode_checkpoint
+
 
 @dataclass(frozen=True, slots=True)
 class TaskContext:
@@ -17,6 +19,8 @@ class TaskContext:
 
     `attempt` counts from 1 (0: the scheduler did not say). `cancelled` is set when the scheduler has asked
     for the task to stop; a function that runs in a thread polls it with `context.cancelled.is_set()`.
+    `resumption` counts from 0 how often the attempt has been resumed, `checkpoint` is what an earlier run left behind,
+    {} where none has.
     """
 
     task_id: str
@@ -24,6 +28,33 @@ class TaskContext:
     metadata: dict[str, Any]
     attempt: int
     cancelled: threading.Event = field(default_factory=threading.Event)
+    resumption: int = 0
+    checkpoint: dict[str, Any] = field(default_factory=dict)
+    preemption: Preemption = field(default_factory=Preemption)
+
+    @property
+    def preempt_requested(self) -> bool:
+        """Whether the task is asked to give way; its next safe point does it."""
+        return self.preemption.requested.is_set()
+
+    @property
+    def preempt_reason(self) -> str:
+        """Why it is asked, "" where it is not."""
+        return self.preemption.reason
+
+    @property
+    def terminate_requested(self) -> bool:
+        """Whether it was asked for the last time: unless it gives way within the grace, it is stopped and fails."""
+        return self.preemption.terminating.is_set()
+
+    def safe_point(self, checkpoint: dict[str, Any]) -> SafePoint:
+        """Here the task could stop, and go on later with this as `context.checkpoint`; where it is asked to, it does.
+
+        An async function awaits it: `await context.safe_point({"step": 3})`. Where the run gives way it does not
+        return: `finally` and `with` are seen to, and the function is called again when the task is resumed. Raises
+        TypeError where the checkpoint is no JSON object, ValueError where it is larger than 1 MiB.
+        """
+        return SafePoint(self.preemption, self.cancelled, encode_checkpoint(checkpoint))
 
 
 TaskInput: TypeAlias = dict[str, Any]
