@@ -466,7 +466,11 @@ def test_how_far_a_run_is_is_told_again_until_it_is_heard_and_only_what_is_new()
 def test_the_worker_of_the_readme_runs_as_it_is_written() -> None:
     async def story() -> None:
         readme = (Path(__file__).parents[2] / "README.md").read_text()
-        [program] = [block for block in re.findall(r"```python\n(.*?)```", readme, re.DOTALL) if "safe_point" in block]
+        [program] = [
+            block
+            for block in re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
+            if "Worker(" in block and "safe_point" in block
+        ]
         program, run, _ = program.partition("worker.run()")
         assert run
         names: dict[str, Any] = {}
