@@ -46,9 +46,10 @@ async def _wait_reason(edge: Edge, row: TaskRow) -> str:
     """What the task waits for, as the scheduler knows it; "" where it does not wait, or nobody answers.
 
     A plain task waits for an instance and for nothing else: most clients ask again and again about those, so that
-    the scheduler is not asked.
+    the scheduler is not asked. One that has to give way, or has, waits in a way that is worth a word.
     """
-    if row.state is not TaskState.QUEUED or (not row.scope and row.agent_id.startswith(IMPLICIT_AGENT)):
+    is_plain = not row.scope and row.agent_id.startswith(IMPLICIT_AGENT)
+    if row.state not in (TaskState.PREEMPTING, TaskState.SUSPENDED) and (is_plain or row.state is not TaskState.QUEUED):
         return ""
     try:
         answer = await edge.asker.ask(SCHEDULER, ExplainWait(row.task_id), timeout=EXPLAIN_WITHIN_S)

@@ -25,18 +25,19 @@ Verdict = Decision[ev.SchedulerEvent]
 def request(state: SchedulerState, message: msg.RequestPreemption) -> Verdict:
     """Somebody wants a task to give way; one that is unknown, ended or another agent's is not asked.
 
-    One that waits has nothing to give. One whose instance cannot be asked runs to its end.
+    One that waits has nothing to give. One whose instance cannot be asked, as its dispatcher will say, runs to its end.
     """
     entry = state.tasks.get(message.task_id)
     if entry is None or entry.spec.agent_id != message.agent_id:
         return Decision(effects=[Reply(PreemptionAnswered(enqueued=False))])
     answer = Reply(PreemptionAnswered(enqueued=True))
-    instance = state.instances.get(entry.ti_uuid)
-    if instance is None or not instance.can_preempt:
-        noted = ev.PreemptionQueued(message.task_id, message.agent_id, message.reason)
+    noted = ev.PreemptionQueued(message.task_id, message.agent_id, message.reason)
+    if not entry.ti_uuid:
         return Decision(events=[noted], effects=[answer])
-    started = _started(entry, entry.for_task, message.reason)
-    return Decision(events=[started], effects=[answer, _ask(entry, message.reason, message.grace_s)])
+    instance = state.instances.get(entry.ti_uuid)
+    can = instance is not None and instance.can_preempt
+    event = _started(entry, entry.for_task, message.reason) if can else noted
+    return Decision(events=[event], effects=[answer, _ask(entry, message.reason, message.grace_s)])
 
 
 def suspend(state: SchedulerState, message: msg.SuspendTask, chance: float) -> Verdict:

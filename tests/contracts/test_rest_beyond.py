@@ -194,6 +194,26 @@ def test_an_agents_tasks_and_activity() -> None:
     play(scene)
 
 
+def test_a_task_that_cannot_be_asked_to_give_way_runs_to_its_end_and_its_query_says_so() -> None:
+    async def scene(rest: Rest, service: Embedded) -> None:
+        async with instance(service, MODEL) as steered:
+            await rest.submit(MODEL, {}, task_id="t")
+            await steered.has_started(1)
+            at = f"/agents/model:{MODEL}/tasks/t/preempt"
+            assert (await rest.post(at, {"reason": "urgent", "grace_s": 0})).body == {"enqueued": True}
+
+            async def look() -> str | None:
+                record = (await rest.get("/task/query", task_id="t")).body
+                return cast(str, record["reason"]) if record["state"] == "preempting" else None
+
+            assert "runs to its end" in await until(look, "word of why it still runs")
+            steered.gate.set()
+            assert (await service.ended("t")).state == "completed"
+            assert (await rest.post(at, {})).body == {"enqueued": False}
+
+    play(scene)
+
+
 def test_metrics_and_the_status_page() -> None:
     async def scene(rest: Rest, service: Embedded) -> None:
         async with instance(service, MODEL) as steered:

@@ -83,7 +83,7 @@ def test_an_instance_that_cannot_ask_keeps_what_it_runs() -> None:
     told = scheduling.tell(RequestPreemption("a", "low", "why not"))
     assert told.answer == PreemptionAnswered(enqueued=True)
     assert told.events == [PreemptionQueued("low", "a", "why not")]
-    assert not told.sent
+    assert asked(told) == ["low"], "its dispatcher knows that it cannot be, and says so"
     assert "cannot let it" in reason(scheduling, "low")
 
 
