@@ -13,7 +13,8 @@ from swarmpilot.instance.ledger import Ledger
 from swarmpilot.instance.pushes import Push, YieldRequest
 from swarmpilot.instance.reports import encode_report, encode_yield, error_result, failure_result, yield_in
 from swarmpilot.instance.work import TaskContext, Work
-from swarmpilot.instance.work.giving_way import GaveWay, Preemption, encode_checkpoint, is_giving_way
+from swarmpilot.instance.work.giving_way import Preemption
+from swarmpilot.safe_points import RunYielded, encode_checkpoint, is_yield
 
 log = logging.getLogger("swarmpilot.instance")
 
@@ -117,8 +118,8 @@ class Runner:
         except asyncio.CancelledError:
             # `cancel` is the only one to end a run this way, so it is an ending like any other.
             result = CANCELLED.result
-        except (Exception, GaveWay, BaseExceptionGroup) as failure:
-            if is_giving_way(failure):
+        except (Exception, RunYielded, BaseExceptionGroup) as failure:
+            if is_yield(failure):
                 return Outcome((time.perf_counter() - begun) * 1000.0, checkpoint=preemption.checkpoint)
             log.warning("task %s failed: %s: %s", push.task_id, type(failure).__name__, failure)
             log.debug("task %s failed here:", push.task_id, exc_info=True)

@@ -7,8 +7,9 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeAlias
 
 from swarmpilot.instance.work.call import is_async, takes_context
+from swarmpilot.safe_points import RunYielded
 from swarmpilot.worker.context import SyncWorkerContext, WorkerContext
-from swarmpilot.worker.run_state import RunState, RunYielded
+from swarmpilot.worker.run_state import RunState
 from swarmpilot.worker.task import Task
 from swarmpilot.worker.threads import Threads
 

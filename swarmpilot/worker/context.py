@@ -9,7 +9,8 @@ import asyncio
 import threading
 from typing import Any
 
-from swarmpilot.worker.run_state import RunState, RunYielded
+from swarmpilot.safe_points import RunYielded
+from swarmpilot.worker.run_state import RunState
 from swarmpilot.worker.sections import Section
 
 

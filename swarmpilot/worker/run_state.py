@@ -7,25 +7,16 @@ import time
 from dataclasses import replace
 from typing import Any
 
-import msgspec
-
 from actors.messages.dispatcher import ReportProgress
 from actors.messages.tasks import (
     ACTIVITY_NAME_LENGTH,
-    CHECKPOINT_BYTES,
-    CHECKPOINT_NESTING,
     DESCRIPTION_LENGTH,
     DESCRIPTION_WORDS,
     Activity,
 )
 from actors.messages.worker import StartTask
+from swarmpilot.safe_points import encode_checkpoint
 from swarmpilot.worker.sections import Clock, Sections
-
-_ENCODE = msgspec.json.Encoder().encode
-
-
-class RunYielded(BaseException):
-    """Unwinds a run from its safe point. Not an Exception, so that `except Exception` lets it pass, as one should."""
 
 
 class RunState:
@@ -99,34 +90,6 @@ class RunState:
             progress=self._told.progress if news.progress is None else news.progress,
             checkpoint=news.checkpoint or self._told.checkpoint,
         )
-
-
-def encode_checkpoint(checkpoint: object) -> bytes:
-    """The checkpoint as JSON text. Raises TypeError where it is no JSON object, ValueError where it is too large.
-
-    It runs at every safe point, so the depth is only looked at where there are brackets enough.
-    """
-    if not isinstance(checkpoint, dict):
-        raise TypeError(f"checkpoint must be a dict, as it is kept as a JSON object; got {type(checkpoint).__name__}")
-    for key in checkpoint:
-        if not isinstance(key, str):
-            raise TypeError(f"checkpoint must have texts for keys, as it is kept as a JSON object; got {key!r}")
-    try:
-        text = _ENCODE(checkpoint)
-    except Exception as failure:
-        raise TypeError(f"checkpoint must hold nothing that JSON cannot: {failure}") from failure
-    if len(text) > CHECKPOINT_BYTES:
-        raise ValueError(f"checkpoint must not be larger than {CHECKPOINT_BYTES} bytes as JSON, and has {len(text)}")
-    brackets = text.count(b"{") + text.count(b"[")
-    if brackets > CHECKPOINT_NESTING and _depth(msgspec.json.decode(text)) > CHECKPOINT_NESTING:
-        raise ValueError(f"checkpoint must not be nested deeper than {CHECKPOINT_NESTING} levels")
-    return text
-
-
-def _depth(value: object) -> int:
-    if not isinstance(value, dict | list):
-        return 0
-    return 1 + max((_depth(part) for part in (value.values() if isinstance(value, dict) else value)), default=0)
 
 
 def _check_text(name: str, text: object) -> None:

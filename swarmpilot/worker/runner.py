@@ -18,8 +18,9 @@ from actors.messages.wire import Codec
 from actors.messages.worker import StartTask, StopTask, YieldTask
 from swarmpilot.instance.ledger import Ledger, Taking
 from swarmpilot.instance.reports import encode_result, error_result, failure_result
+from swarmpilot.safe_points import RunYielded, is_yield
 from swarmpilot.worker.calling import Call
-from swarmpilot.worker.run_state import RunState, RunYielded
+from swarmpilot.worker.run_state import RunState
 from swarmpilot.worker.task import task_of
 
 log = logging.getLogger("swarmpilot.worker")
@@ -153,7 +154,7 @@ class Runner:
         except (Exception, RunYielded, BaseExceptionGroup, asyncio.CancelledError) as failure:
             if run.is_stopped or self._abandoned:
                 return None
-            if _is_yield(failure):
+            if is_yield(failure):
                 return self._yielded(run, _ms_since(begun))
             log.warning("task %s failed: %s: %s", run.task_id, type(failure).__name__, failure)
             log.debug("task %s failed here:", run.task_id, exc_info=True)
@@ -209,13 +210,6 @@ class Runner:
             self._deliver(run.start, ending)
         self._start_what_can()
         self._on_end()
-
-
-def _is_yield(failure: BaseException) -> bool:
-    """Whether it is the safe point's doing; of several tasks of a group, whether all of it is."""
-    if isinstance(failure, BaseExceptionGroup):
-        return failure.split(RunYielded)[1] is None
-    return isinstance(failure, RunYielded)
 
 
 def _ms_since(begun: float) -> float:

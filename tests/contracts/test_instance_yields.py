@@ -16,8 +16,8 @@ from actors.couriers.http import HttpCourier
 from actors.errands import Endpoint, YieldOnInstance
 from actors.messages.dispatcher import YieldAnswered
 from swarmpilot import TaskContext, TaskInstance
-from swarmpilot.instance.work.giving_way import GaveWay
 from swarmpilot.instance.work.simulate import simulate
+from swarmpilot.safe_points import RunYielded
 from tests.contracts.courier_rigs import Shelf, a_courier
 from tests.recording_scheduler import DEADLINE_S, RecordingScheduler
 
@@ -332,7 +332,7 @@ def test_a_request_that_comes_while_a_safe_point_is_awaited_is_heard_there() -> 
     async def scene() -> None:
         context = TaskContext("t", "m", {}, 1)
         asyncio.get_running_loop().call_soon(lambda: context.preemption.ask("urgent", terminate=False))
-        with pytest.raises(GaveWay):
+        with pytest.raises(RunYielded):
             await context.safe_point({})
         assert (context.preempt_requested, context.preempt_reason, context.terminate_requested) == (
             True,
@@ -399,7 +399,7 @@ def test_a_checkpoint_of_somebody_else_begins_a_simulated_task_anew(left: dict[s
     async def scene() -> None:
         context = TaskContext("t", "m", {}, 1, checkpoint=left)
         context.preemption.ask("", terminate=False)
-        with pytest.raises(GaveWay):
+        with pytest.raises(RunYielded):
             await simulate(preemptible=True)({"service_ms": 36_000_000}, context)
         assert json.loads(context.preemption.checkpoint)["done"] < 0.1
 

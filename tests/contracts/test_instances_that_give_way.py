@@ -105,6 +105,25 @@ def test_a_less_important_task_gives_way_and_goes_on_where_it_stopped() -> None:
     play(scene)
 
 
+def test_a_task_that_gives_way_three_times_makes_each_step_once() -> None:
+    async def scene(service: Embedded, client: AsyncClient) -> None:
+        async with stepping(service) as work:
+            await client.submit(MODEL, {"steps": 4}, task_id="slow")
+            for step in range(3):
+                await work.before("slow", step)
+                assert await client.preempt("slow")
+                await is_asked(work)
+                work.allow("slow")
+            await work.before("slow", 3)
+            work.allow("slow")
+            assert await client.result("slow", DEADLINE_S) == {"steps": 4}
+            assert work.done == [("slow", step) for step in range(4)]
+            runs = [(context.attempt, context.resumption, context.checkpoint) for context in work.contexts]
+            assert runs == [(1, 0, {}), (1, 1, {"step": 1}), (1, 2, {"step": 2}), (1, 3, {"step": 3})]
+
+    play(scene)
+
+
 def test_a_task_gives_way_because_somebody_asked_for_it_by_name() -> None:
     async def scene(service: Embedded, client: AsyncClient) -> None:
         async with stepping(service) as work:

@@ -11,7 +11,8 @@ from actors.messages.dispatcher import ReportProgress
 from actors.messages.tasks import CHECKPOINT_BYTES, CHECKPOINT_NESTING, Activity
 from actors.messages.worker import StartTask
 from gateway.json_body import MAX_NESTING, decode_json
-from swarmpilot.worker.run_state import RunState, RunYielded, encode_checkpoint
+from swarmpilot.safe_points import RunYielded, encode_checkpoint
+from swarmpilot.worker.run_state import RunState
 from swarmpilot.worker.task import task_of
 
 START = StartTask("t", 2, "a", "", b"{}", "application/json", b"{}", "ti", "q", 1, b'{"step":3}')

@@ -10,7 +10,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from swarmpilot.instance.work.giving_way import Preemption, SafePoint, encode_checkpoint
+from swarmpilot.instance.work.giving_way import Preemption, SafePoint
+from swarmpilot.safe_points import encode_checkpoint
 
 
 @dataclass(frozen=True, slots=True)
