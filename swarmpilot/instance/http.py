@@ -67,8 +67,9 @@ def build_app(instance: Handlers) -> web.Application:
         if not instance.preemptible:
             return _json(501, {"success": False, "detail": "the tasks of this instance do not give way"})
         match instance.preempt(task_id, request.headers.get("Idempotency-Key"), asked):
-            case Noted():
-                return _json(202, {"success": True, "task_id": task_id})
+            case Noted(section, deferred_ms):
+                kept = {"section": section, "deferred_ms": deferred_ms} if section else {}
+                return _json(202, {"success": True, "task_id": task_id, **kept})
             case Yielded(checkpoint, execution_ms):
                 left = {"checkpoint": msgspec.Raw(checkpoint), "execution_time": execution_ms}
                 return _json(200, {"success": True, "task_id": task_id, **left})

@@ -30,7 +30,10 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Noted:
-    """The run has heard that it has to give way."""
+    """The run has heard that it has to give way; while inside `section`, it cannot for at most `deferred_ms`."""
+
+    section: str = ""
+    deferred_ms: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,7 @@ class Runner:
     def start_what_can(self) -> None:
         """Start waiting pushes while there are places free."""
         for push in self._ledger.startable():
-            self._preemptions[push.key] = Preemption(encode_checkpoint(push.checkpoint))
+            self._preemptions[push.key] = Preemption(push.task_id, encode_checkpoint(push.checkpoint))
             task = asyncio.create_task(self._run(push, self._preemptions[push.key]))
             task.add_done_callback(partial(self._ran, push))
             self._tasks[push.key] = task
@@ -85,12 +88,11 @@ class Runner:
         One that has not begun gives way at once; one that has given way says again what it left.
         """
         waiting, running = self._held(task_id, key)
-        for push in running:
-            self._preemptions[push.key].ask(request.reason, terminate=request.terminate)
+        asked = [self._preemptions[push.key].ask(request.reason, terminate=request.terminate) for push in running]
         for push in waiting:
             self._end(push, Outcome(0.0, checkpoint=encode_checkpoint(push.checkpoint)))
-        if running:
-            return Noted()
+        if asked:
+            return Noted(*max(asked, key=lambda deferring: deferring[1]))
         report = self._ledger.report_of(waiting[0].key if waiting else key or task_id)
         left = yield_in(report) if report else None
         return Yielded(*left) if left else None

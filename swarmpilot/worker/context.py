@@ -10,8 +10,8 @@ import threading
 from typing import Any
 
 from swarmpilot.safe_points import RunYielded
+from swarmpilot.sections import Section
 from swarmpilot.worker.run_state import RunState
-from swarmpilot.worker.sections import Section
 
 
 class _Context:

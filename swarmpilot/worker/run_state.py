@@ -16,7 +16,7 @@ from actors.messages.tasks import (
 )
 from actors.messages.worker import StartTask
 from swarmpilot.safe_points import encode_checkpoint
-from swarmpilot.worker.sections import Clock, Sections
+from swarmpilot.sections import Clock, Sections
 
 
 class RunState:

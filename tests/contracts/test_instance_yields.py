@@ -285,6 +285,49 @@ def test_a_safe_point_within_a_group_of_tasks_ends_the_whole_run() -> None:
     play(scene)
 
 
+def test_a_section_is_not_interrupted_and_the_scheduler_hears_for_how_long() -> None:
+    async def scene() -> None:
+        inside, on = asyncio.Event(), asyncio.Event()
+
+        async def commits(task_input: dict[str, Any], context: TaskContext) -> None:
+            async with context.section("commit", max_ms=600_000):
+                inside.set()
+                await on.wait()
+                await context.safe_point({"at": "inside"})
+            await context.safe_point({"at": "after"})
+
+        async with bench(commits) as b:
+            await b.push("t:1")
+            await asyncio.wait_for(inside.wait(), DEADLINE_S)
+            answer = await b.ask()
+            assert (answer.outcome, answer.section) == ("noted", "commit")
+            assert 0 < answer.deferred_ms <= 600_000
+            on.set()
+            assert (await b.scheduler.next_yield())["checkpoint"] == {"at": "after"}
+
+    play(scene)
+
+
+def test_the_last_request_interrupts_a_section_at_a_safe_point() -> None:
+    async def scene() -> None:
+        inside, on = asyncio.Event(), asyncio.Event()
+
+        async def commits(task_input: dict[str, Any], context: TaskContext) -> None:
+            with context.section("commit", max_ms=600_000):
+                inside.set()
+                await on.wait()
+                await context.safe_point({"at": "inside"})
+
+        async with bench(commits) as b:
+            await b.push("t:1")
+            await asyncio.wait_for(inside.wait(), DEADLINE_S)
+            assert await b.ask(terminate=True) == noted()
+            on.set()
+            assert (await b.scheduler.next_yield())["checkpoint"] == {"at": "inside"}
+
+    play(scene)
+
+
 def test_a_run_that_fails_while_it_gives_way_has_failed() -> None:
     async def scene() -> None:
         started = asyncio.Event()

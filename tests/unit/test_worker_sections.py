@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from swarmpilot.worker.sections import Section, Sections
+from swarmpilot.sections import Section, Sections
 
 
 class Clock:

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 
 from swarmpilot.instance.work.giving_way import Preemption, SafePoint
 from swarmpilot.safe_points import encode_checkpoint
+from swarmpilot.sections import Section
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,13 @@ class TaskContext:
     def terminate_requested(self) -> bool:
         """Whether it was asked for the last time: unless it gives way within the grace, it is stopped and fails."""
         return self.preemption.terminating.is_set()
+
+    def section(self, name: str, max_ms: float) -> Section:
+        """A part that is not to be interrupted, for `async with` or `with`; raises ValueError.
+
+        A request to give way waits for its end, for at most `max_ms`. Safe points within do not end the run until then.
+        """
+        return self.preemption.sections.section(name, max_ms)
 
     def safe_point(self, checkpoint: dict[str, Any]) -> SafePoint:
         """Here the task could stop, and go on later with this as `context.checkpoint`; where it is asked to, it does.

@@ -3,26 +3,35 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Generator
 
 from swarmpilot.safe_points import RunYielded
+from swarmpilot.sections import Sections
 
 
 class Preemption:
     """What a run is asked, and where it could go on (JSON text). Written in one thread, read in another."""
 
-    def __init__(self, checkpoint: bytes = b"{}") -> None:
+    def __init__(self, task_id: str = "", checkpoint: bytes = b"{}") -> None:
+        self.sections = Sections(task_id, time.monotonic)
         self.requested = threading.Event()
         self.terminating = threading.Event()
         self.reason = ""
         self.checkpoint = checkpoint
 
-    def ask(self, reason: str, *, terminate: bool) -> None:
-        """Ask the run to give way; `terminate`: for the last time."""
+    def ask(self, reason: str, *, terminate: bool) -> tuple[str, float]:
+        """Ask the run to give way; `terminate`: for the last time. The section that keeps it, and for how many ms."""
         self.reason = reason
         if terminate:
             self.terminating.set()
         self.requested.set()
+        return ("", 0.0) if self.terminating.is_set() else self.sections.deferring()
+
+    @property
+    def has_to_end(self) -> bool:
+        """Whether the run ends at the safe point that it has come to."""
+        return self.requested.is_set() and (self.terminating.is_set() or self.sections.deferring()[1] <= 0)
 
 
 class SafePoint:
@@ -44,5 +53,5 @@ class SafePoint:
         self._end_where_it_has_to()
 
     def _end_where_it_has_to(self) -> None:
-        if self._preemption.requested.is_set() or self._cancelled.is_set():
+        if self._preemption.has_to_end or self._cancelled.is_set():
             raise RunYielded

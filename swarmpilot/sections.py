@@ -8,7 +8,7 @@ from types import TracebackType
 
 from actors.messages.tasks import SECTION_MS
 
-log = logging.getLogger("swarmpilot.worker")
+log = logging.getLogger("swarmpilot")
 
 LONGEST_NAME = 255
 
