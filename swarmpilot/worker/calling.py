@@ -14,7 +14,7 @@ from swarmpilot.worker.task import Task
 from swarmpilot.worker.threads import Threads
 
 Call: TypeAlias = Callable[[Task, RunState], Awaitable[Any]]
-"""Runs the function; a synchronous one that is cancelled is told so, and waited for."""
+"""Runs the function. A thread cannot be cancelled: it is waited for, and ends when it sees `state.cancelled`."""
 
 
 def as_call(function: Callable[..., Any], threads: Threads) -> Call:
@@ -33,7 +33,6 @@ def as_call(function: Callable[..., Any], threads: Threads) -> Call:
         try:
             return await asyncio.shield(answer)
         except asyncio.CancelledError:
-            state.cancelled.set()
             await asyncio.wait([answer])
             answer.exception()  # seen: nobody asks for it any more
             raise

@@ -33,7 +33,7 @@ DEFAULT_URL = "http://127.0.0.1:8102"
 LATE_START_S = 0.25
 """A task that was bound before the worker detached may still be on its way (s); it is run rather than sent back."""
 LAST_WORDS_S = 5.0
-"""How long a worker whose agent is shut down takes, after its grace, to deliver what has ended (s)."""
+"""How long a worker whose agent is shut down takes, after the end of its tasks, to deliver what became of them (s)."""
 
 
 def _transport(url: str, amqp: str | None, worker_id: str) -> Transport:
@@ -189,7 +189,8 @@ class Worker:
         detaching = asyncio.create_task(self._attachment.leave())
         with suppress(TimeoutError):
             async with asyncio.timeout(grace_s):
-                await self._until_idle()
+                while not self._runner.is_idle:
+                    await self._next_change()
         held = self._runner.running
         self._runner.abandon()
         with suppress(TimeoutError):

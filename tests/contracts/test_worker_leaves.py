@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from actors.messages.answers import Refused, TaskTaken, WorkerAttached, WorkerLe
 from actors.messages.scheduler import AttachWorker
 from actors.messages.worker import LeaveAgent, StartTask
 from swarmpilot import Task, Worker
+from swarmpilot.worker import worker as worker_module
 from swarmpilot.worker.attachment import Attachment
 from swarmpilot.worker.conversation import Conversation, Handle
 from tests.embedded import DEADLINE_S, Embedded, embedded, until
@@ -144,6 +145,31 @@ def test_its_process_ends_with_code_0_and_says_why_whatever_its_task_does(tmp_pa
     code, printed = asyncio.run(run())
     assert code == 0, printed
     assert "agent a was shut down (over); 1 tasks had not ended" in printed
+
+
+def test_it_goes_though_the_scheduler_goes_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker_module, "LAST_WORDS_S", 0.0)
+
+    async def run() -> str:
+        begun, gate = asyncio.Event(), asyncio.Event()
+
+        async def function(task: Task) -> None:
+            begun.set()
+            await gate.wait()
+
+        async with AsyncExitStack() as both:
+            async with embedded(drain_timeout_s=0) as service:
+                worker = await both.enter_async_context(working(service, function))
+                await submit(service)
+                await begun.wait()
+                await told(service, LeaveAgent("over", 60_000))
+            async with asyncio.timeout(DEADLINE_S):
+                await asyncio.wait(worker._parts, return_when=asyncio.FIRST_COMPLETED)
+            gate.set()
+            async with asyncio.timeout(DEADLINE_S):
+                return await worker.dismissed()
+
+    assert "agent a was shut down (over)" in asyncio.run(run())
 
 
 class Losing:

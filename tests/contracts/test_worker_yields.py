@@ -423,7 +423,7 @@ def test_how_far_a_run_is_is_told_again_until_it_is_heard_and_only_what_is_new()
         async def function(task: Task, ctx: WorkerContext) -> None:
             while step := await steps.get():
                 await ctx.safe_point({"step": step})
-                ctx.activity(description=f"step {step}", branch="main")
+                ctx.activity(description="at work", branch="main")
                 ctx.progress(step / 4)
                 done.put_nowait(step)
 
@@ -448,12 +448,15 @@ def test_how_far_a_run_is_is_told_again_until_it_is_heard_and_only_what_is_new()
         place.runner.take(START)
         await after(1)
         await after(2)
+        await after(3)
         progress.tell()
+        activity = Activity(branch="main", description="at work")
         assert told == [
-            ReportProgress("t", 1, 0, "a", Activity(branch="main", description="step 1"), 0.25, b'{"step":1}'),
-            ReportProgress("t", 1, 0, "a", Activity(branch="main", description="step 2"), 0.5, b'{"step":2}'),
+            ReportProgress("t", 1, 0, "a", activity, 0.25, b'{"step":1}'),
+            ReportProgress("t", 1, 0, "a", activity, 0.5, b'{"step":2}'),
+            ReportProgress("t", 1, 0, "a", None, 0.75, b'{"step":3}'),
         ]
-        steps.put_nowait(3)
+        steps.put_nowait(4)
         await done.get()
         steps.put_nowait(0)
         await place.ending()
