@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from swarmpilot import AsyncClient, Client
+from swarmpilot import AsyncClient, Client, Task, Worker, WorkerContext
 from swarmpilot.activity import ActivityChange
 from swarmpilot.errors import RequestRefused, SchedulerUnavailable, SchedulerUnreachable
 from tests.embedded import Embedded, embedded, instance
@@ -91,5 +91,38 @@ def test_following() -> None:
             for change in (next_of(mine), anext(theirs)):
                 with pytest.raises((SchedulerUnreachable, SchedulerUnavailable)):
                     await change
+
+    play(scene)
+
+
+def test_what_a_worker_says_is_followed_to_the_end_of_its_task() -> None:
+    async def scene(rest: Rest, service: Embedded) -> None:
+        go_on = asyncio.Event()
+
+        async def function(task: Task, ctx: WorkerContext) -> None:
+            ctx.activity(description="half way", worktree_id="wt")
+            ctx.progress(0.5)
+            await go_on.wait()
+
+        worker = Worker("a", url=service.url)
+        worker.task(function)
+        await worker.start()
+        try:
+            await worker.attached()
+            await submit(rest, "one", repo_id="r", description="begun")
+            async with AsyncClient(service.url) as client, asyncio.timeout(30):
+                said = []
+                async for change in client.follow_activity(repo_id="r"):
+                    assert change.entry is not None
+                    said.append((change.kind, change.entry.state, change.entry.progress, change.entry.description))
+                    if change.entry.progress is not None:
+                        assert change.entry.worktree_id == "wt"
+                        go_on.set()
+                    if change.kind == "ended":
+                        break
+            assert said[0][2:] == (None, "begun")
+            assert said[-2:] == [("live", "running", 0.5, "half way"), ("ended", "completed", 0.5, "half way")]
+        finally:
+            await worker.close()
 
     play(scene)
