@@ -46,7 +46,7 @@ class ActivityTable:
         self._spare = max(100, most_ended // 10)
         self._forgotten: int = connection.execute("SELECT change FROM activity_forgotten").fetchone()[0]
         newest: int | None = connection.execute("SELECT max(change) FROM activity").fetchone()[0]
-        self._newest: int = max(newest or 0, self._forgotten)
+        self._newest: int = newest or 0
         self._ended = _count_ended(connection)
         self.settle()
 
