@@ -39,7 +39,7 @@ def values_of(annotation: Any) -> st.SearchStrategy[Any]:
 
 
 @pytest.mark.parametrize("type_", MESSAGE_TYPES, ids=lambda type_: type_.__name__)
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(data=st.data())
 def test_every_message_comes_back_as_it_went(type_: type, data: st.DataObject) -> None:
     message = data.draw(values_of(type_))
