@@ -184,7 +184,8 @@ class Worker:
     async def _leave(self, told: LeaveAgent) -> None:
         """Finish what can be finished within the grace, deliver it, and let `dismissed` know."""
         grace_s = told.grace_ms / 1000.0
-        log.warning("agent %s is being shut down (%s): leaving within %g s", self.agent_id, told.reason, grace_s)
+        reason = told.reason or f"agent {self.agent_id} is being shut down"
+        log.warning("to leave within %g s, with %s: %s", grace_s, self._held(), reason)
         self._attachment.never_again()
         detaching = asyncio.create_task(self._attachment.leave())
         with suppress(TimeoutError):
@@ -199,7 +200,7 @@ class Worker:
                 while self._reporter.pending:
                     await self._next_change()
         left = f"; {held} tasks had not ended within {grace_s:g} s" if held else ""
-        self._dismissed.set_result(f"agent {self.agent_id} was shut down ({told.reason}){left}")
+        self._dismissed.set_result(reason + left)
 
     def _connection(self, conversation: Conversation | None) -> None:
         if conversation is None:
