@@ -15,9 +15,11 @@ from pathlib import Path
 
 import pytest
 
+import actors.stores.sqlite
+from actors.activity_reader import ActivityFilter
 from actors.behaviour import Keep
 from actors.errors import StoreInUse, StoreUnavailable
-from actors.store import JournalEntry, Store, TaskRow, Transaction
+from actors.store import JournalEntry, TaskRow, Transaction, WholeStore
 from actors.stores import open_store
 
 WRITER = """
@@ -57,7 +59,7 @@ def writing_process(url: str) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
-async def opened(url: str) -> Store:
+async def opened(url: str) -> WholeStore:
     store = open_store(url)
     await store.open()
     return store
@@ -139,6 +141,26 @@ def test_a_newer_schema_is_refused_and_left_alone(tmp_path: Path) -> None:
     connection.close()
     assert "schema version 99" in refusal(path)
     assert "newer" in refusal(path), "the lock is free again after a refusal"
+
+
+def test_a_file_of_the_first_schema_is_brought_up_to_date_with_what_it_holds(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    first = Path(actors.stores.sqlite.__file__).with_name("schema.sql").read_text()
+    with sqlite3.connect(path) as connection:
+        connection.executescript(first)
+        kept = "INSERT INTO payload (task_id, part, content_type, metadata, body) VALUES ('t', 'input', 'x', '', '1')"
+        connection.execute(kept)
+        connection.execute("PRAGMA user_version = 1")
+    connection.close()
+
+    async def look() -> None:
+        store = await opened(url_of(path))
+        assert await store.payload("t", "input") is not None
+        assert await store.live_activity(ActivityFilter()) == []
+        await store.close()
+
+    asyncio.run(look())
+    asyncio.run(look())
 
 
 def test_files_of_others_are_refused(tmp_path: Path) -> None:
