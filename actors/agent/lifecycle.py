@@ -51,7 +51,7 @@ def situation(state: AgentState, standing: Standing) -> S:
 def _while_closed(state: AgentState, standing: Standing) -> S:
     if state.shutdown_due is None and standing.state is not None:
         return standing.state
-    return S.SHUTTING_DOWN if len(state.run_deadlines) or standing.attached else S.COMPLETED
+    return S.SHUTTING_DOWN if len(state.run_deadlines) or standing.up else S.COMPLETED
 
 
 def _at_rest(state: AgentState, standing: Standing) -> S:
@@ -226,7 +226,7 @@ def wake(policy: AgentPolicy, state: AgentState, now: Now) -> Sequence[AgentEven
 def _settle(policy: AgentPolicy, state: AgentState, standing: Standing, now: Now) -> Sequence[AgentEvent]:
     after = situation(state, standing)
     if standing.closed and after is S.COMPLETED:
-        return (ShutdownEnded(now), *closed(after, "nothing runs any more, and no worker is attached", now))
+        return (ShutdownEnded(now), *closed(after, "nothing runs any more, and no worker answers", now))
     return moves(standing, after, worded(standing.reason), now, policy.lifecycle_timeouts.get(after))
 
 
