@@ -61,6 +61,30 @@ class Settings(BaseSettings):
     max_attempts: int = Field(3, ge=1, le=100, description="How often a task is tried before it ends as failed.")
     retry_delay_s: float = Field(0.5, ge=0, le=3600, description="Delay before the second attempt; doubles from there.")
     retry_delay_max_s: float = Field(30.0, ge=0, le=86400, description="Upper bound of that delay.")
+    agent_initializing_timeout_s: float = Field(
+        60.0,
+        gt=0,
+        le=30 * 86400,
+        description="How long a new agent may have nobody to run its tasks; then it has failed.",
+    )
+    agent_waiting_resources_timeout_s: float = Field(
+        300.0, gt=0, le=30 * 86400, description="The same of an agent that has had somebody, and has tasks waiting."
+    )
+    agent_suspended_timeout_s: float = Field(
+        3600.0,
+        gt=0,
+        le=30 * 86400,
+        description="How long an agent's task that gave way may wait; then the agent failed.",
+    )
+    agent_recovering_timeout_s: float = Field(
+        120.0, gt=0, le=30 * 86400, description="How long an agent's workers may all be lost; then it has failed."
+    )
+    agent_shutdown_grace_s: float = Field(
+        30.0,
+        ge=0,
+        le=30 * 86400,
+        description="How long what runs may take to end once its agent is shut down, unless the request says.",
+    )
     preempt_grace_s: float = Field(
         30.0, ge=0, le=86400, description="How long a task that has to give way may take to, unless the request says."
     )

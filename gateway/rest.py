@@ -11,6 +11,7 @@ from starlette.types import Receive, Scope, Send
 
 from gateway import (
     rest_activity,
+    rest_agent_state,
     rest_agents,
     rest_errors,
     rest_instances,
@@ -73,6 +74,7 @@ def build_app(edge: Edge | None, lifespan: Lifespan | None = None) -> FastAPI:
         rest_workers,
     ):
         app.include_router(routes.router)
+    app.include_router(rest_agent_state.router)  # the last, because an agent's id may hold slashes
     rest_errors.install(app)
     return app
 

@@ -80,8 +80,13 @@ async def submit(agent_id: AgentId, body: AgentTaskRequest, edge: TheEdge) -> Ag
 
 @router.post(AGENT + "/shutdown", summary="Shut an agent down (ShutdownAgent)")
 async def shutdown(agent_id: AgentId, body: ShutdownRequest, edge: TheEdge) -> ShutdownResponse:
-    """The agent gets no new task; what runs may finish within the grace."""
-    message = ShutdownAgent(agent_name(agent_id), grace_of(body.grace_period_s))
+    """The agent gets no new task, and its workers are told to leave.
+
+    What runs may finish within the grace, else it is stopped and ends as `failed` (`agent_shutdown`). What waits is
+    kept, and runs once a worker attaches again. Asked again, only a shorter grace changes anything.
+    """
+    grace_s = grace_of(body.grace_period_s, absent=edge.settings.agent_shutdown_grace_s)
+    message = ShutdownAgent(agent_name(agent_id), grace_s)
     answer = await edge.asker.ask(SCHEDULER, message)
     return ShutdownResponse(ok=isinstance(answer, answers.ShutdownAnswered) and answer.ok)
 

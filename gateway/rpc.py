@@ -52,7 +52,9 @@ class SchedulerServicer(scheduler_pb2_grpc.SchedulerServiceServicer):
         self, request: pb.ShutdownAgentRequest, context: Context
     ) -> pb.ShutdownAgentResponse:
         return await self._answer(
-            context, lambda: (SCHEDULER, translate.shutdown_message(request)), translate.shutdown_response
+            context,
+            lambda: (SCHEDULER, translate.shutdown_message(request, self._edge.settings.agent_shutdown_grace_s)),
+            translate.shutdown_response,
         )
 
     async def PollActivityBuffer(  # noqa: N802

@@ -13,7 +13,7 @@ from actors.messages import answers as a
 from actors.messages.agent import PollActivity, PurgeActivity
 from actors.messages.scheduler import RequestPreemption, ShutdownAgent, SubmitTask
 from gateway.bad_request import BadRequest, line_of, name_of, text_of, whole_number_of
-from gateway.translate import PriorityOrder, agent_name, build_submit, grace_of, iso_timestamp, levels
+from gateway.translate import DEFAULT_GRACE_S, PriorityOrder, agent_name, build_submit, grace_of, iso_timestamp, levels
 from protos import scheduler_pb2 as pb
 
 DEFAULT_CONTENT_TYPE: Final = "application/json"
@@ -61,13 +61,13 @@ def preemption_message(request: pb.PreemptRequest) -> RequestPreemption:
     return RequestPreemption(agent_name(request.agent_id), name_of("task_id", request.task_id), reason)
 
 
-def shutdown_message(request: pb.ShutdownAgentRequest) -> ShutdownAgent:
+def shutdown_message(request: pb.ShutdownAgentRequest, absent_s: float = DEFAULT_GRACE_S) -> ShutdownAgent:
     """The message that shuts an agent down. Raises BadRequest.
 
-    An absent grace period is 30 s and a zero one is none at all: `HasField` tells them apart, truth does not.
+    An absent grace period is the setting, and a zero one is none at all: `HasField` tells them apart, truth does not.
     """
     given = request.grace_period.seconds + request.grace_period.nanos / 1e9
-    grace_s = grace_of(given if request.HasField("grace_period") else None, "grace_period")
+    grace_s = grace_of(given if request.HasField("grace_period") else None, "grace_period", absent_s)
     return ShutdownAgent(agent_name(request.agent_id), grace_s)
 
 

@@ -6,6 +6,8 @@ from typing import Any
 
 from pydantic import Field
 
+from actors.agent_lifecycle import LifecycleState
+from actors.messages.answers import InstanceCondition
 from gateway.schema_fields import PRIORITY_TEXT, SCOPE_TEXT, Name, Priority, Request, Response
 from gateway.translate import MAX_GRACE_S
 
@@ -58,7 +60,8 @@ class ShutdownRequest(Request):
         None,
         ge=0,
         le=MAX_GRACE_S,
-        description="Seconds that running tasks may take to finish; without it 30, 0 is now.",
+        description="Seconds that running tasks may take to finish; without it the setting agent_shutdown_grace_s, 30 "
+        "unless changed; 0 is now.",
     )
 
 
@@ -66,6 +69,42 @@ class ShutdownResponse(Response):
     """Whether the agent is being shut down."""
 
     ok: bool = Field(description="Whether the shutdown request was accepted.")
+
+
+class AgentWorker(Response):
+    """A worker that is attached as the agent."""
+
+    worker_id: str = Field(description="The id that the worker chose.")
+    ti_uuid: str = Field(description="The id that it has as an instance.")
+    condition: InstanceCondition = Field(description="up, down (it does not answer) or draining (it is leaving).")
+    capacity: int = Field(description="Tasks it runs at once, at most.")
+    running: int = Field(description="Number of tasks that it runs.")
+
+
+class AgentRecord(Response):
+    """How an agent is. Times are Unix seconds."""
+
+    agent_id: str = Field(description="Id of the agent.")
+    state: LifecycleState = Field(description="The state of its lifecycle.")
+    since: float = Field(description="Since when it is in this state, in Unix seconds.")
+    cause: str = Field(description="What brought it there.")
+    failure_code: str = Field(description="Why it has failed, e.g. recovering_timeout; empty in other states.")
+    times_out_at: float | None = Field(description="When it will have failed if it stays so, in Unix seconds, or null.")
+    accepts_tasks: bool = Field(description="False from a shutdown until a worker attaches again.")
+    shutdown_until: float | None = Field(
+        description="While it is being shut down, until when what runs may finish, in Unix seconds, or null."
+    )
+    slots: int = Field(description="Number of tasks that it may run at once.")
+    running: int = Field(description="Number of tasks on an instance or on their way there.")
+    waiting: int = Field(description="Number of tasks that wait, those that gave way among them.")
+    workers: list[AgentWorker] = Field(description="The workers that are attached as this agent.")
+
+
+class AgentList(Response):
+    """Agents that have a task, a worker or a shutdown."""
+
+    agents: list[AgentRecord] = Field(description="The agents, in the order of their ids.")
+    more: bool = Field(description="Whether there are others: ask again with `after`.")
 
 
 class ActivityEntry(Response):

@@ -9,6 +9,7 @@ import structlog
 
 from actors.addresses import SCHEDULER, ActorKind, all_shards
 from actors.agent import AgentPolicy, agent_behaviour
+from actors.agent_lifecycle import LifecycleState
 from actors.behaviour import AnyBehaviour
 from actors.broker import Broker
 from actors.brokers.local import LocalBroker
@@ -162,7 +163,12 @@ class Service:
             return LocalBroker(shards=self.settings.shards)
 
         def translate(body: bytes, headers: Mapping[str, object]) -> Message:
-            return command_from_amqp(body, headers, order=self.settings.priority_order)
+            return command_from_amqp(
+                body,
+                headers,
+                order=self.settings.priority_order,
+                shutdown_grace_s=self.settings.agent_shutdown_grace_s,
+            )
 
         return RabbitBroker(self.settings.amqp, shards=self.settings.shards, translate=translate)
 
@@ -205,6 +211,12 @@ class Service:
                     preempt_grace_s=s.preempt_grace_s,
                     terminate_grace_s=s.terminate_grace_s,
                     callback_attempts=s.callback_attempts,
+                    lifecycle_timeouts={
+                        LifecycleState.INITIALIZING: s.agent_initializing_timeout_s,
+                        LifecycleState.WAITING_RESOURCES: s.agent_waiting_resources_timeout_s,
+                        LifecycleState.SUSPENDED: s.agent_suspended_timeout_s,
+                        LifecycleState.RECOVERING: s.agent_recovering_timeout_s,
+                    },
                 )
             ),
             "dispatcher": dispatcher_behaviour(

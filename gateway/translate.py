@@ -145,10 +145,10 @@ def is_json(content_type: str) -> bool:
     return media == "application/json" or media.endswith("+json")
 
 
-def grace_of(value: object, field: str = "grace_period_s") -> float:
-    """A grace in seconds; absent is 30 s, 0 is now. Raises BadRequest."""
+def grace_of(value: object, field: str = "grace_period_s", absent: float = DEFAULT_GRACE_S) -> float:
+    """A grace in seconds; where it is not given, `absent`; 0 is now. Raises BadRequest."""
     if value is None:
-        return DEFAULT_GRACE_S
+        return absent
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= MAX_GRACE_S:
         raise BadRequest(field, f"must be a number of seconds from 0 to {MAX_GRACE_S}", value)
     return float(value)

@@ -19,7 +19,7 @@ from actors.messages.scheduler import (
 )
 from gateway.bad_request import Absent, BadRequest, line_of, name_of, object_of, text_of, whole_number_of
 from gateway.json_body import decode_json
-from gateway.translate import PriorityOrder, agent_name, build_submit, grace_of, new_task_id
+from gateway.translate import DEFAULT_GRACE_S, PriorityOrder, agent_name, build_submit, grace_of, new_task_id
 from gateway.worker_frames import attach_of, worker_name
 
 IDENTITY: Final = "message-identity"
@@ -42,6 +42,7 @@ def command_from_amqp(
     headers: Mapping[str, Any],
     *,
     order: PriorityOrder = "importance",
+    shutdown_grace_s: float = DEFAULT_GRACE_S,
     now: float | None = None,
     new_id: str | None = None,
 ) -> Message:
@@ -50,7 +51,8 @@ def command_from_amqp(
     A task without `task_id` is named after the message, where the broker adapter knows its identity
     (`message-identity` among the headers), so that a message delivered twice is one task; else it is given
     `new_id`. A producer that may publish twice sends a `task_id` of its own: that is what makes the repeat
-    harmless. `now` in Unix seconds. Raises BadRequest or MalformedJson, both ValueError.
+    harmless. `shutdown_grace_s` is that of a shutdown that states none. `now` in Unix seconds. Raises BadRequest or
+    MalformedJson, both ValueError.
     """
     command = object_of("body", decode_json(body))
     kind = command.pop("type", Absent.FIELD)
@@ -68,7 +70,8 @@ def command_from_amqp(
         case "RequestPreemption":
             return _preemption(command)
         case "ShutdownAgent":
-            return ShutdownAgent(agent_name(_needed(command, "agent_id")), grace_of(command.get("grace_period_s")))
+            grace_s = grace_of(command.get("grace_period_s"), absent=shutdown_grace_s)
+            return ShutdownAgent(agent_name(_needed(command, "agent_id")), grace_s)
         case "SetStrategy":
             return SetStrategy(name_of("name", _needed(command, "name")), _model(command))
         case "RemoveInstance":

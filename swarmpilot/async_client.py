@@ -12,6 +12,7 @@ import aiohttp
 
 from swarmpilot import calls
 from swarmpilot.activity import SILENCE_S, ActivityChange, ActivityEntry, ActivityEvents, ActivityPages, ActivityQuery
+from swarmpilot.agents import AgentRecord
 from swarmpilot.backoff import Patience, delays
 from swarmpilot.calls import Call
 from swarmpilot.client import DEFAULT_URL, FIRST_POLL_S, LONGEST_POLL_S, POLL_FACTOR
@@ -108,6 +109,22 @@ class AsyncClient:
         """Ask the task to stop at its next safe point; see `Client.preempt`."""
         record = await self.query(task_id)
         return await self._perform(calls.preempt(record.agent_id, task_id, reason, grace_s))
+
+    async def agents(self) -> list[AgentRecord]:
+        """How the agents are that have a task, a worker or a shutdown, in the order of their ids."""
+        found, more = await self._perform(calls.agents(""))
+        while more:
+            page, more = await self._perform(calls.agents(found[-1].agent_id))
+            found += page
+        return found
+
+    async def agent(self, agent_id: str) -> AgentRecord:
+        """How the agent is. Raises RequestRefused (404) where nobody has heard of it."""
+        return await self._perform(calls.agent(agent_id))
+
+    async def shutdown_agent(self, agent_id: str, grace_s: float | None = None) -> bool:
+        """Shut the agent down; what it runs may take `grace_s` to finish (None: the server's setting)."""
+        return await self._perform(calls.shutdown_agent(agent_id, grace_s))
 
     async def queues(self, model: str | None = None) -> list[InstanceQueue]:
         """The instances and the waits there, of one model or of all."""

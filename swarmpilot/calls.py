@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 from urllib.parse import quote, urlencode
 
+from swarmpilot.agents import AgentRecord, agent_page, agent_record
 from swarmpilot.errors import (
     NoInstances,
     RequestRefused,
@@ -74,6 +75,22 @@ def preempt(agent_id: str, task_id: str, reason: str, grace_s: float | None) -> 
     path = f"/agents/{quote(agent_id, safe='')}/tasks/{quote(task_id, safe='')}/preempt"
     body = {"reason": reason, **({} if grace_s is None else {"grace_s": grace_s})}
     return Call("POST", path, lambda answer: bool(answer["enqueued"]), _encode(body))
+
+
+def agents(after: str) -> Call[tuple[list[AgentRecord], bool]]:
+    """Ask how the agents after this one are -> some of them, and whether there are more."""
+    return Call("GET", "/agents" + ("?" + urlencode({"after": after}) if after else ""), agent_page)
+
+
+def agent(agent_id: str) -> Call[AgentRecord]:
+    """Ask how an agent is."""
+    return Call("GET", f"/agents/{quote(agent_id, safe='')}", agent_record)
+
+
+def shutdown_agent(agent_id: str, grace_s: float | None) -> Call[bool]:
+    """Shut an agent down -> whether that was accepted."""
+    body = _encode({} if grace_s is None else {"grace_period_s": grace_s})
+    return Call("POST", f"/agents/{quote(agent_id, safe='')}/shutdown", lambda answer: bool(answer["ok"]), body)
 
 
 def queues(model: str | None) -> Call[list[InstanceQueue]]:

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from swarmpilot import calls
 from swarmpilot.activity import SILENCE_S, ActivityChange, ActivityEntry, ActivityEvents, ActivityPages, ActivityQuery
+from swarmpilot.agents import AgentRecord
 from swarmpilot.backoff import Patience, delays
 from swarmpilot.calls import Call
 from swarmpilot.errors import SchedulerError, SchedulerUnavailable, SchedulerUnreachable, TaskFailed, WaitTimeout
@@ -122,6 +123,22 @@ class Client:
         """
         record = self.query(task_id)
         return self._perform(calls.preempt(record.agent_id, task_id, reason, grace_s))
+
+    def agents(self) -> list[AgentRecord]:
+        """How the agents are that have a task, a worker or a shutdown, in the order of their ids."""
+        found, more = self._perform(calls.agents(""))
+        while more:
+            page, more = self._perform(calls.agents(found[-1].agent_id))
+            found += page
+        return found
+
+    def agent(self, agent_id: str) -> AgentRecord:
+        """How the agent is. Raises RequestRefused (404) where nobody has heard of it."""
+        return self._perform(calls.agent(agent_id))
+
+    def shutdown_agent(self, agent_id: str, grace_s: float | None = None) -> bool:
+        """Shut the agent down; what it runs may take `grace_s` to finish (None: the server's setting)."""
+        return self._perform(calls.shutdown_agent(agent_id, grace_s))
 
     def queues(self, model: str | None = None) -> list[InstanceQueue]:
         """The instances and the waits there, of one model or of all."""

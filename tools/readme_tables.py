@@ -16,6 +16,8 @@ from pydantic import AliasChoices  # noqa: E402
 from pydantic.fields import FieldInfo  # noqa: E402
 
 from actors.agent.preemption_stages import STAGES  # noqa: E402
+from actors.agent_lifecycle import MOVES as AGENT_MOVES  # noqa: E402
+from actors.agent_lifecycle import TIMEOUT_CODE, LifecycleState  # noqa: E402
 from actors.settings import Settings  # noqa: E402
 from actors.task_lifecycle import MOVES, TASK_STATUS, TERMINAL  # noqa: E402
 
@@ -63,11 +65,47 @@ def preemption_diagram() -> str:
     return "\n".join(["```mermaid", "stateDiagram-v2", "    [*] --> running", *moves, "    ended --> [*]", "```"])
 
 
+def agent_states_table() -> str:
+    """One row a state of an agent: what may come next, and when it has lasted too long."""
+    rows = ["| state | may become | fails after | as |", "|---|---|---|---|"]
+    for state, moves in AGENT_MOVES.items():
+        following = ", ".join(f"`{move}`" for move in AGENT_MOVES if move in moves)
+        setting = AGENT_TIMEOUTS.get(state, "")
+        lasts = f"{Settings.model_fields[setting].default:g} s (`{setting}`)" if setting else ""
+        code = f"`{TIMEOUT_CODE[state]}`" if state in TIMEOUT_CODE else ""
+        rows.append(f"| `{state}` | {following} | {lasts} | {code} |")
+    return "\n".join(rows)
+
+
+def agent_states_diagram() -> str:
+    """The moves without those that every state has: to be shut down, and to be started again after a failure."""
+    usual = [
+        (state, move)
+        for state, following in AGENT_MOVES.items()
+        for move in AGENT_MOVES
+        if move in following and move is not LifecycleState.SHUTTING_DOWN and state not in LEFT_ANYWHERE
+    ]
+    moves = [f"    {state} --> {move}" for state, move in usual]
+    return "\n".join(["```mermaid", "stateDiagram-v2", "    [*] --> initializing", *moves, "```"])
+
+
+AGENT_TIMEOUTS = {
+    LifecycleState.INITIALIZING: "agent_initializing_timeout_s",
+    LifecycleState.WAITING_RESOURCES: "agent_waiting_resources_timeout_s",
+    LifecycleState.SUSPENDED: "agent_suspended_timeout_s",
+    LifecycleState.RECOVERING: "agent_recovering_timeout_s",
+    LifecycleState.SHUTTING_DOWN: "agent_shutdown_grace_s",
+}
+LEFT_ANYWHERE = (LifecycleState.SHUTTING_DOWN, LifecycleState.FAILED)
+
+
 PARTS = {
     "settings": settings_table,
     "states": states_table,
     "states-diagram": states_diagram,
     "preemption-diagram": preemption_diagram,
+    "agent-states": agent_states_table,
+    "agent-states-diagram": agent_states_diagram,
 }
 
 

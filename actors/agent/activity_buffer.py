@@ -49,6 +49,11 @@ class ActivityBuffer:
         return task_id in self._live or task_id in self._ended
 
     @property
+    def unended(self) -> int:
+        """How many tasks were registered or refused, and have not ended."""
+        return len(self._live) + len(self.without_entry)
+
+    @property
     def is_blank(self) -> bool:
         """Whether it has no entry, and never had to refuse one."""
         return not (self._live or self._ended or self.refused)

@@ -7,6 +7,7 @@ report that does not say which attempt it is of, because the guide's instances c
 from __future__ import annotations
 
 from actors.addresses import SCHEDULER, dispatcher
+from actors.agent import lifecycle
 from actors.agent.callbacks import post_at_end
 from actors.agent.events import (
     AgentEvent,
@@ -48,7 +49,15 @@ def place(policy: AgentPolicy, state: AgentState, run: RunTask, now: Now) -> Dec
         return NOTHING
     due = now + run_timeout_ms(policy, spec.timeout_ms) / 1000
     placed = AttemptPlaced(
-        spec.task_id, run.attempt, run.ti_uuid, now, due, spec.timeout_ms, spec.callback_url, run.resumption
+        spec.task_id,
+        run.attempt,
+        run.ti_uuid,
+        now,
+        due,
+        spec.timeout_ms,
+        spec.callback_url,
+        run.resumption,
+        lifecycle.on_its_way(state, run.resumption),
     )
     push = Send(dispatcher(run.ti_uuid), PushTask(spec.task_id, run.attempt, state.agent_id, run.resumption))
     return Decision((*expect(state, run, now), placed), (push,))
@@ -60,8 +69,8 @@ def begin(policy: AgentPolicy, state: AgentState, started: AttemptStarted, now: 
     if life is None or life.phase != "placed" or life.run != (started.attempt, started.resumption):
         return NOTHING
     due = now + run_timeout_ms(policy, life.timeout_ms) / 1000
-    gives_way = life.preemption is not None
-    return Decision((AttemptBegan(started.task_id, life.attempt, life.ti_uuid, now, due, gives_way),))
+    gives_way, agent_moves = life.preemption is not None, lifecycle.begun(state)
+    return Decision((AttemptBegan(started.task_id, life.attempt, life.ti_uuid, now, due, gives_way, agent_moves),))
 
 
 def fail(policy: AgentPolicy, state: AgentState, failed: AttemptFailed, now: Now) -> Decision[AgentEvent]:
@@ -110,6 +119,13 @@ def end(state: AgentState, report: TaskEnded, now: Now) -> Decision[AgentEvent]:
         drop = DropTask(report.task_id, life.attempt, reason, life.resumption)
         effects.append(Send(dispatcher(life.ti_uuid), drop))
     return Decision((final,), effects)
+
+
+def stop(task_id: str, life: Life, reason: str, error: str, code: str, now: Now) -> Decision[AgentEvent]:
+    """End a task that is under way as failed, without another attempt, and take it from its instance."""
+    final = TaskFinished(task_id, TaskState.FAILED, life.attempt, life.ti_uuid, now, error=error, error_code=code)
+    drop = Send(dispatcher(life.ti_uuid), DropTask(task_id, life.attempt, reason, life.resumption))
+    return Decision((final,), (drop, *announce_end(life, final)))
 
 
 def _give_up(policy: AgentPolicy, task_id: str, life: Life, reason: str, now: Now) -> Decision[AgentEvent]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from actors.agent import attempts, callbacks, preemption, progress, registering
-from actors.agent.events import AgentEvent, ShutdownBegan
+from actors.agent import attempts, callbacks, lifecycle, preemption, progress, registering, shutdown
+from actors.agent.events import AgentEvent
 from actors.agent.policy import AgentPolicy
 from actors.agent.state import AgentState
 from actors.behaviour import Decision, Effect, Now, Received
@@ -16,12 +16,15 @@ from actors.messages.agent import (
     AttemptYielded,
     BeginShutdown,
     CallbackAnswered,
+    DescribeAgent,
     ExpectTask,
     NoteProgress,
     PollActivity,
     PreemptTask,
     PurgeActivity,
     RegisterActivity,
+    ReopenAgent,
+    ResourcesChanged,
     RunTask,
     SparePreemption,
     TaskEnded,
@@ -39,11 +42,11 @@ def decide(policy: AgentPolicy, state: AgentState, received: Received[AgentMessa
         case AttemptStarted():
             return attempts.begin(policy, state, message, now)
         case TaskEnded():
-            return attempts.end(state, message, now)
+            return lifecycle.with_end(state, attempts.end(state, message, now), now)
         case AttemptFailed():
             return attempts.fail(policy, state, message, now)
         case ExpectTask():
-            return Decision(registering.expect(state, message, now))
+            return lifecycle.expect(policy, state, message, registering.expect(state, message, now), now)
         case RegisterActivity():
             return registering.grant(state, message, now)
         case PreemptTask():
@@ -55,7 +58,13 @@ def decide(policy: AgentPolicy, state: AgentState, received: Received[AgentMessa
         case AttemptYielded():
             return preemption.suspend(state, message, now)
         case BeginShutdown():
-            return Decision((ShutdownBegan(now, now + message.grace_s),))
+            return shutdown.begin(state, message, now)
+        case ReopenAgent():
+            return shutdown.lift(state, now)
+        case ResourcesChanged():
+            return lifecycle.hear(state, message, now)
+        case DescribeAgent():
+            return lifecycle.describe(state)
         case NoteProgress():
             return progress.note(state, message, now)
         case PollActivity():
@@ -73,6 +82,8 @@ def decide(policy: AgentPolicy, state: AgentState, received: Received[AgentMessa
 
 
 def _wake(policy: AgentPolicy, state: AgentState, now: Now) -> Decision[AgentEvent]:
+    if state.shutdown_due is not None and state.shutdown_due <= now:
+        return shutdown.end(state, now)
     repeated = callbacks.repeat(state, now)
     events, effects = list(repeated.events), list[Effect](repeated.effects)
     for task_id in state.run_deadlines.due_by(now):
@@ -85,4 +96,5 @@ def _wake(policy: AgentPolicy, state: AgentState, now: Now) -> Decision[AgentEve
             pressed = preemption.press(policy, state, task_id, now)
             events.extend(pressed.events)
             effects.extend(pressed.effects)
-    return Decision(events, effects)
+    # What else comes due now has its turn at once: by then these events are part of what the agent knows.
+    return Decision(events or [*lifecycle.wake(policy, state, now)], effects)

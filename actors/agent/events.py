@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias, get_args
 
+from actors.agent_lifecycle import LifecycleState
 from actors.messages.tasks import ACTIVITY_BUFFER_FULL, Activity
 from actors.task_lifecycle import TaskState
 
@@ -43,7 +44,8 @@ class ActivityRegistered:
 class AttemptPlaced:
     """The task is bound to an instance and on its way there; it times out at `due` unless it starts.
 
-    `timeout_ms` and `callback_url` are those of its spec.
+    `timeout_ms` and `callback_url` are those of its spec. `agent_moves`: what the agent becomes by it, where that is
+    not what it was.
     """
 
     task_id: str
@@ -54,11 +56,15 @@ class AttemptPlaced:
     timeout_ms: int | None = None
     callback_url: str | None = None
     resumption: int = 0
+    agent_moves: LifecycleState | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class AttemptBegan:
-    """The instance has taken the task at `at`; it times out at `due`. `gives_way`: it has been asked to, before."""
+    """The instance has taken the task at `at`; it times out at `due`. `gives_way`: it has been asked to, before.
+
+    `agent_moves`: what the agent becomes by it, where that is not what it was.
+    """
 
     task_id: str
     attempt: int
@@ -66,6 +72,7 @@ class AttemptBegan:
     at: float
     due: float
     gives_way: bool = False
+    agent_moves: LifecycleState | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +178,46 @@ class ShutdownBegan:
 
 
 @dataclass(frozen=True, slots=True)
+class ShutdownEnded:
+    """Nothing runs any more, or what did was stopped. The agent stays closed."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class ShutdownLifted:
+    """A worker has attached again: the agent is open."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class ResourcesSeen:
+    """So many workers are attached and answer. `served`: they, or TaskInstances, could run the agent's tasks."""
+
+    at: float
+    attached: int
+    up: int
+    served: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AgentMoved:
+    """The agent is in another state of its lifecycle, because of `cause`. (Starts of tasks are moves themselves.)
+
+    `before` is None where it was first heard of. `code` says why it has failed, "" where it has not. At `due` it will
+    have stayed in this state for too long; None where it may.
+    """
+
+    before: LifecycleState | None
+    after: LifecycleState
+    at: float
+    cause: str
+    code: str = ""
+    due: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ActivityForgotten:
     """These entries of ended tasks were purged from the activity buffer.
 
@@ -245,6 +292,10 @@ AgentEvent: TypeAlias = (
     | TerminationBegan
     | RunSuspended
     | ShutdownBegan
+    | ShutdownEnded
+    | ShutdownLifted
+    | ResourcesSeen
+    | AgentMoved
     | ActivityForgotten
     | ProgressNoted
     | CallbackDelivered

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from actors.agent import giving_way
+from actors.agent import giving_way, lifecycle
 from actors.agent.activity_buffer import ActivityBuffer
 from actors.agent.events import (
     ActivityForgotten,
     ActivityRefused,
     ActivityRegistered,
     AgentEvent,
+    AgentMoved,
     AttemptAbandoned,
     AttemptBegan,
     AttemptPlaced,
@@ -23,8 +24,11 @@ from actors.agent.events import (
     PreemptionDeferred,
     PreemptionSpared,
     ProgressNoted,
+    ResourcesSeen,
     RunSuspended,
     ShutdownBegan,
+    ShutdownEnded,
+    ShutdownLifted,
     TaskExpected,
     TaskFinished,
     TerminationBegan,
@@ -35,6 +39,12 @@ from actors.agent.state import AgentState, Callback, Life
 
 def evolve(state: AgentState, event: AgentEvent) -> None:
     """Apply one event."""
+    _evolve(state, event)
+    if state.standing is not None:
+        lifecycle.note(state, state.standing, event)
+
+
+def _evolve(state: AgentState, event: AgentEvent) -> None:
     match event:
         case AttemptPlaced():
             _place(state, event)
@@ -45,6 +55,8 @@ def evolve(state: AgentState, event: AgentEvent) -> None:
                 state.activity.touch(event.task_id, event.at)
         case TaskFinished():
             _finish(state, event)
+        case AgentMoved() | ResourcesSeen():
+            pass  # about the agent, not about its tasks
         case AttemptAbandoned():
             _abandon(state, event)
         case PreemptionBegan() | PreemptionDeferred() | PreemptionSpared() | TerminationBegan() | RunSuspended():
@@ -57,6 +69,8 @@ def evolve(state: AgentState, event: AgentEvent) -> None:
                 state.activity.note_progress(event.task_id, event.at, event.activity, event.progress)
         case ShutdownBegan():
             state.shutdown_due = event.due
+        case ShutdownEnded() | ShutdownLifted():
+            state.shutdown_due = None
         case CallbackPostponed():
             state.callbacks[event.task_id].tries = event.tries
             state.callback_deadlines.set(event.task_id, event.due)

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from actors.agent_lifecycle import LifecycleState as S
+
+LIFECYCLE_TIMEOUTS: Mapping[S, float] = {
+    S.INITIALIZING: 60.0,
+    S.WAITING_RESOURCES: 300.0,
+    S.SUSPENDED: 3600.0,
+    S.RECOVERING: 120.0,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +24,8 @@ class AgentPolicy:
     its own. A run that was asked to give way and has not within `preempt_grace_s` is told so for the last time,
     and stopped `terminate_grace_s` later. The `callback_*` fields say the same as the first of posting a final record
     to a `callback_url`.
-    `ended_entries` is how many ended tasks an activity buffer remembers.
+    `ended_entries` is how many ended tasks an activity buffer remembers. `lifecycle_timeouts` is how long (s) an agent
+    may stay in each of these states before it has failed; that of shutting down comes with each shutdown.
     """
 
     max_attempts: int = 3
@@ -27,3 +38,4 @@ class AgentPolicy:
     callback_delay_s: float = 1.0
     callback_delay_max_s: float = 300.0
     ended_entries: int = 100
+    lifecycle_timeouts: Mapping[S, float] = field(default_factory=lambda: LIFECYCLE_TIMEOUTS)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from actors.agent.activity_buffer import ActivityBuffer
 from actors.agent.policy import AgentPolicy
+from actors.agent.standing import Standing
 from actors.agent.state import AgentState, Callback, Life, initial_state
 from actors.deadlines import Deadlines
 from actors.messages.answers import ActivityEntry
@@ -24,6 +25,7 @@ class AgentSnapshot:
     without_entry: list[str] = field(default_factory=list)
     activity_refused: int = 0
     preempt_deadlines: list[tuple[str, float]] = field(default_factory=list)
+    standing: Standing | None = None
 
 
 def dump(state: AgentState) -> AgentSnapshot:
@@ -39,6 +41,7 @@ def dump(state: AgentState) -> AgentSnapshot:
         without_entry=[] if activity is None else list(activity.without_entry),
         activity_refused=0 if activity is None else activity.refused,
         preempt_deadlines=state.preempt_deadlines.items(),
+        standing=None if state.standing is None else state.standing.copy(),
     )
 
 
@@ -50,6 +53,8 @@ def load(policy: AgentPolicy, agent_id: str, snapshot: AgentSnapshot) -> AgentSt
             policy.ended_entries, snapshot.activity, snapshot.without_entry, snapshot.activity_refused
         )
     state.lives, state.callbacks, state.shutdown_due = snapshot.lives, snapshot.callbacks, snapshot.shutdown_due
+    if state.standing is not None and snapshot.standing is not None:
+        state.standing = snapshot.standing
     _set_all(state.run_deadlines, snapshot.run_deadlines)
     _set_all(state.callback_deadlines, snapshot.callback_deadlines)
     _set_all(state.preempt_deadlines, snapshot.preempt_deadlines)

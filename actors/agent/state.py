@@ -7,6 +7,7 @@ from typing import Literal, TypeAlias
 
 from actors.agent.activity_buffer import ActivityBuffer
 from actors.agent.policy import AgentPolicy
+from actors.agent.standing import Standing
 from actors.deadlines import Deadlines
 from actors.messages.tasks import IMPLICIT_AGENT
 
@@ -73,10 +74,9 @@ class AgentState:
     """Everything an agent decides by.
 
     `run_deadlines` has one entry for each life that is placed or running and no other, `preempt_deadlines` one for each
-    of those that has to give way and is not spared. A callback is
-    either being posted or has an entry in `callback_deadlines`. `shutdown_due` is None until the agent is
-    being shut down. An agent that stands in for a model has no activity buffer: it runs very many short tasks that
-    are nobody's, and nobody polls it.
+    of those that has to give way and is not spared. A callback is either being posted or has an entry in
+    `callback_deadlines`. `shutdown_due` is None unless the agent is being shut down. An agent that stands in for a
+    model has no activity buffer and no lifecycle: it runs very many short tasks that are nobody's, and nobody polls it.
     """
 
     agent_id: str
@@ -87,6 +87,7 @@ class AgentState:
     callbacks: dict[str, Callback] = field(default_factory=dict)
     callback_deadlines: Deadlines = field(default_factory=Deadlines)
     shutdown_due: float | None = None
+    standing: Standing | None = None
 
     def check(self) -> None:
         """Raise AssertionError where a promise of this state is broken; tests call it after every step."""
@@ -100,8 +101,13 @@ class AgentState:
         assert pressed == timed, f"have to give way {pressed}, but timed {timed}"
         unheard = {task_id for task_id, _ in self.callback_deadlines.items()} - self.callbacks.keys()
         assert not unheard, f"deadlines of callbacks that are over: {unheard}"
-        if self.activity is None:
+        if self.activity is None or self.standing is None:
             return
+        self.standing.check(
+            running={task_id for task_id, life in self.lives.items() if life.phase == "running"},
+            suspended={task_id for task_id, life in self.lives.items() if life.phase == "suspended"},
+            shutdown_due=self.shutdown_due,
+        )
         hidden = self.lives.keys() - self.activity.live() - self.activity.without_entry.keys()
         assert not hidden, f"tasks neither in the activity buffer nor refused: {hidden}"
         twice = self.activity.live() & self.activity.without_entry.keys()
@@ -111,16 +117,21 @@ class AgentState:
 def is_blank(state: AgentState) -> bool:
     """Whether nothing is under way and nothing is remembered."""
     is_quiet = state.activity is None or state.activity.is_blank
-    return is_quiet and not (state.lives or state.callbacks or state.shutdown_due is not None)
+    is_idle = state.standing is None or state.standing.is_blank
+    return is_quiet and is_idle and not (state.lives or state.callbacks)
 
 
 def initial_state(policy: AgentPolicy, agent_id: str) -> AgentState:
     """An agent that has no task yet."""
-    has_buffer = not agent_id.startswith(IMPLICIT_AGENT)
-    return AgentState(agent_id, ActivityBuffer(policy.ended_entries) if has_buffer else None)
+    if agent_id.startswith(IMPLICIT_AGENT):
+        return AgentState(agent_id, None)
+    return AgentState(agent_id, ActivityBuffer(policy.ended_entries), standing=Standing())
 
 
 def next_due(state: AgentState) -> float | None:
     """When the agent wants to be woken, in Unix seconds."""
     deadlines = (state.run_deadlines, state.preempt_deadlines, state.callback_deadlines)
-    return min((due for kind in deadlines if (due := kind.earliest()) is not None), default=None)
+    due = min((due for kind in deadlines if (due := kind.earliest()) is not None), default=None)
+    if state.standing is None:
+        return due
+    return state.standing.next_due(due, state.shutdown_due)

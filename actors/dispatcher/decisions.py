@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import assert_never
 
 from actors.behaviour import Decision, Now, Received
-from actors.dispatcher import flights, health, pushing, yielding
+from actors.dispatcher import flights, health, leaving, pushing, yielding
 from actors.dispatcher.draft import Draft
 from actors.dispatcher.events import DispatcherEvent
 from actors.dispatcher.policy import DispatcherPolicy
@@ -22,6 +22,7 @@ from actors.messages.dispatcher import (
     Report,
     ReportProgress,
     ReportYield,
+    TellWorkerToLeave,
     YieldAnswered,
 )
 from actors.messages.runtime import Resumed, TimePassed
@@ -49,6 +50,8 @@ def decide(
             return yielding.take(state, message)
         case ReportProgress():
             return yielding.pass_on(state, message)
+        case TellWorkerToLeave():
+            return leaving.tell(state, message)
         case ProbeAnswered():
             return health.hear(policy, state, message, now)
         case AttendInstance():

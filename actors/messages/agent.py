@@ -13,11 +13,13 @@ from actors.messages.tasks import Activity, TaskSpec
 class ExpectTask:
     """From the scheduler: a task of yours was admitted and waits (sent where a client named the agent).
 
-    `has_room` is False where the activity buffer has no room for its entry.
+    `has_room` is False where the activity buffer has no room for its entry, `is_served` where nothing that could run
+    it is up.
     """
 
     spec: TaskSpec
     has_room: bool = True
+    is_served: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,28 @@ class BeginShutdown:
     """From the scheduler: the agent is being shut down; what runs may finish within `grace_s` seconds."""
 
     grace_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class ReopenAgent:
+    """From the scheduler: a worker has attached again; the shutdown is over, or does not go on."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResourcesChanged:
+    """From the scheduler: so many workers are attached as this agent, and so many of them answer.
+
+    `served`: they could run its tasks, or TaskInstances could run some that wait.
+    """
+
+    attached: int
+    up: int
+    served: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DescribeAgent:
+    """Ask how the agent is. -> AgentDescribed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +193,9 @@ AgentMessage: TypeAlias = (
     | PreemptTask
     | SparePreemption
     | BeginShutdown
+    | ReopenAgent
+    | ResourcesChanged
+    | DescribeAgent
     | PollActivity
     | PurgeActivity
     | AttemptStarted

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from actors.agent_lifecycle import LifecycleState
 from actors.messages.tasks import Activity
 
 
@@ -102,6 +103,54 @@ class ShutdownAnswered:
     """Whether the shutdown request was accepted (SW4RM)."""
 
     ok: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AgentDescribed:
+    """How an agent is, by its own word; `state` is None where it was never heard of. Times are Unix seconds.
+
+    `code` says why it has failed. At `due` it will have been in this state for too long. `under_way` counts the tasks
+    on an instance or on their way there. `closed`: it takes no tasks; until `shutdown_due` what runs may finish.
+    """
+
+    state: LifecycleState | None = None
+    since: float = 0.0
+    cause: str = ""
+    code: str = ""
+    due: float | None = None
+    under_way: int = 0
+    waiting: int = 0
+    closed: bool = False
+    shutdown_due: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerOfAgent:
+    """A worker that is attached as an agent."""
+
+    worker_id: str
+    ti_uuid: str
+    condition: InstanceCondition
+    capacity: int
+    running: int
+
+
+@dataclass(frozen=True, slots=True)
+class AgentResources:
+    """What the scheduler knows of an agent: how many tasks it may run at once, and the workers it has."""
+
+    agent_id: str
+    slots: int
+    closed: bool
+    workers: tuple[WorkerOfAgent, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AgentsListed:
+    """Agents that have a task, a worker or a shutdown, by their ids. `more`: others come after them."""
+
+    agents: tuple[AgentResources, ...]
+    more: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +276,8 @@ Answer: TypeAlias = (
     | WaitExplained
     | PreemptionAnswered
     | ShutdownAnswered
+    | AgentDescribed
+    | AgentsListed
     | ActivityListed
     | ActivityPurged
     | ActivityRoomDescribed

@@ -65,6 +65,14 @@ class AskToYield:
 
 
 @dataclass(frozen=True, slots=True)
+class TellWorkerToLeave:
+    """From the scheduler: tell the worker that its agent is being shut down; what it runs may take `grace_ms`."""
+
+    reason: str
+    grace_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """From the gateway: an instance says that a task has ended.
 
@@ -170,6 +178,7 @@ DispatcherMessage: TypeAlias = (
     | PushTask
     | DropTask
     | AskToYield
+    | TellWorkerToLeave
     | Report
     | ReportYield
     | ReportProgress

@@ -126,6 +126,15 @@ class ShutdownAgent:
 
 
 @dataclass(frozen=True, slots=True)
+class ListAgents:
+    """Ask for one agent, or (agent_id "") for at most `limit` of those whose ids follow `after`. -> AgentsListed."""
+
+    agent_id: str = ""
+    after: str = ""
+    limit: int = 100
+
+
+@dataclass(frozen=True, slots=True)
 class ReturnTask:
     """From an agent: this attempt did not work out; put the task back in the line as attempt `attempt`.
 
@@ -218,6 +227,7 @@ SchedulerMessage: TypeAlias = (
     | DescribeActivityRoom
     | RequestPreemption
     | ShutdownAgent
+    | ListAgents
     | ReturnTask
     | SuspendTask
     | TaskSettled

@@ -39,7 +39,9 @@ def submit(state: SchedulerState, received: Received[SubmitTask]) -> Decision[Sc
     if not spec.has_own_agent:
         return Decision(events=[queued], effects=[keep, Reply(answer), place, *opened])
     has_room, registered, warnings = activity.register(state, spec)
-    expect = Send(addresses.agent(spec.agent_id), ExpectTask(spec, has_room))
+    serving = state.pools.get(pool)
+    is_served = serving is not None and serving.is_up
+    expect = Send(addresses.agent(spec.agent_id), ExpectTask(spec, has_room, is_served))
     return Decision(events=[queued, *registered], effects=[keep, Reply(answer), *warnings, expect, place, *opened])
 
 

@@ -8,11 +8,11 @@ from actors import addresses
 from actors.addresses import SCHEDULER
 from actors.behaviour import Decision, Now, Received, Reply, Send
 from actors.messages import scheduler as msg
-from actors.messages.agent import BeginShutdown, RunTask
-from actors.messages.answers import ShutdownAnswered, WaitExplained
+from actors.messages.agent import RunTask
+from actors.messages.answers import WaitExplained
 from actors.messages.runtime import Resumed, TimePassed
 from actors.messages.scheduler import SchedulerMessage
-from actors.scheduler import activity, admission, openings, preemption, registry, workers
+from actors.scheduler import activity, admission, agents, openings, preemption, registry, workers
 from actors.scheduler import events as ev
 from actors.scheduler.placement import choose_next
 from actors.scheduler.queues import describe_queues
@@ -54,7 +54,7 @@ def decide(state: SchedulerState, received: Received[SchedulerMessage], now: Now
         case msg.InstanceCameUp():
             return registry.mark_up(state, message)
         case msg.AttachWorker():
-            return workers.attach(state, received)  # type: ignore[arg-type]
+            return workers.attach(state, received, now)  # type: ignore[arg-type]
         case msg.DetachWorker():
             return workers.detach(state, received)  # type: ignore[arg-type]
         case msg.SetStrategy():
@@ -66,20 +66,22 @@ def decide(state: SchedulerState, received: Received[SchedulerMessage], now: Now
         case msg.SeekRoom():
             return preemption.seek(state, message)
         case msg.ShutdownAgent():
-            return _shut_down(state, message)
+            return agents.shut_down(state, message, now)
+        case msg.ListAgents():
+            return agents.list_agents(state, message)
         case TimePassed():
             forgotten = workers.forget_absent(state, received.chance, now)
             return forgotten or preemption.end_protection(state, now) or _ready_delayed(state, now)
         case Resumed():
-            return _resume(state)
+            return _resume(state, now)
         case _:
             assert_never(message)
 
 
-def _resume(state: SchedulerState) -> Verdict:
+def _resume(state: SchedulerState, now: Now) -> Verdict:
     """What it had told itself is not stored; the limits may be others than before."""
     place = [Send(SCHEDULER, msg.PlaceTasks(pool)) for pool in state.pools]
-    return Decision(effects=[Send(SCHEDULER, msg.FillActivityRoom()), *place])
+    return Decision(effects=[Send(SCHEDULER, msg.FillActivityRoom()), *place, *agents.resume(state, now)])
 
 
 def _place(state: SchedulerState, message: msg.PlaceTasks, chance: float, now: Now) -> Verdict:
@@ -153,16 +155,5 @@ def _ready_delayed(state: SchedulerState, now: Now) -> Verdict:
             *openings.in_pools({entry.pool for entry in ready}),
             *openings.after_claiming(state, claims),
             *(send for entry in ready for send in preemption.seek_for(state, entry.spec.task_id, entry.spec.priority)),
-        ],
-    )
-
-
-def _shut_down(state: SchedulerState, message: msg.ShutdownAgent) -> Verdict:
-    return Decision(
-        events=[ev.AgentClosed(message.agent_id, message.grace_s)],
-        effects=[
-            Reply(ShutdownAnswered(ok=True)),
-            Send(addresses.agent(message.agent_id), BeginShutdown(message.grace_s)),
-            *openings.after_change(state, ()),
         ],
     )

@@ -21,6 +21,7 @@ class InstanceRegistered:
     capacity: int
     protocol: Protocol
     capabilities: tuple[str, ...]
+    incarnation: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,10 +126,22 @@ class StrategyChosen:
 
 @dataclass(frozen=True, slots=True)
 class AgentClosed:
-    """The agent takes no new tasks."""
+    """The agent takes no new tasks; what runs may finish until `until` (Unix seconds).
+
+    `dismissed` are the incarnations of the workers that it had, which do not open it when they connect again.
+    """
 
     agent_id: str
     grace_s: float
+    until: float = 0.0
+    dismissed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AgentReopened:
+    """A worker has attached again: the agent takes tasks, and what waited goes on."""
+
+    agent_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +231,7 @@ SchedulerEvent: TypeAlias = (
     | TaskClosed
     | StrategyChosen
     | AgentClosed
+    | AgentReopened
     | PreemptionQueued
     | PreemptionStarted
     | TaskSuspended

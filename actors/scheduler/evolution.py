@@ -51,7 +51,13 @@ def evolve(state: SchedulerState, event: ev.SchedulerEvent) -> None:
             _strategy_chosen(state, event)
         case ev.AgentClosed():
             agent = state.agent(event.agent_id)
-            agent.closed = True
+            agent.closed, agent.closed_until = True, event.until
+            agent.dismissed |= frozenset(event.dismissed)
+            lines.fill_slots(state, agent)
+            claims.review(state)
+        case ev.AgentReopened():
+            agent = state.agent(event.agent_id)
+            agent.closed, agent.closed_until, agent.dismissed = False, 0.0, frozenset()
             lines.fill_slots(state, agent)
             claims.review(state)
         case ev.PreemptionQueued():
@@ -179,6 +185,7 @@ def _instance_registered(state: SchedulerState, event: ev.InstanceRegistered) ->
         event.protocol,
         event.capabilities,
         pool,
+        incarnation=event.incarnation,
     )
     if known is not None:
         instance.in_flight, instance.waiting = known.in_flight, known.waiting

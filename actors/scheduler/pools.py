@@ -16,6 +16,12 @@ def pool_of_agent(agent_id: str) -> str:
     return f"agent:{agent_id}"
 
 
+def agent_of_pool(pool: str) -> str | None:
+    """The agent whose workers are in this pool; None for a pool of TaskInstances."""
+    kind, _, name = pool.partition(":")
+    return name if kind == "agent" else None
+
+
 def slots_of_agent(agent_id: str) -> str:
     """The group of what runs in an agent's slots, wherever; no pool is called so."""
     return f"slots:{agent_id}"

@@ -13,8 +13,8 @@ from actors.messages.scheduler import (
     RemoveInstance,
     SetStrategy,
 )
+from actors.scheduler import agents, openings
 from actors.scheduler import events as ev
-from actors.scheduler import openings
 from actors.scheduler.placement import Spread, choose_tentative
 from actors.scheduler.pools import pool_of_instance
 from actors.scheduler.state import Instance, SchedulerState, TaskEntry
@@ -60,12 +60,16 @@ def enlist(
 ) -> Decision[ev.SchedulerEvent]:
     """Record the instance, have it looked after, and give it what it can start; `known` is what it was before."""
     pool = pool_of_instance(event.protocol, event.model_name)
-    moved = _leave_pool(state, known, chance) if known and known.pool != pool else []
+    has_left = known is not None and known.pool != pool
+    moved = _leave_pool(state, known, chance) if known is not None and has_left else []
+    left = agents.told_of(state, known.pool, known.ti_uuid, "draining") if known is not None and has_left else []
     return Decision(
         events=[event, *moved],
         effects=[
             answer,
             Send(addresses.dispatcher(event.ti_uuid), attend),
+            *left,
+            *agents.told_of(state, pool, event.ti_uuid, "up"),
             *openings.after_change(state, state.pools.keys() | {pool}),
         ],
     )
@@ -86,7 +90,12 @@ def dismiss(state: SchedulerState, instance: Instance, chance: float) -> Decisio
     gone, release = removal_when_empty(instance, leaving="", draining=True)
     return Decision(
         events=[ev.InstanceDrainBegan(instance.ti_uuid), *moved, *gone],
-        effects=[Reply(InstanceRemoval(instance.ti_uuid)), *release, *openings.after_change(state, state.pools.keys())],
+        effects=[
+            Reply(InstanceRemoval(instance.ti_uuid)),
+            *release,
+            *agents.told_of(state, instance.pool, instance.ti_uuid, "draining"),
+            *openings.after_change(state, state.pools.keys()),
+        ],
     )
 
 
@@ -126,7 +135,10 @@ def mark_down(state: SchedulerState, message: InstanceWentDown, now: Now) -> Dec
     forget_at = now + ABSENCE_S if instance.protocol == "worker" else None
     return Decision(
         events=[ev.InstanceMarkedDown(message.ti_uuid, message.reason, forget_at)],
-        effects=openings.after_change(state, {instance.pool}),
+        effects=[
+            *agents.told_of(state, instance.pool, instance.ti_uuid, "down"),
+            *openings.after_change(state, {instance.pool}),
+        ],
     )
 
 
@@ -137,7 +149,10 @@ def mark_up(state: SchedulerState, message: InstanceCameUp) -> Decision[ev.Sched
         return Decision()
     return Decision(
         events=[ev.InstanceMarkedUp(message.ti_uuid)],
-        effects=openings.after_change(state, {instance.pool}),
+        effects=[
+            *agents.told_of(state, instance.pool, instance.ti_uuid, "up"),
+            *openings.after_change(state, {instance.pool}),
+        ],
     )
 
 

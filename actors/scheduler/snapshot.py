@@ -21,10 +21,18 @@ class InstanceKept:
 
 
 @dataclass(frozen=True, slots=True)
+class ClosingKept:
+    """Until when what ran may have finished (Unix seconds), and the workers that were told to leave."""
+
+    until: float
+    dismissed: list[str]
+
+
+@dataclass(frozen=True, slots=True)
 class SchedulerKept:
     """The whole state, tasks in order of arrival. `delayed` are task ids with the time they may start at.
 
-    `absent` are workers that are down, with the time they are forgotten at.
+    `absent` are workers that are down, with the time they are forgotten at. `closings` says more of `closed_agents`.
     """
 
     arrivals: int
@@ -38,6 +46,7 @@ class SchedulerKept:
     absent: list[tuple[str, float]] = field(default_factory=list)
     activity_refused: int = 0
     activity_nearly_full: list[str] = field(default_factory=list)
+    closings: dict[str, ClosingKept] = field(default_factory=dict)
 
 
 def dump(state: SchedulerState) -> SchedulerKept:
@@ -47,7 +56,9 @@ def dump(state: SchedulerState) -> SchedulerKept:
         strategies=dict(state.strategies),
         instances=[
             InstanceKept(
-                InstanceRegistered(i.ti_uuid, i.host, i.port, i.model_name, i.capacity, i.protocol, i.capabilities),
+                InstanceRegistered(
+                    i.ti_uuid, i.host, i.port, i.model_name, i.capacity, i.protocol, i.capabilities, i.incarnation
+                ),
                 i.condition,
             )
             for i in state.instances.values()
@@ -60,6 +71,11 @@ def dump(state: SchedulerState) -> SchedulerKept:
         absent=state.absent.items(),
         activity_refused=state.activity.refused,
         activity_nearly_full=sorted(state.activity.nearly_full),
+        closings={
+            agent.agent_id: ClosingKept(agent.closed_until, sorted(agent.dismissed))
+            for agent in state.agents.values()
+            if agent.closed
+        },
     )
 
 
@@ -75,6 +91,9 @@ def load(state: SchedulerState, kept: SchedulerKept) -> SchedulerState:
         state.absent.set(ti_uuid, forget_at)
     for agent_id in kept.closed_agents:
         state.agent(agent_id).closed = True
+    for agent_id, closing in kept.closings.items():
+        agent = state.agent(agent_id)
+        agent.closed_until, agent.dismissed = closing.until, frozenset(closing.dismissed)
     for entry in kept.tasks:
         state.tasks[entry.spec.task_id] = entry
         if entry.ti_uuid:

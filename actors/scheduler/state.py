@@ -59,7 +59,7 @@ class TaskEntry:
 class Instance:
     """A TaskInstance, its credits (`capacity` less `in_flight`) and what waits for it tentatively.
 
-    `reserved` are the tasks for which one has given way here.
+    `reserved` are the tasks for which one has given way here. `incarnation` is that of an attached worker's process.
     """
 
     ti_uuid: str
@@ -75,6 +75,7 @@ class Instance:
     waiting: int = 0
     own_line: WaitingLine = field(default_factory=WaitingLine)
     reserved: set[str] = field(default_factory=set)
+    incarnation: str = ""
 
     @property
     def can_preempt(self) -> bool:
@@ -118,12 +119,15 @@ class AgentSlots:
 
     `offered` are its waiting tasks that stand in a pool's line, never more than it has slots free and always
     its best; the rest wait in `line`. `unserved` are those whose pool has no instance: they must not keep a
-    slot from the others.
+    slot from the others. While it is `closed` it takes no tasks; what ran then may have finished by `closed_until`
+    (Unix seconds), and `dismissed` are the incarnations of the workers that were told to leave.
     """
 
     agent_id: str
     slots: int
     closed: bool = False
+    closed_until: float = 0.0
+    dismissed: frozenset[str] = frozenset()
     busy: set[str] = field(default_factory=set)
     offered: dict[str, Rank] = field(default_factory=dict)
     line: WaitingLine = field(default_factory=WaitingLine)

@@ -6,7 +6,7 @@ from actors.behaviour import Decision, Now, Received, Reply
 from actors.messages.answers import InstanceRemoval, WorkerAttached
 from actors.messages.dispatcher import AttendInstance
 from actors.messages.scheduler import AttachWorker, DetachWorker
-from actors.scheduler import registry
+from actors.scheduler import agents, registry
 from actors.scheduler.events import InstanceRegistered, SchedulerEvent
 from actors.scheduler.pools import pool_of_agent
 from actors.scheduler.state import Instance, SchedulerState
@@ -15,8 +15,8 @@ CAPABILITIES = ("cancel", "preempt")
 """What every attached worker can be asked for beyond running tasks."""
 
 
-def attach(state: SchedulerState, received: Received[AttachWorker]) -> Decision[SchedulerEvent]:
-    """Add a worker to its agent's pool; one that comes again keeps its id and gets the new data.
+def attach(state: SchedulerState, received: Received[AttachWorker], now: Now) -> Decision[SchedulerEvent]:
+    """Add a worker to its agent's pool; one that comes again keeps its id and gets the new data. A closed agent opens.
 
     A worker's host is its own id, its model the pool: `/queue/info` shows both.
     """
@@ -26,12 +26,16 @@ def attach(state: SchedulerState, received: Received[AttachWorker]) -> Decision[
     pool = pool_of_agent(message.agent_id)
     agent = state.agents.get(message.agent_id)
     slots = agent.slots if agent else state.slots_of.get(message.agent_id, state.default_slots)
-    registered = InstanceRegistered(ti_uuid, message.worker_id, 0, pool, message.capacity, "worker", CAPABILITIES)
+    registered = InstanceRegistered(
+        ti_uuid, message.worker_id, 0, pool, message.capacity, "worker", CAPABILITIES, message.incarnation
+    )
     attend = AttendInstance(
         ti_uuid, message.worker_id, 0, pool, message.capacity, "worker", CAPABILITIES, message.incarnation
     )
     answer = Reply(WorkerAttached(ti_uuid, message.agent_id, slots))
-    return registry.enlist(state, known, registered, attend, answer, received.chance)
+    enlisted = registry.enlist(state, known, registered, attend, answer, received.chance)
+    reopened, told = agents.attach(state, message, ti_uuid, now)
+    return Decision([*reopened, *enlisted.events], [*enlisted.effects, *told])
 
 
 def detach(state: SchedulerState, received: Received[DetachWorker]) -> Decision[SchedulerEvent]:

@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from swarmpilot.cli import activity, demo, instance, preempt, queues, start, submit, task, worker
+from swarmpilot.cli import activity, agents, demo, instance, preempt, queues, start, submit, task, worker
 from swarmpilot.cli.options import Failure
 from swarmpilot.errors import SchedulerError
 
@@ -31,6 +31,8 @@ EXAMPLES = """
 
   swarmpilot queues --watch                              who is busy, and how long is the wait
 
+  swarmpilot agents                                      how agents are, and who runs their tasks
+
   swarmpilot activity --follow                           what agents are at, as it changes
 """
 
@@ -50,6 +52,8 @@ app.command("submit")(submit.submit)
 app.command("task")(task.task)
 app.command("preempt")(preempt.preempt)
 app.command("queues")(queues.queues)
+app.command("agents")(agents.agents)
+app.command("shutdown")(agents.shutdown)
 app.command("activity")(activity.activity)
 app.command("demo")(demo.demo)
 

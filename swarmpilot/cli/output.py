@@ -12,8 +12,10 @@ from rich.table import Table
 from rich.text import Text
 
 from swarmpilot.activity import ActivityChange, ActivityEntry
+from swarmpilot.agents import AgentRecord
 from swarmpilot.records import InstanceQueue, TaskRecord
 
+AGENT_STATES = {"running": "green", "failed": "red", "recovering": "yellow", "shutting_down": "yellow"}
 CONDITIONS = {"up": "green", "down": "red", "draining": "yellow"}
 
 
@@ -80,6 +82,60 @@ def task_table(record: TaskRecord) -> Table:
         table.add_row("error", Text(record.failure, style="red"))
     table.add_row("result", Text(json.dumps(record.result, indent=2, ensure_ascii=False)))
     return table
+
+
+def agents_table(records: list[AgentRecord]) -> Table:
+    """A line per agent."""
+    table = Table(box=box.SIMPLE_HEAD, expand=True, pad_edge=False)
+    for header in ("agent", "state"):
+        table.add_column(header, no_wrap=True)
+    table.add_column("because", overflow="fold")
+    for header in ("running", "waiting", "workers"):
+        table.add_column(header, justify="right", no_wrap=True)
+    for record in records:
+        up = sum(worker.condition == "up" for worker in record.workers)
+        table.add_row(
+            Text(record.agent_id),
+            _agent_state(record),
+            Text(record.cause),
+            f"{record.running}/{record.slots}",
+            str(record.waiting),
+            f"{up}/{len(record.workers)} up" if record.workers else "–",
+        )
+    return table
+
+
+def agent_table(record: AgentRecord) -> Table:
+    """An agent, a line per field."""
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    table.add_row("agent", Text(record.agent_id))
+    table.add_row("state", _agent_state(record))
+    table.add_row("because", Text(record.cause))
+    table.add_row("since", _local_time(record.since))
+    if record.times_out_at is not None:
+        table.add_row("fails at", _local_time(record.times_out_at))
+    if not record.accepts_tasks:
+        table.add_row("takes tasks", "no, until a worker attaches")
+    if record.shutdown_until is not None:
+        table.add_row("stops tasks at", _local_time(record.shutdown_until))
+    table.add_row("running", f"{record.running} of at most {record.slots}")
+    table.add_row("waiting", str(record.waiting))
+    for worker in record.workers:
+        table.add_row(
+            "worker", Text(f"{worker.worker_id}: {worker.condition}, runs {worker.running}/{worker.capacity}")
+        )
+    return table
+
+
+def _agent_state(record: AgentRecord) -> Text:
+    said = f"{record.state} ({record.failure_code})" if record.failure_code else record.state
+    return Text(said, style=AGENT_STATES.get(record.state, ""))
+
+
+def _local_time(unix_s: float) -> str:
+    return datetime.fromtimestamp(unix_s).astimezone().isoformat(" ", "seconds")
 
 
 def activity_table(entries: list[ActivityEntry]) -> Table:

@@ -125,6 +125,8 @@ async def walk(rest: Rest, port: int) -> None:
     await rest.post("/agents/w/tasks/t/preempt", {"reason": "urgent", "grace_s": 1.5})
     await rest.post("/agents/w/shutdown", {})
     await rest.post("/agents/w/activity/purge", {})
+    await rest.get("/agents")
+    await rest.get("/agents/w")
     for path in ("/health", "/queue/info", "/scheduler/strategies", "/metrics", "/agents/w/activity"):
         await rest.get(path)
     for path in ("/activity", "/activity/history"):

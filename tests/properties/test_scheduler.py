@@ -8,9 +8,11 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from actors.messages.answers import InstanceAccepted, Refused, TaskAccepted
+from actors.messages.answers import InstanceAccepted, Refused, ShutdownAnswered, TaskAccepted, WorkerAttached
 from actors.messages.runtime import Resumed, TimePassed
 from actors.messages.scheduler import (
+    AttachWorker,
+    DetachWorker,
     InstanceCameUp,
     InstanceWentDown,
     RegisterInstance,
@@ -54,7 +56,9 @@ ARGUMENTS: dict[str, st.SearchStrategy[tuple[Any, ...]]] = {
     "wait": st.tuples(st.sampled_from([0.5, 2.0])),
     "repeat": st.tuples(number, st.booleans()),
     "stale": st.tuples(number),
-    "close": st.tuples(st.sampled_from(["a", "b"])),
+    "close": st.tuples(st.sampled_from(["a", "b"]), st.sampled_from([30.0, 0.0, 60.0])),
+    "attach": st.tuples(st.sampled_from(["a", "b"]), st.integers(1, 2), st.integers(1, 2), st.booleans()),
+    "detach": st.tuples(st.integers(1, 2)),
     "rebuild": st.tuples(),
     "resume": st.tuples(),
 }
@@ -179,8 +183,24 @@ class History:
             assert not self.tell(RequestPreemption("somebody", entry.spec.task_id)).events
             assert not self.tell(SuspendTask(entry.spec.task_id, entry.attempt, entry.resumption + 1, "late")).events
 
-    def _close(self, agent: str) -> None:
-        self.tell(ShutdownAgent(agent, 30.0))
+    def _close(self, agent: str, grace_s: float) -> None:
+        told = self.tell(ShutdownAgent(agent, grace_s))
+        assert told.answer == ShutdownAnswered(ok=True)
+        assert self.one.state.agents[agent].closed
+
+    def _attach(self, agent: str, worker: int, capacity: int, is_new: bool) -> None:
+        """A worker comes: another process than before, or the same once more."""
+        self.count += is_new
+        process = f"p{worker}-{self.count}"
+        before = self.one.state.agents.get(agent)
+        told_to_leave = before is not None and before.closed and process in before.dismissed
+        told = self.tell(AttachWorker(f"w{self.count}-{worker}", f"worker-{worker}", agent, capacity, process))
+        assert isinstance(told.answer, WorkerAttached)
+        after = self.one.state.agents.get(agent)
+        assert (after is not None and after.closed) == told_to_leave
+
+    def _detach(self, worker: int) -> None:
+        self.tell(DetachWorker(f"worker-{worker}"))
 
     def _resume(self) -> None:
         assert not self.tell(Resumed()).events

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from actors.addresses import SCHEDULER, dispatcher
-from actors.agent import AgentPolicy, AgentState, agent_behaviour
+from actors.agent import AgentPolicy
 from actors.agent.events import (
     AgentEvent,
     AttemptAbandoned,
@@ -35,15 +35,15 @@ from actors.messages.scheduler import ReturnTask, TaskSettled
 from actors.messages.tasks import Activity, TaskSpec
 from actors.settings import Settings
 from actors.task_lifecycle import TaskState
-from tests.driving import Driven
+from tests.unit.quiet_agent import QuietAgent
 
 SPEC = TaskSpec("t", "worker-1", "m", priority=0, submitted_at=990.0, digest="d")
 NOTHING: Decision[AgentEvent] = Decision()
 RESULT = b'{"output":1}'
 
 
-def an_agent(policy: AgentPolicy | None = None) -> Driven[AgentState, AgentMessage, AgentEvent]:
-    return Driven(agent_behaviour(policy or AgentPolicy()), "worker-1")
+def an_agent(policy: AgentPolicy | None = None) -> QuietAgent:
+    return QuietAgent(policy)
 
 
 def run(attempt: int = 1, ti: str = "ti-1", spec: TaskSpec = SPEC) -> RunTask:

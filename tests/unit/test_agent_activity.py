@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from actors.agent import AgentPolicy, AgentState, agent_behaviour
+from actors.agent import AgentPolicy
 from actors.agent.activity_buffer import ActivityBuffer
-from actors.agent.events import ActivityForgotten, ActivityRefused, ActivityRegistered, AgentEvent
+from actors.agent.events import ActivityForgotten, ActivityRefused, ActivityRegistered
 from actors.behaviour import Decision, Reply
 from actors.messages.agent import (
-    AgentMessage,
     ExpectTask,
     PollActivity,
     PurgeActivity,
@@ -17,7 +16,7 @@ from actors.messages.agent import (
 )
 from actors.messages.answers import ActivityEntry, ActivityListed, ActivityPurged
 from actors.messages.tasks import Activity, TaskSpec
-from tests.driving import Driven
+from tests.unit.quiet_agent import QuietAgent
 
 ON_MAIN = Activity(repo_id="r", branch="main", description="tidy up")
 
@@ -26,23 +25,23 @@ def spec(task_id: str, activity: Activity | None = ON_MAIN) -> TaskSpec:
     return TaskSpec(task_id, "worker-1", "m", 0, 0.0, "d", activity=activity)
 
 
-def an_agent(agent_id: str = "worker-1") -> Driven[AgentState, AgentMessage, AgentEvent]:
-    return Driven(agent_behaviour(AgentPolicy(ended_entries=2)), agent_id)
+def an_agent(agent_id: str = "worker-1") -> QuietAgent:
+    return QuietAgent(AgentPolicy(ended_entries=2), agent_id)
 
 
-def end(agent: Driven[AgentState, AgentMessage, AgentEvent], task_id: str) -> None:
+def end(agent: QuietAgent, task_id: str) -> None:
     agent.tell(RunTask(spec(task_id), 1, "ti"), after=1)
     agent.tell(TaskEnded(task_id, 0, "ti", 1.0, b"{}"), after=1)
 
 
-def polled(agent: Driven[AgentState, AgentMessage, AgentEvent]) -> ActivityListed:
+def polled(agent: QuietAgent) -> ActivityListed:
     (reply,) = agent.tell(PollActivity()).effects
     assert isinstance(reply, Reply)
     assert isinstance(reply.answer, ActivityListed)
     return reply.answer
 
 
-def listed(agent: Driven[AgentState, AgentMessage, AgentEvent]) -> tuple[ActivityEntry, ...]:
+def listed(agent: QuietAgent) -> tuple[ActivityEntry, ...]:
     return polled(agent).entries
 
 

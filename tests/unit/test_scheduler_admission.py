@@ -148,7 +148,7 @@ def test_a_closed_agent_takes_no_new_tasks_and_starts_none() -> None:
     scheduling.tell(submit("t1", agent="a"))
     scheduling.tell(submit("t2", agent="a"))
     told = scheduling.tell(ShutdownAgent("a", 30.0))
-    assert told.events == [AgentClosed("a", 30.0)]
+    assert told.events == [AgentClosed("a", 30.0, 1030.0)]
     assert told.answer == ShutdownAnswered(ok=True)
     refused = scheduling.tell(submit("t3", agent="a")).answer
     assert refused == Refused("shutting_down", "agent a is shutting down and takes no new tasks")

@@ -6,6 +6,7 @@ import pytest
 
 from actors import addresses
 from actors.behaviour import Reply, Send
+from actors.messages.agent import ResourcesChanged
 from actors.messages.answers import InstanceRemoval, WorkerAttached
 from actors.messages.dispatcher import AttendInstance, ReleaseInstance
 from actors.messages.scheduler import AttachWorker, DetachWorker, RemoveInstance
@@ -24,12 +25,13 @@ def attach(
 def test_a_worker_is_recorded_answered_and_handed_to_a_dispatcher() -> None:
     scheduling = Scheduling(SchedulerPolicy(agent_slots=2, slots_of={"a": 3}))
     told = attach(scheduling, "ti", capacity=5)
-    assert told.events == [InstanceRegistered("ti", "w", 0, "agent:a", 5, "worker", ("cancel", "preempt"))]
+    assert told.events == [InstanceRegistered("ti", "w", 0, "agent:a", 5, "worker", ("cancel", "preempt"), "i")]
     assert told.effects == [
         Reply(WorkerAttached("ti", "a", 3)),
         Send(
             addresses.dispatcher("ti"), AttendInstance("ti", "w", 0, "agent:a", 5, "worker", ("cancel", "preempt"), "i")
         ),
+        Send(addresses.agent("a"), ResourcesChanged(1, 1, served=True)),
     ]
     assert attach(scheduling, "other", "v", "b").answer == WorkerAttached("other", "b", 2)
 
@@ -113,7 +115,8 @@ def test_a_worker_that_stays_away_is_forgotten_also_after_a_restart(by: str) -> 
     assert not again.pass_time(ABSENCE_S - 1).events
     told = again.pass_time(1)
     assert told.of(InstanceRemoved) == [InstanceRemoved("ti")]
-    assert told.sent == [(addresses.dispatcher("ti"), ReleaseInstance())]
+    assert told.sent[0] == (addresses.dispatcher("ti"), ReleaseInstance())
+    assert told.sent[1:] == [(addresses.agent("a"), ResourcesChanged(0, 0, served=False))]
     assert not [effect for effect in told.effects if isinstance(effect, Reply)]
     assert again.tell(submit("t1", agent="a")).bound == [("t1", "instance")]
 

@@ -1,0 +1,78 @@
+"""`swarmpilot agents` and `swarmpilot shutdown`: how agents are, and the end of one's work."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from swarmpilot.cli.options import DEFAULT_URL, Failure, Url, client_for
+from swarmpilot.cli.output import agent_table, agents_table, print_json
+
+
+def agents(
+    agent_id: Annotated[
+        str | None, typer.Argument(metavar="[AGENT_ID]", help="Only this agent, with its workers.", show_default=False)
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    url: Url = DEFAULT_URL,
+) -> int:
+    """Show how agents are: their state and what brought them there, their tasks and their workers.
+
+    [bold]Examples[/bold]
+
+      swarmpilot agents
+
+      swarmpilot agents worker-1 --json
+    """
+    console = Console()
+    with client_for(url) as client:
+        if agent_id is not None:
+            record = client.agent(agent_id)
+            if as_json:
+                print_json(asdict(record))
+            else:
+                console.print(agent_table(record))
+            return 0
+        found = client.agents()
+    if as_json:
+        print_json([asdict(record) for record in found])
+    elif found:
+        console.print(agents_table(found))
+    else:
+        typer.echo(
+            "no agent has a task or a worker; start one with: swarmpilot worker --agent NAME --call MODULE:FUNCTION"
+        )
+    return 0
+
+
+def shutdown(
+    agent_id: Annotated[str, typer.Argument(metavar="AGENT_ID", help="The agent.", show_default=False)],
+    grace: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SECONDS",
+            help="How long what runs may take to finish; 0: none. Without it, the server's agent_shutdown_grace_s.",
+        ),
+    ] = None,
+    url: Url = DEFAULT_URL,
+) -> int:
+    """Shut an agent down: it takes and starts no tasks, and its workers leave.
+
+    What still runs when the grace is over is stopped: it fails (agent_shutdown). What waits runs once a worker of the
+    agent attaches again.
+
+    [bold]Examples[/bold]
+
+      swarmpilot shutdown worker-1
+
+      swarmpilot shutdown worker-1 --grace 5
+    """
+    with client_for(url) as client:
+        if not client.shutdown_agent(agent_id, grace):
+            raise Failure(f"agent {agent_id} was not shut down")
+        record = client.agent(agent_id)
+    typer.echo(f"agent {agent_id} is {record.state}; {record.running} running, {record.waiting} waiting")
+    return 0
