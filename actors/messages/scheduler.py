@@ -204,10 +204,11 @@ class PlaceTasksOf:
 class SeekRoom:
     """From the scheduler to itself: should something that runs give way to this task, if it still waits?
 
-    "" stands for all that wait for a slot of their agent, or for a scope.
+    `agent_id` alone stands for all that wait for a slot of this agent, neither for all that wait for a slot or scope.
     """
 
     task_id: str = ""
+    agent_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,7 +80,7 @@ def decide(state: SchedulerState, received: Received[SchedulerMessage], now: Now
 
 def _resume(state: SchedulerState, now: Now) -> Verdict:
     """What it had told itself is not stored; the limits may be others than before."""
-    place = [Send(SCHEDULER, msg.PlaceTasks(pool)) for pool in state.pools]
+    place = openings.after_change(state, state.pools)
     return Decision(effects=[Send(SCHEDULER, msg.FillActivityRoom()), *place, *agents.resume(state, now)])
 
 
@@ -98,8 +98,8 @@ def _place(state: SchedulerState, message: msg.PlaceTasks, chance: float, now: N
         events=[ev.TaskBound(spec.task_id, spec.agent_id, instance.ti_uuid, attempt, now, resumption)],
         effects=[
             Send(addresses.agent(spec.agent_id), RunTask(spec, attempt, instance.ti_uuid, entry.has_entry, resumption)),
-            *preemption.spared(state, entry),
-            *preemption.around(state, entry),
+            *preemption.spared(state, entry, starts_on=instance),
+            *preemption.after_starting(state, entry),
             Send(SCHEDULER, message),
         ],
     )
@@ -123,7 +123,7 @@ def _settle(state: SchedulerState, message: msg.TaskSettled) -> Verdict:
         *fill,
         *preemption.spared(state, entry),
         *openings.after_leaving(state, entry),
-        *preemption.around(state, entry),
+        *preemption.after_leaving(state, entry),
     ]
     return Decision(events=[closed, *gone, *eased], effects=effects)
 
@@ -142,7 +142,7 @@ def _requeue(state: SchedulerState, message: msg.ReturnTask, chance: float, now:
         message.reason,
     )
     moved = registry.moves_from_leaving(state, entry, chance)
-    effects = [*release, *openings.after_leaving(state, entry), *preemption.around(state, entry)]
+    effects = [*release, *openings.after_leaving(state, entry), *preemption.after_leaving(state, entry)]
     return Decision(events=[requeued, *moved, *gone], effects=effects)
 
 

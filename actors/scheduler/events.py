@@ -157,6 +157,15 @@ class PreemptionStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class PreemptionWithdrawn:
+    """The task need not give way to `for_task`, which could not use its place."""
+
+    task_id: str
+    agent_id: str
+    for_task: str
+
+
+@dataclass(frozen=True, slots=True)
 class TaskSuspended:
     """The task has given way, and waits to be resumed, with the place in line that it always had."""
 
@@ -234,6 +243,7 @@ SchedulerEvent: TypeAlias = (
     | AgentReopened
     | PreemptionQueued
     | PreemptionStarted
+    | PreemptionWithdrawn
     | TaskSuspended
     | ProtectionEnded
     | EntryRefused

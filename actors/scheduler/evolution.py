@@ -65,6 +65,8 @@ def evolve(state: SchedulerState, event: ev.SchedulerEvent) -> None:
             entry.cannot_give_way = bool(entry.ti_uuid)
         case ev.PreemptionStarted():
             yielders.ask(state, event)
+        case ev.PreemptionWithdrawn():
+            yielders.spare_for(state, state.tasks[event.for_task])
         case ev.TaskSuspended():
             _task_suspended(state, event)
         case ev.ProtectionEnded():

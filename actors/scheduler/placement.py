@@ -111,16 +111,14 @@ def _first_acceptable(pool: Pool, free: Sequence[Instance]) -> tuple[Rank, Seque
     """The first returned task that a free instance may take, and those that may."""
     first: tuple[Rank, Sequence[Instance]] | None = None
     for tried, line in pool.returned.items():
-        able = _able(pool, free, tried)
+        able = [instance for instance in takers(pool, tried) if instance.has_credit]
         rank = line.head() if able else None
         if rank is not None and (first is None or rank < first[0]):
             first = (rank, able)
     return first
 
 
-def _able(pool: Pool, free: Sequence[Instance], tried: frozenset[str]) -> Sequence[Instance]:
-    """Those where the task has not failed, while any such is up, free or not; else all."""
-    untried = [instance for instance in free if instance.ti_uuid not in tried]
-    if untried or any(i.condition == "up" and i.ti_uuid not in tried for i in pool.instances.values()):
-        return untried
-    return free
+def takers(pool: Pool, tried: frozenset[str]) -> Sequence[Instance]:
+    """Those, free or not, that may take a task which has failed on `tried`: others while any is up, else all."""
+    up = [instance for instance in pool.instances.values() if instance.condition == "up"]
+    return [instance for instance in up if instance.ti_uuid not in tried] or up

@@ -25,9 +25,10 @@ class TaskEntry:
     room for its entry in the activity buffer (of a task of an agent that a client named; others have none).
 
     While it runs: `gives_way` says that it has been asked to, `for_task` for whom ("" where somebody just asked),
-    `cannot_give_way` that somebody asked and its instance cannot be; `is_protected`, that it was resumed too short a
-    while ago to be chosen again. While it waits: `asks` is the task that gives way to it, `reserved` the instance
-    where one has. `suspensions` counts how often it has given way, `resumption` how often in this attempt.
+    `is_named` that somebody asked for it by name, `cannot_give_way` that somebody did and its instance cannot be asked;
+    `is_protected` that it was resumed too short a while ago to be chosen again. While it waits: `asks` is the task that
+    gives way to it, `reserved` the instance where one has. `suspensions` counts how often it has given way,
+    `resumption` how often in this attempt.
     """
 
     spec: TaskSpec
@@ -44,6 +45,7 @@ class TaskEntry:
     suspensions: int = 0
     gives_way: bool = False
     for_task: str = ""
+    is_named: bool = False
     cannot_give_way: bool = False
     is_protected: bool = False
     asks: str = ""
@@ -102,6 +104,11 @@ class Pool:
     line: WaitingLine = field(default_factory=WaitingLine)
     returned: dict[frozenset[str], WaitingLine] = field(default_factory=dict)
     rotation: int = 0
+
+    def has_in_line(self, entry: TaskEntry) -> bool:
+        """Whether the task stands in one of its lines."""
+        alike = self.returned.get(frozenset(entry.tried)) if entry.tried else None
+        return entry.spec.task_id in (self.line if alike is None else alike)
 
     def is_served(self, leaving: str = "") -> bool:
         """Whether any instance but `leaving` is there to stay, up or down."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 EVERYWHERE = ""
 """The group of all of them."""
@@ -48,10 +48,11 @@ class Victims:
         levels = self._groups.get(group)
         return levels is not None and min(levels) < priority
 
-    def choose(self, priority: int, group: str) -> str | None:
-        """The one of the group to give way to a task of this priority, None where none is less important."""
-        if not self.has_below(priority, group):
-            return None
-        levels = self._groups[group]
-        least = levels[min(levels)]
-        return max(least, key=lambda task_id: (least[task_id], task_id))
+    def choose(self, priority: int, group: str, accept: Callable[[str], bool] | None = None) -> str | None:
+        """The accepted one of the group to give way to a task of this priority, None where none is less important."""
+        levels = self._groups.get(group, {})
+        for level in [min(levels)] if levels and accept is None else sorted(levels):
+            able = levels[level] if accept is None else [task_id for task_id in levels[level] if accept(task_id)]
+            if level < priority and able:
+                return max(able, key=lambda task_id: (levels[level][task_id], task_id))
+        return None

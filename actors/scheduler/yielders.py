@@ -8,7 +8,14 @@ from actors.scheduler.state import Instance, SchedulerState, TaskEntry
 
 
 def start(state: SchedulerState, entry: TaskEntry, instance: Instance) -> None:
-    """The task runs now, on this instance: what gave way for others than it did so in vain."""
+    """The task runs now, on this instance: what gave way for others than it did so in vain.
+
+    One of these may go on waiting for what was to give way to this task.
+    """
+    heir = heir_of(state, entry, instance)
+    if heir is not None:
+        state.tasks[entry.asks].for_task = heir.spec.task_id
+        heir.asks, entry.asks = entry.asks, ""
     for task_id in instance.reserved:
         state.tasks[task_id].reserved = ""
     instance.reserved.clear()
@@ -21,12 +28,35 @@ def start(state: SchedulerState, entry: TaskEntry, instance: Instance) -> None:
 
 def stop_waiting(state: SchedulerState, entry: TaskEntry) -> None:
     """The task waits no longer: nobody has to give way to it."""
-    if entry.asks:
-        state.tasks[entry.asks].for_task = ""
-        entry.asks = ""
+    spare_for(state, entry)
     if entry.reserved:
         state.instances[entry.reserved].reserved.discard(entry.spec.task_id)
         entry.reserved = ""
+
+
+def spare_for(state: SchedulerState, asker: TaskEntry) -> None:
+    """Nothing has to give way to this task any more; what had to may be asked anew, for another."""
+    if not asker.asks:
+        return
+    victim = state.tasks[asker.asks]
+    asker.asks = victim.for_task = ""
+    if not victim.is_named:
+        victim.gives_way = False
+        consider(state, victim, state.instances.get(victim.ti_uuid))
+
+
+def heir_of(state: SchedulerState, entry: TaskEntry, instance: Instance) -> TaskEntry | None:
+    """The task starts in a place that was kept for another: the first of these that can use what was to give way to it.
+
+    Of two that were to give way to equals, the second was the faster.
+    """
+    victim = state.tasks.get(entry.asks)
+    pool = state.pools.get(state.instances[victim.ti_uuid].pool) if victim is not None else None
+    if victim is None or pool is None or victim.is_named:
+        return None
+    others = [state.tasks[task_id] for task_id in instance.reserved if task_id != entry.spec.task_id]
+    able = [e for e in others if e.pool == pool.name and pool.has_in_line(e) and not e.tried]
+    return min((e for e in able if e.spec.priority > victim.spec.priority), key=lambda e: e.rank, default=None)
 
 
 def stop_running(state: SchedulerState, entry: TaskEntry, instance: Instance | None) -> None:
@@ -41,17 +71,20 @@ def stop_running(state: SchedulerState, entry: TaskEntry, instance: Instance | N
         if instance is not None and instance.condition == "up" and instance.pool == asker.pool:
             asker.reserved = instance.ti_uuid
             instance.reserved.add(asker.spec.task_id)
-    entry.gives_way = entry.cannot_give_way = entry.is_protected = False
+    entry.gives_way = entry.is_named = entry.cannot_give_way = entry.is_protected = False
     entry.for_task = ""
 
 
 def ask(state: SchedulerState, event: ev.PreemptionStarted) -> None:
-    """A running task is asked to give way."""
+    """A running task is asked to give way; one that is asked for by name may have been already, for another."""
     entry = state.tasks[event.task_id]
-    entry.gives_way, entry.for_task = True, event.for_task
+    entry.gives_way = True
     state.victims.discard(event.task_id)
     if event.for_task:
+        entry.for_task = event.for_task
         state.tasks[event.for_task].asks = event.task_id
+    else:
+        entry.is_named = True
 
 
 def end_protection(state: SchedulerState, task_id: str) -> None:

@@ -112,13 +112,29 @@ def check_quiet(state: SchedulerState) -> None:
         able = takers(state, entry)
         assert not able, f"{entry.spec.task_id} waits though {[instance.ti_uuid for instance in able]} could take it"
     for entry in state.tasks.values():
-        if not entry.ti_uuid and not entry.asks and not entry.reserved:
+        if not entry.ti_uuid and not entry.asks and not is_kept_a_place(state, entry):
             victims = [other.spec.task_id for other in in_the_way(state, entry) if may_give_way(state, other)]
             assert not victims, f"{entry.spec.task_id} waits though {victims} could give way to it"
+        if entry.asks:
+            check_use(state, state.tasks[entry.asks], entry)
     for entry in state.tasks.values():
         if entry.spec.has_own_agent and not entry.has_entry:
             full = state.activity.full_for(entry.spec.agent_id)
             assert full is not None, f"{entry.spec.task_id} has no entry though there is room"
+
+
+def is_kept_a_place(state: SchedulerState, entry: TaskEntry) -> bool:
+    """Whether something has given way to the task where it can start once it is its turn."""
+    return entry.reserved in {i.ti_uuid for i in open_to(state, entry)} and entry in ready_tasks(state)
+
+
+def check_use(state: SchedulerState, victim: TaskEntry, asker: TaskEntry) -> None:
+    """Nothing is pressed to give way, and failed where it does not, for one that could not start if it did."""
+    instance, agent = state.instances[victim.ti_uuid], state.agents.get(asker.spec.agent_id)
+    told = f"{victim.spec.task_id} gives way to {asker.spec.task_id}, "
+    assert "preempt" in instance.capabilities, told + "and cannot"
+    assert agent is None or not agent.closed, told + "whose agent starts nothing"
+    assert open_to(state, asker), told + "which nobody can run"
 
 
 def in_the_way(state: SchedulerState, entry: TaskEntry) -> list[TaskEntry]:
@@ -138,12 +154,10 @@ def in_the_way(state: SchedulerState, entry: TaskEntry) -> list[TaskEntry]:
         return []
     if agent is not None and len(agent.busy) >= agent.slots and is_served(state, entry):
         return [other for other in less if other.spec.agent_id == agent.agent_id]
-    if entry not in ready_tasks(state):
+    if entry not in ready_tasks(state) or takers(state, entry):
         return []
-    pool = serving_pool(state, entry)
-    if any(i.has_credit for i in state.instances.values() if i.pool == pool):
-        return []
-    return [other for other in less if state.instances[other.ti_uuid].pool == pool]
+    able = {instance.ti_uuid for instance in open_to(state, entry)}
+    return [other for other in less if other.ti_uuid in able]
 
 
 def watch(state: SchedulerState, events: list[SchedulerEvent], apply: Callable[[], None]) -> None:
@@ -216,11 +230,15 @@ def blockers(state: SchedulerState, entry: TaskEntry) -> list[TaskEntry]:
 
 
 def takers(state: SchedulerState, entry: TaskEntry) -> list[Instance]:
-    """The instances that could start this task now: up, with a place free, and not where it has failed while
+    """The instances that could start this task now."""
+    return [instance for instance in open_to(state, entry) if len(instance.in_flight) < instance.capacity]
+
+
+def open_to(state: SchedulerState, entry: TaskEntry) -> list[Instance]:
+    """The instances that may take this task once they have a place free: up, and not where it has failed while
     any other is up."""
     pool = [i for i in state.instances.values() if i.pool == serving_pool(state, entry) and i.condition == "up"]
-    untried = [instance for instance in pool if instance.ti_uuid not in entry.tried]
-    return [instance for instance in untried or pool if len(instance.in_flight) < instance.capacity]
+    return [instance for instance in pool if instance.ti_uuid not in entry.tried] or pool
 
 
 def serving_pool(state: SchedulerState, entry: TaskEntry) -> str:

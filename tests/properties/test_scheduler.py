@@ -33,9 +33,11 @@ from tests.properties import invariants
 from tests.unit.scheduling import Scheduling, Told, submit
 
 RULES = PreemptionRules(limit=3, min_run_s=1.0)
-POLICY = SchedulerPolicy(agent_slots=1, slots_of={"b": 2}, activity_per_agent=2, activity_total=3, preemption=RULES)
-AGENTS, MODELS, PORTS = ("", "", "a", "b", "n"), ("m", "m", "n"), 4
-SCOPES = ("", "", "", "r", "r.a", "r/a.x", "r.b", "s", "r.b, s", "*.a", "*", "t")
+POLICY = SchedulerPolicy(
+    agent_slots=1, slots_of={"b": 2, "c": 3}, activity_per_agent=2, activity_total=3, preemption=RULES
+)
+AGENTS, MODELS, PORTS = ("", "", "a", "b", "c", "n"), ("m", "m", "n"), 4
+SCOPES = ("", "", "", "r", "r.a", "r/a.x", "r.b", "s", "r.b, s", "r.x, r.y", "r.x, r.a", "r.y, r.b", "*.a", "*", "t")
 ABLE: tuple[tuple[str, ...], ...] = (("preempt",), ("preempt",), ())
 number = st.integers(0, 7)
 
