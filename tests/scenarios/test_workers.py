@@ -9,6 +9,7 @@ from pathlib import Path
 
 import grpc
 import pytest
+import requests
 
 from protos import scheduler_pb2, scheduler_pb2_grpc
 from tests.rabbit_server import RabbitServer
@@ -185,3 +186,40 @@ def test_a_wrong_command_is_one_clear_line(tmp_path: Path, arguments: list[str],
         running.close()
     [line] = running.printed.splitlines()
     assert word in line
+
+
+def test_a_worker_leaves_with_its_agent_and_what_waits_runs_when_it_attaches_again(
+    tmp_path: Path, amqp: str | None
+) -> None:
+    with World(tmp_path, amqp=amqp) as world:
+        world.start_scheduler()
+        workers = Workers(world, tmp_path, amqp)
+        leaving = workers.start()
+        workers.submit("running")
+        workers.has_started("running", 1)
+        workers.submit("waiting")
+        shutdown = requests.post(f"{world.url}/agents/a/shutdown", json={"grace_period_s": 60}, timeout=10)
+        assert shutdown.json()["ok"]
+        leaving.wait_for("to leave within")
+        workers.let_end(1)
+        assert leaving.process.wait(20) == 0
+        assert "leaving: agent a is being shut down" in leaving.printed
+        assert world.ended("running")["state"] == "completed"
+        assert world.query("waiting")["state"] == "queued"
+        again = workers.start()
+        assert world.ended("waiting")["result"] == {"attempt": 1, "pid": again.process.pid}
+
+
+def test_a_worker_whose_task_does_not_end_leaves_with_its_agent_all_the_same(tmp_path: Path, amqp: str | None) -> None:
+    with World(tmp_path, amqp=amqp) as world:
+        world.start_scheduler()
+        workers = Workers(world, tmp_path, amqp)
+        leaving = workers.start(call="deaf")
+        workers.submit("deaf")
+        workers.has_done("deaf", 1)
+        shutdown = requests.post(f"{world.url}/agents/a/shutdown", json={"grace_period_s": 0}, timeout=10)
+        assert shutdown.json()["ok"]
+        assert leaving.process.wait(20) == 0
+        record = world.ended("deaf")
+        assert record["state"] != "completed"
+        assert record["error_code"]
