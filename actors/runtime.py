@@ -173,6 +173,8 @@ class Runtime:
             self._answer(reply)
         for outgoing in turn.outgoing:
             self._outbox.add(outgoing.row_id, outgoing.parcel)
+        for answer in turn.unstored:
+            self._outbox.add("", answer)
         for sent in turn.errands:
             if self.hold_pushes and isinstance(sent.errand, PushToInstance):
                 self.pushes_held += 1

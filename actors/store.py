@@ -162,6 +162,9 @@ class TaskReader(Protocol):
     async def payload(self, task_id: str, part: str) -> Payload | None:
         """A stored payload."""
 
+    async def inputs(self, task_ids: Sequence[str]) -> dict[str, tuple[TaskRow, Payload]]:
+        """The tasks under these ids of ours, with their inputs; those that are not there are left out."""
+
     async def story(self, task_id: str) -> list[JournalEntry]:
         """Every event about a task, in the order in which they were written; those of one transaction by `at`."""
 

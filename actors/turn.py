@@ -80,6 +80,7 @@ class Turn:
         self.transaction = Transaction()
         self.replies: list[Envelope] = []
         self.outgoing: list[Outgoing] = []
+        self.unstored: list[Envelope] = []
         self.errands: list[SentErrand] = []
         self.warnings: list[Warn] = []
         self.put_off: list[Envelope] = []
@@ -195,5 +196,7 @@ class Turn:
     def _post(self, shard: Shard, envelope: Envelope) -> None:
         if self._hand_over and envelope.to in self._asked_here:
             self.replies.append(envelope)
+        elif envelope.to.kind == "worker":
+            self.unstored.append(envelope)
         else:
             self.outgoing.append(Outgoing(shard.next_message_id(), shard.name, envelope))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from itertools import count
+from collections.abc import Iterator
 from time import monotonic, process_time
 from typing import Literal
 
@@ -55,7 +55,7 @@ async def publish(order: PublishOrder) -> Published:
         return Published(began_at=began, confirmed_at=monotonic(), cpu_s=process_time() - used)
 
 
-async def _submit(exchange: AbstractExchange, order: PublishOrder, numbers: "count[int]") -> None:
+async def _submit(exchange: AbstractExchange, order: PublishOrder, numbers: Iterator[int]) -> None:
     for number in numbers:
         body, key = _message(order, number)
         message = aio_pika.Message(

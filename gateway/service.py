@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import structlog
 
@@ -59,7 +59,7 @@ class Service:
         self._strategies = self._named_strategies()
         self._store = _opened_later(settings)
         self._broker = self._make_broker()
-        self._asking = Asking(self._post, settings.ask_timeout_s)
+        self._asking = Asking(self._post_all, settings.ask_timeout_s)
         self._courier = self._make_courier()
         self._supervisor = Supervisor(
             self._store,
@@ -145,6 +145,14 @@ class Service:
         await self._courier.close()
         await self._broker.close()
         await self._store.close()
+
+    async def _post_all(self, envelopes: Sequence[Envelope]) -> None:
+        """All of them to one receiver."""
+        if envelopes[0].to.kind == "worker":
+            await self._broker.publish(envelopes)
+            return
+        for envelope in envelopes:
+            await self._post(envelope)
 
     async def _post(self, envelope: Envelope) -> None:
         """To an actor or a worker: through the broker, but for what may stay in the process."""

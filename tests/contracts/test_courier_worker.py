@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TypeAlias
@@ -73,8 +73,8 @@ class Attached:
 
 @asynccontextmanager
 async def courier_on(broker: Broker, shelf: Shelf | None = None) -> AsyncIterator[WorkerCourier]:
-    async def post(envelope: Envelope) -> None:
-        await broker.publish([envelope])
+    async def post(envelopes: Sequence[Envelope]) -> None:
+        await broker.publish(envelopes)
 
     asking = Asking(post, 30.0)
     await broker.open()
