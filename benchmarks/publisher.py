@@ -23,12 +23,12 @@ WINDOW = 256
 
 
 class PublishOrder(msgspec.Struct, kw_only=True):
-    """`tasks`: SubmitTask commands for `agents`, in turn. `bare`: the task's input alone, to the queue `queue`."""
+    """`tasks`: SubmitTask commands for the agent `agent`. `bare`: their inputs alone, to the queue `queue`."""
 
     amqp: str
     kind: Literal["tasks", "bare"]
     messages: int
-    agents: list[str] = []
+    agent: str = ""
     queue: str = ""
 
 
@@ -67,8 +67,7 @@ async def _submit(exchange: AbstractExchange, order: PublishOrder, numbers: Iter
 def _message(order: PublishOrder, number: int) -> tuple[bytes, str]:
     if order.kind == "bare":
         return task_input(number), order.queue
-    agent = order.agents[number % len(order.agents)].encode()
-    command = b'{"type":"SubmitTask","agent_id":"%b","task_input":%b}' % (agent, task_input(number))
+    command = b'{"type":"SubmitTask","agent_id":"%b","task_input":%b}' % (order.agent.encode(), task_input(number))
     return command, "SubmitTask"
 
 

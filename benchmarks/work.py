@@ -1,10 +1,10 @@
-"""The work of the benchmark's workers: none."""
+"""What the benchmark's workers do."""
 
 from __future__ import annotations
 
 from swarmpilot.worker import Task
 
 
-async def run(task: Task) -> dict[str, int]:
+async def do_nothing(task: Task) -> dict[str, int]:
     """Answer at once."""
     return {"number": task.input["number"]}
