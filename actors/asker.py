@@ -22,6 +22,10 @@ class Asker(Protocol):
         may still be carried out).
         """
 
+
+class AskerOfMany(Asker, Protocol):
+    """An asker that takes several messages for one receiver at once."""
+
     async def ask_each(
         self, to: Address, messages: Sequence[Message], *, timeout: float | None = None
     ) -> Sequence[Awaitable[Answer]]:

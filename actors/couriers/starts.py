@@ -7,7 +7,7 @@ from collections.abc import Awaitable
 from typing import TypeAlias
 
 from actors.addresses import dispatcher, queue_of, worker
-from actors.asker import Asker
+from actors.asker import AskerOfMany
 from actors.errands import PushToInstance
 from actors.messages import Answer
 from actors.messages.worker import StartTask
@@ -19,7 +19,7 @@ Asked: TypeAlias = "asyncio.Future[Awaitable[Answer] | None]"
 class Starts:
     """Asks each worker to start tasks. `timeout_s` is how long an answer may take (s)."""
 
-    def __init__(self, asker: Asker, reader: TaskReader, *, shards: int, timeout_s: float) -> None:
+    def __init__(self, asker: AskerOfMany, reader: TaskReader, *, shards: int, timeout_s: float) -> None:
         self._asker = asker
         self._reader = reader
         self._shards = shards

@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import assert_never
 
 from actors.addresses import worker
-from actors.asker import Asker
+from actors.asker import AskerOfMany
 from actors.courier import InstanceReport
 from actors.couriers.starts import Starts
 from actors.errands import (
@@ -36,7 +36,7 @@ class WorkerCourier:
     """Speaks to attached workers. Timeouts in seconds."""
 
     def __init__(
-        self, asker: Asker, reader: TaskReader, *, shards: int, push_timeout_s: float, probe_timeout_s: float
+        self, asker: AskerOfMany, reader: TaskReader, *, shards: int, push_timeout_s: float, probe_timeout_s: float
     ) -> None:
         self._asker = asker
         self._starts = Starts(asker, reader, shards=shards, timeout_s=push_timeout_s)
