@@ -24,10 +24,13 @@ from benchmarks.figures import Row, measure_latency, measure_throughput, measure
 from benchmarks.plan import CORES, DEPLOYMENTS, FIGURES, WORKER_CAPACITY, DeploymentName, FigureName, Plan
 from benchmarks.report import describe_machine, show, write
 from benchmarks.workers import measure_workers
+from benchmarks.yields import measure_yields
 
 RESULTS = Path("bench-results")
 WORKER_SETTINGS = (f"agent_slots={WORKER_CAPACITY}", "activity_per_agent=100000", "activity_total=1000000")
 """So that the one agent of `workers` runs what its worker can hold, and has room for what waits."""
+YIELD_SETTINGS = ("preempt_min_run_s=0", "preempt_limit=1000")
+"""So that one task can be measured giving way again and again."""
 
 
 def main() -> int:
@@ -93,6 +96,10 @@ def _measure(
             store = children.directory / "workers.db"
             service = Deployment(children, name, amqp, store, *WORKER_SETTINGS)
             rows += measure_workers(service, amqp, celery, plan, say)
+            service.end()
+        if "yield" in only:
+            service = Deployment(children, name, amqp, children.directory / f"{name}-yields.db", *YIELD_SETTINGS)
+            rows += measure_yields(service, amqp, plan, say)
             service.end()
     return rows
 

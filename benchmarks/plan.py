@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 DeploymentName: TypeAlias = Literal["embedded", "rabbitmq"]
-FigureName: TypeAlias = Literal["throughput", "latency", "waiting", "memory", "agents", "workers"]
+FigureName: TypeAlias = Literal["throughput", "latency", "waiting", "memory", "agents", "workers", "yield"]
 
 DEPLOYMENTS: tuple[DeploymentName, ...] = ("embedded", "rabbitmq")
-FIGURES: tuple[FigureName, ...] = ("throughput", "latency", "waiting", "memory", "agents", "workers")
+FIGURES: tuple[FigureName, ...] = ("throughput", "latency", "waiting", "memory", "agents", "workers", "yield")
 
 CONNECTIONS = 64
 TASK_INPUT_BYTES = 1024
@@ -46,6 +46,7 @@ class Plan:
     agents: int = 1000
     tasks_per_agent: int = 100
     agent_rounds: int = 5
+    yields: int = 400
 
     def quick(self) -> Plan:
         """A fraction of it, for a first impression: the goals for 100,000 waiting tasks are not judged by it."""
@@ -63,6 +64,7 @@ class Plan:
             worker_tasks=4000,
             celery_tasks=2000,
             tasks_per_agent=5,
+            yields=100,
         )
 
 
@@ -95,4 +97,8 @@ GOALS: dict[tuple[str, str], Goal] = {
     ("agents", "embedded"): Goal(0.8, at_least=True),
     ("agents", "rabbitmq"): Goal(0.8, at_least=True),
     ("workers", "rabbitmq"): Goal(1.0, at_least=True),
+    ("yield p50", "embedded"): Goal(10, at_least=False),
+    ("yield p99", "embedded"): Goal(30, at_least=False),
+    ("yield p50", "rabbitmq"): Goal(20, at_least=False),
+    ("yield p99", "rabbitmq"): Goal(60, at_least=False),
 }
