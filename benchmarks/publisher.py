@@ -23,11 +23,14 @@ WINDOW = 256
 
 
 class PublishOrder(msgspec.Struct, kw_only=True):
-    """`tasks`: SubmitTask commands for the agent `agent`. `bare`: their inputs alone, to the queue `queue`."""
+    """`tasks`: SubmitTask commands for the agent `agent`, `together` in a message. `bare`: their inputs alone, to the
+    queue `queue`.
+    """
 
     amqp: str
     kind: Literal["tasks", "bare"]
     messages: int
+    together: int = 1
     agent: str = ""
     queue: str = ""
 
@@ -67,8 +70,12 @@ async def _submit(exchange: AbstractExchange, order: PublishOrder, numbers: Iter
 def _message(order: PublishOrder, number: int) -> tuple[bytes, str]:
     if order.kind == "bare":
         return task_input(number), order.queue
-    command = b'{"type":"SubmitTask","agent_id":"%b","task_input":%b}' % (order.agent.encode(), task_input(number))
-    return command, "SubmitTask"
+    agent, first = order.agent.encode(), number * order.together
+    commands = [
+        b'{"type":"SubmitTask","agent_id":"%b","task_input":%b}' % (agent, task_input(n))
+        for n in range(first, first + order.together)
+    ]
+    return (b"[%b]" % b",".join(commands) if order.together > 1 else commands[0]), "SubmitTask"
 
 
 def main() -> None:

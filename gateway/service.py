@@ -36,7 +36,7 @@ from gateway.config_file import ConfigError, ConfigFile, InstanceEntry, read_con
 from gateway.edge import Edge, Phase, ServiceStatus
 from gateway.registering import RegistrationRefused, register_instance
 from gateway.rpc import RpcServer
-from gateway.translate_amqp import command_from_amqp
+from gateway.translate_amqp import commands_from_amqp
 from rabbitmq import RabbitBroker
 
 log = structlog.get_logger(__name__)
@@ -169,8 +169,8 @@ class Service:
         if self.settings.amqp is None:
             return LocalBroker(shards=self.settings.shards)
 
-        def translate(body: bytes, headers: Mapping[str, object]) -> Message:
-            return command_from_amqp(body, headers, order=self.settings.priority_order)
+        def translate(body: bytes, headers: Mapping[str, object]) -> list[Message]:
+            return commands_from_amqp(body, headers, order=self.settings.priority_order)
 
         return RabbitBroker(self.settings.amqp, shards=self.settings.shards, translate=translate)
 

@@ -16,7 +16,7 @@ from actors.envelope import Announcement, Envelope
 from actors.envelope_json import BUNDLE_TYPE, encode_envelope, join_envelopes
 from actors.errors import BrokerUnavailable, NoSuchQueue
 from rabbitmq.codec import answer_json, decode_bundle
-from rabbitmq.commands import Translate, read_command
+from rabbitmq.commands import Translate, read_commands
 from rabbitmq.dead_letters import answer, bury
 from rabbitmq.failures import Unroutable, as_unavailable
 from rabbitmq.link import Link
@@ -115,7 +115,7 @@ class RabbitBroker:
                 return decode_bundle(message.body), not temporary
             if queue != SCHEDULER_QUEUE:
                 raise ValueError(f"content_type: must be {BUNDLE_TYPE} here; publish commands to {COMMANDS}")
-            return (read_command(message, self._translate),), False
+            return read_commands(message, self._translate), False
 
         mailbox = Mailbox(self._in, queue, declare, read, self._bury, receiver)
         await mailbox.open()
