@@ -1,4 +1,4 @@
-"""What a producer publishes straight to RabbitMQ, to the messages it means: an object is one command, an array several."""
+"""What a producer publishes straight to RabbitMQ, to the messages it means: one command, or an array of them."""
 
 from __future__ import annotations
 
