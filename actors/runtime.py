@@ -152,6 +152,7 @@ class Runtime:
         recalled = await self._intake.recall(fresh)
         for envelope in fresh:
             turn.handle(envelope, recalled)
+        turn.plan_wakeups()
         for shard in self._shards.values():
             for key in shard.wakeups.due_by(turn.now):
                 turn.wake(shard, key)

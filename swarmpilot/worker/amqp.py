@@ -22,6 +22,7 @@ from yarl import URL
 from actors.addresses import Address, queue_of, worker
 from actors.envelope import Envelope
 from actors.envelope_json import BUNDLE_TYPE, decode_envelopes
+from actors.messages.answers import TaskTaken
 from actors.messages.scheduler import AttachWorker, DetachWorker
 from actors.messages.wire import MESSAGES
 from swarmpilot.worker.bundles import Bundles
@@ -35,6 +36,8 @@ HEARTBEAT_S = 10
 LOOK_EVERY_S = 1.0
 """How often a connection is looked at that has not said that it ended (s)."""
 TRANSIENT = 1
+TAKEN_LATER_S = 0.01
+"""How long the word that a task was taken is held back (s): of a quick one the report comes first, and says as much."""
 
 
 class AmqpTransport:
@@ -109,6 +112,8 @@ class _Sending:
                 expiration=str(int(ASK_TIMEOUT_S * 1000)),
             )
             await self._publish(command_of(message), properties, COMMANDS, type(message).__name__)
+        elif isinstance(message, TaskTaken):
+            asyncio.get_running_loop().call_later(TAKEN_LATER_S, self._bundles.add, queue_of(envelope.to, 1), envelope)
         elif envelope.reply_to is None:
             self._bundles.add(queue_of(envelope.to, 1), envelope)
         else:

@@ -40,6 +40,9 @@ class Shelf:
     async def inputs(self, task_ids: Sequence[str]) -> dict[str, tuple[TaskRow, Payload]]:
         return {self.row.task_id: (self.row, self.payloads["input"])} if self.row.task_id in task_ids else {}
 
+    async def known(self, task_ids: Sequence[str]) -> dict[str, tuple[str, str]]:
+        return {self.row.task_id: (self.row.digest, self.row.scheduled_ti)} if self.row.task_id in task_ids else {}
+
     async def tasks(
         self, *, agent_id: str | None = None, states: Collection[TaskState] | None = None, limit: int = 100
     ) -> list[TaskRow]:

@@ -134,6 +134,9 @@ class CrashingStore:
     async def inputs(self, task_ids: Sequence[str]) -> dict[str, tuple[TaskRow, Payload]]:
         return await self._inner.inputs(task_ids)
 
+    async def known(self, task_ids: Sequence[str]) -> dict[str, tuple[str, str]]:
+        return await self._inner.known(task_ids)
+
     async def payload(self, task_id: str, part: str) -> Payload | None:
         return await self._inner.payload(task_id, part)
 

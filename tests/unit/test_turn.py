@@ -231,10 +231,12 @@ def test_an_actor_is_woken_with_the_time_and_not_at_once_again() -> None:
     assert shard.wakeups.earliest() is None
 
 
-def test_a_deadline_is_planned_as_soon_as_it_is_decided() -> None:
+def test_a_deadline_is_planned_by_the_end_of_the_turn_that_decides_it() -> None:
     shards = hosted(lambda text, _: remember(text))
     shards["agent-0"].state("a").due = NOW + 7.0
-    turn_of(shards).handle(word("x", to=agent("a")), {})
+    turn = turn_of(shards)
+    turn.handle(word("x", to=agent("a")), {})
+    turn.close()
     assert shards["agent-0"].wakeups.earliest() == NOW + 7.0
 
 

@@ -21,7 +21,7 @@ _INPUTS = bulk.per_row(
     f"SELECT {','.join(f'task.{column}' for column in task_table.COLUMNS)}, body, content_type, payload.metadata "
     "FROM task JOIN payload ON payload.task_id = task.task_id AND part = 'input' WHERE task.task_id IN ({values})",
 )
-_DIGESTS = bulk.per_row(1, "SELECT task_id, digest FROM task WHERE task_id IN ({values})")
+_KNOWN = bulk.per_row(1, "SELECT task_id, digest, scheduled_ti FROM task WHERE task_id IN ({values})")
 
 
 def task(connection: Connection, task_id: str) -> TaskRow | None:
@@ -77,6 +77,11 @@ def inputs(connection: Connection, task_ids: Sequence[str]) -> dict[str, tuple[T
     rows = bulk.select(connection, _INPUTS, task_ids)
     width = len(task_table.COLUMNS)
     return {row[0]: (task_table.read(row[:width]), Payload(*row[width:])) for row in rows}
+
+
+def known(connection: Connection, task_ids: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """Digest and instance of each of these ids that names a task."""
+    return {task_id: (digest, ti) for task_id, digest, ti in bulk.select(connection, _KNOWN, task_ids)}
 
 
 def shards(connection: Connection) -> frozenset[str]:
