@@ -97,6 +97,7 @@ GOALS: dict[tuple[str, str], Goal] = {
     ("agents", "embedded"): Goal(0.8, at_least=True),
     ("agents", "rabbitmq"): Goal(0.8, at_least=True),
     ("workers", "rabbitmq"): Goal(1.0, at_least=True),
+    ("workers together", "rabbitmq"): Goal(1.0, at_least=True),
     ("yield p50", "embedded"): Goal(10, at_least=False),
     ("yield p99", "embedded"): Goal(30, at_least=False),
     ("yield p50", "rabbitmq"): Goal(20, at_least=False),

@@ -28,6 +28,7 @@ TITLES = {
     "memory": "memory of the scheduler, long line",
     "agents": "submit rate, many agents over one",
     "workers": "AMQP to worker, over bare messages",
+    "workers together": "the same, many tasks a message",
     "yield p50": "request to yielded, p50",
     "yield p99": "request to yielded, p99",
 }

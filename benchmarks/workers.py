@@ -1,7 +1,7 @@
 """The figure `workers`: from an AMQP producer through the service to an attached worker and a durable result.
 
 Measured in turn with the same producer publishing bare messages to a durable queue with one consumer, and with Celery
-where a Python that has it is named. All three move the same 1 KiB a task, through the same RabbitMQ.
+where a Python that has it is named. All move the same 1 KiB a task, through the same RabbitMQ.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import os
 import time
 from collections.abc import Sequence
 from statistics import median
+from typing import NamedTuple
 from uuid import uuid4
 
 import msgspec
@@ -22,38 +23,88 @@ from benchmarks.plan import GOALS, WORKER_CAPACITY, Plan
 from benchmarks.publisher import Published, PublishOrder
 
 AGENT = "bench"
+TOGETHER = 100
+"""Tasks a message, where there are several."""
 POLL_S = 0.02
 ROUND_TIMEOUT_S = 300.0
 
 
 def measure_workers(service: Deployment, amqp: str, celery: str | None, plan: Plan, say: Say) -> list[Row]:
-    """Tasks a second over bare messages a second, of rounds that follow each other."""
-    worker = service.start_worker(AGENT, WORKER_CAPACITY, amqp)
-    total = plan.worker_warm_up_tasks
-    _run_tasks(service, amqp, total, total)
-    rates, bares, costs, rivals = list[float](), list[float](), list[list[float]](), list[float]()
+    """Tasks a second over bare messages a second, of rounds that follow each other: a task a message, and many."""
+    bench = _Rounds(service, service.start_worker(AGENT, WORKER_CAPACITY, amqp), amqp)
+    bench.run(plan.worker_warm_up_tasks, TOGETHER)
     rival = Celery(service.children, celery, amqp) if celery else None
+    single, together, bares, rivals = list[Round](), list[Round](), list[float](), list[float]()
     for _ in range(plan.rounds):
-        total += plan.worker_tasks
-        used = service.cpu_s, cpu_s(worker)
-        rate, producer = _run_tasks(service, amqp, plan.worker_tasks, total)
-        spent = service.cpu_s - used[0], cpu_s(worker) - used[1], producer.cpu_s
-        costs.append([seconds * 1e6 / plan.worker_tasks for seconds in spent])
-        rates.append(rate)
+        single.append(bench.run(plan.worker_tasks, 1))
         bares.append(_run_bare(service.children, amqp, plan.worker_tasks))
+        together.append(bench.run(plan.worker_tasks, TOGETHER))
         if rival:
             rivals.append(rival.run(plan.celery_tasks))
-        celery_said = f"; Celery {rivals[-1]:.0f}/s" if rivals else ""
-        say(f"{rate:.0f} tasks/s; bare messages {bares[-1]:.0f}/s{celery_said}; {_costs(costs[-1:])}")
+        beside = f"; Celery {rivals[-1]:.0f}/s" if rivals else ""
+        say(f"{single[-1]}; {TOGETHER} a message: {together[-1]}; bare messages {bares[-1]:.0f}/s{beside}")
     if rival:
         rival.end()
-    worker.end()
-    ratios = [rate / bare for rate, bare in zip(rates, bares, strict=True)]
+    bench.worker.end()
     beside = f"; Celery {median(rivals):.0f}/s ({median(rivals) / median(bares):.2f} x bare)" if rivals else ""
-    note = f"{median(rates):.0f} tasks/s; bare {median(bares):.0f}/s{beside}; {_costs(costs)}"
-    goal = GOALS["workers", service.name]
-    measured = median(ratios)
-    return [Row("workers", service.name, measured, "x", goal, goal.is_met_by(measured), ratios, None, note)]
+    note = f"bare {median(bares):.0f}/s{beside}"
+    return [
+        _row("workers", service, single, bares, f"a task a message: {{}}; {note}"),
+        _row("workers together", service, together, bares, f"{TOGETHER} tasks a message: {{}}; {note}"),
+    ]
+
+
+def _row(figure: str, service: Deployment, rounds: Sequence[Round], bares: Sequence[float], note: str) -> Row:
+    ratios = [one.rate / bare for one, bare in zip(rounds, bares, strict=True)]
+    measured, goal = median(ratios), GOALS[figure, service.name]
+    usual = Round(*(median(column) for column in zip(*rounds, strict=True)))
+    return Row(figure, service.name, measured, "x", goal, goal.is_met_by(measured), ratios, None, note.format(usual))
+
+
+class Round(NamedTuple):
+    """Tasks a second, and processor time a task of each process (µs)."""
+
+    rate: float
+    scheduler_us: float
+    worker_us: float
+    producer_us: float
+
+    def __str__(self) -> str:
+        costs = f"scheduler {self.scheduler_us:.0f} µs, worker {self.worker_us:.0f}, producer {self.producer_us:.0f}"
+        return f"{self.rate:.0f} tasks/s, processor a task: {costs}"
+
+
+class _Rounds:
+    """Runs tasks on the service, round after round."""
+
+    def __init__(self, service: Deployment, worker: Child, amqp: str) -> None:
+        self.worker = worker
+        self._service = service
+        self._amqp = amqp
+        self._total = 0
+
+    def run(self, tasks: int, together: int) -> Round:
+        """Publish so many, and wait until the end of the last is on record."""
+        self._total += tasks
+        used = self._service.cpu_s, cpu_s(self.worker)
+        order = PublishOrder(amqp=self._amqp, kind="tasks", messages=tasks // together, together=together, agent=AGENT)
+        producer = _publish(self._service.children, order)
+        published = msgspec.json.decode(producer.output(ROUND_TIMEOUT_S), type=Published)
+        elapsed_s = self._until_ended() - published.began_at
+        spent = self._service.cpu_s - used[0], cpu_s(self.worker) - used[1], published.cpu_s
+        return Round(tasks / elapsed_s, *(seconds * 1e6 / tasks for seconds in spent))
+
+    def _until_ended(self) -> float:
+        deadline = time.monotonic() + ROUND_TIMEOUT_S
+        while True:
+            queues = self._service.get("/queue/info")
+            now = time.monotonic()
+            is_idle = queues["waiting_total"] + queues["running_total"] == 0
+            if is_idle and self._service.counts() == {"completed": self._total}:
+                return now
+            if now > deadline:
+                raise TimeoutError(f"not all of {self._total} tasks have ended: {self._service.counts()}")
+            time.sleep(POLL_S)
 
 
 class Celery:
@@ -86,21 +137,6 @@ class Celery:
         return self._children.start(module, *arguments, python=self._python, environment=self._environment)
 
 
-def _run_tasks(service: Deployment, amqp: str, tasks: int, total: int) -> tuple[float, Published]:
-    """Tasks a second from the first publish to the record of the last end; `total` counts those of earlier rounds."""
-    producer = _publish(service.children, PublishOrder(amqp=amqp, kind="tasks", messages=tasks, agent=AGENT))
-    published = msgspec.json.decode(producer.output(ROUND_TIMEOUT_S), type=Published)
-    deadline = time.monotonic() + ROUND_TIMEOUT_S
-    while True:
-        queues = service.get("/queue/info")
-        now = time.monotonic()
-        if queues["waiting_total"] + queues["running_total"] == 0 and service.counts() == {"completed": total}:
-            return tasks / (now - published.began_at), published
-        if now > deadline:
-            raise TimeoutError(f"not all of {total} tasks have ended: {service.counts()}")
-        time.sleep(POLL_S)
-
-
 def _run_bare(children: Children, amqp: str, messages: int) -> float:
     """Messages a second from the first publish to the last acknowledgement."""
     queue = f"bench-{uuid4().hex[:8]}"
@@ -114,8 +150,3 @@ def _run_bare(children: Children, amqp: str, messages: int) -> float:
 
 def _publish(children: Children, order: PublishOrder) -> Child:
     return children.start("benchmarks.publisher", msgspec.json.encode(order).decode())
-
-
-def _costs(rounds: Sequence[Sequence[float]]) -> str:
-    scheduler, worker, producer = (median(column) for column in zip(*rounds, strict=True))
-    return f"processor a task: scheduler {scheduler:.0f} µs, worker {worker:.0f}, producer {producer:.0f}"
