@@ -24,7 +24,7 @@ from gateway.worker_frames import attach_of, worker_name
 
 IDENTITY: Final = "message-identity"
 
-MOST_COMMANDS: Final = 500
+MOST_COMMANDS: Final = 100
 """Commands in one body."""
 
 COMMANDS: Final = {
@@ -43,7 +43,7 @@ COMMANDS: Final = {
 def commands_from_amqp(
     body: bytes, headers: Mapping[str, Any], *, order: PriorityOrder = "importance", now: float | None = None
 ) -> list[Message]:
-    """The messages for the scheduler that this body means: of one command, or of an array of 1 to 500, all or none.
+    """The messages for the scheduler that this body means: of one command, or of an array of 1 to 100, all or none.
 
     Of an array the n-th command, from 0, has the identity of the message with `-n`; see `command_from_amqp`.
     """

@@ -125,8 +125,8 @@ def test_several_commands_in_one_body() -> None:
 
 
 @pytest.mark.parametrize(("commands", "text"), [
-    ([], "field `body`: must be a JSON object, or an array of 1 to 500 of them; got []"),
-    ([{"type": "DescribeQueues"}] * 501, "field `body`: must be a JSON object, or an array of 1 to 500 of them"),
+    ([], "field `body`: must be a JSON object, or an array of 1 to 100 of them; got []"),
+    ([{"type": "DescribeQueues"}] * 101, "field `body`: must be a JSON object, or an array of 1 to 100 of them"),
     ([{"type": "DescribeQueues"}, {"type": "SetStrategy"}], "field `[1].name`: must be given; got nothing"),
     ([[]], "field `[0].body`: must be a JSON object; got []"),
 ])  # fmt: skip
