@@ -2,7 +2,8 @@
 
 Why it is safe: nothing leaves the process before the transaction that says so is durable; what must leave
 over the broker is in that transaction, and is published again after a crash; what came over the broker is
-settled after it, and its ids are in it, so that a second delivery has no second effect.
+settled after it, and its ids are in it, so that a second delivery has no second effect. Answers to attached workers
+alone are in no transaction: a worker repeats its report until it has one.
 """
 
 from __future__ import annotations

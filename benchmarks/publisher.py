@@ -24,7 +24,7 @@ WINDOW = 256
 
 class PublishOrder(msgspec.Struct, kw_only=True):
     """`tasks`: SubmitTask commands for the agent `agent`, `together` in a message. `bare`: their inputs alone, to the
-    queue `queue`.
+    queue `queue`. The last task is given the id `last_id`.
     """
 
     amqp: str
@@ -32,6 +32,7 @@ class PublishOrder(msgspec.Struct, kw_only=True):
     messages: int
     together: int = 1
     agent: str = ""
+    last_id: str = ""
     queue: str = ""
 
 
@@ -70,9 +71,10 @@ async def _submit(exchange: AbstractExchange, order: PublishOrder, numbers: Iter
 def _message(order: PublishOrder, number: int) -> tuple[bytes, str]:
     if order.kind == "bare":
         return task_input(number), order.queue
-    agent, first = order.agent.encode(), number * order.together
+    agent, first, end = order.agent.encode(), number * order.together, order.messages * order.together
     commands = [
-        b'{"type":"SubmitTask","agent_id":"%b","task_input":%b}' % (agent, task_input(n))
+        b'{"type":"SubmitTask","agent_id":"%b","task_input":%b%b}'
+        % (agent, task_input(n), b',"task_id":"%b"' % order.last_id.encode() if n == end - 1 else b"")
         for n in range(first, first + order.together)
     ]
     return (b"[%b]" % b",".join(commands) if order.together > 1 else commands[0]), "SubmitTask"

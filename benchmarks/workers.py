@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import time
+import urllib.error
 from collections.abc import Sequence
 from statistics import median
 from typing import NamedTuple
@@ -87,24 +88,43 @@ class _Rounds:
         """Publish so many, and wait until the end of the last is on record."""
         self._total += tasks
         used = self._service.cpu_s, cpu_s(self.worker)
-        order = PublishOrder(amqp=self._amqp, kind="tasks", messages=tasks // together, together=together, agent=AGENT)
+        last = f"last-{uuid4().hex}"
+        order = PublishOrder(
+            amqp=self._amqp,
+            kind="tasks",
+            messages=tasks // together,
+            together=together,
+            agent=AGENT,
+            last_id=last,
+        )
         producer = _publish(self._service.children, order)
         published = msgspec.json.decode(producer.output(ROUND_TIMEOUT_S), type=Published)
-        elapsed_s = self._until_ended() - published.began_at
+        elapsed_s = self._until_ended(last) - published.began_at
         spent = self._service.cpu_s - used[0], cpu_s(self.worker) - used[1], published.cpu_s
         return Round(tasks / elapsed_s, *(seconds * 1e6 / tasks for seconds in spent))
 
-    def _until_ended(self) -> float:
+    def _until_ended(self, last: str) -> float:
+        """When all have ended, seen by the last that was published and then by their number.
+
+        Only the store is asked: what the scheduler is asked waits behind all that was published before.
+        """
+        wait_until("the last task has ended", lambda: self._has_ended(last), ROUND_TIMEOUT_S, POLL_S)
         deadline = time.monotonic() + ROUND_TIMEOUT_S
         while True:
-            queues = self._service.get("/queue/info")
-            now = time.monotonic()
-            is_idle = queues["waiting_total"] + queues["running_total"] == 0
-            if is_idle and self._service.counts() == {"completed": self._total}:
+            now, counts = time.monotonic(), self._service.counts()
+            if counts == {"completed": self._total}:
                 return now
             if now > deadline:
-                raise TimeoutError(f"not all of {self._total} tasks have ended: {self._service.counts()}")
+                raise TimeoutError(f"not all of {self._total} tasks have ended: {counts}")
             time.sleep(POLL_S)
+
+    def _has_ended(self, task_id: str) -> bool:
+        try:
+            return bool(self._service.get(f"/task/query?task_id={task_id}")["state"] == "completed")
+        except urllib.error.HTTPError as error:
+            if error.code != 404:  # it is not admitted yet
+                raise
+            return False
 
 
 class Celery:
