@@ -5,6 +5,7 @@ Implementation: `gateway/asking`.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Sequence
 from typing import Protocol
 
 from actors.addresses import Address
@@ -19,4 +20,16 @@ class Asker(Protocol):
 
         Raises NoSuchQueue (nobody is there), another BrokerUnavailable (it may have been sent) or AnswerTimeout (it
         may still be carried out).
+        """
+
+
+class AskerOfMany(Asker, Protocol):
+    """An asker that takes several messages for one receiver at once."""
+
+    async def ask_each(
+        self, to: Address, messages: Sequence[Message], *, timeout: float | None = None
+    ) -> Sequence[Awaitable[Answer]]:
+        """Send all of them together; each answer is awaited on its own, and raises AnswerTimeout on its own.
+
+        Raises NoSuchQueue or another BrokerUnavailable for all of them.
         """

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, Literal, TypeAlias, TypeVar
+from typing import Any, Generic, Literal, NamedTuple, TypeAlias, TypeVar
 
 from actors.addresses import Address, ReturnAddress
 from actors.errands import Errand
@@ -48,8 +48,7 @@ class Received(Generic[Received_]):
     recalled: Recalled | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Send:
+class Send(NamedTuple):
     """Send a message to another actor, or a note to oneself.
 
     A note to oneself is not stored: what it is about must follow from the state, to be taken up on `Resumed`.
@@ -91,8 +90,7 @@ class Warn:
 Effect: TypeAlias = Send | Reply | Keep | Warn | Errand
 
 
-@dataclass(frozen=True, slots=True)
-class Decision(Generic[Event]):
+class Decision(NamedTuple, Generic[Event]):
     """What to remember, and what to tell the world once it is remembered."""
 
     events: Sequence[Event] = ()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from actors.addresses import Address, ReturnAddress
 from actors.messages import Message
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
+class Envelope(NamedTuple):
     """A message with its id, its receiver, and where an answer goes.
 
     `id` derives from the cause (shard, sequence number, position), so that a repeat is recognised by the

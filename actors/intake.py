@@ -61,15 +61,14 @@ class Intake:
 
     async def recall(self, envelopes: Sequence[Envelope]) -> dict[str, Recalled]:
         """What the store knows of the tasks that these messages are to be decided with."""
-        recalled: dict[str, Recalled] = {}
+        asked: dict[str, None] = {}
         for envelope in envelopes:
             shard = self._find_shard(envelope.to)
             task_id = shard.behaviour.recall(envelope.message) if shard is not None else None
             if task_id is not None:
-                row = await self._reader.task(task_id)
-                if row is not None and row.task_id == task_id:
-                    recalled[task_id] = Recalled(row.digest, row.scheduled_ti)
-        return recalled
+                asked[task_id] = None
+        known = await self._reader.known(list(asked)) if asked else {}
+        return {task_id: Recalled(*recalled) for task_id, recalled in known.items()}
 
     def _is_strange(self, envelope: Envelope) -> bool:
         """Whether it was left in a queue by actors whose store is not ours: they mean other tasks."""

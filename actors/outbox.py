@@ -22,7 +22,10 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.05, 2.0
 
 
 class Outbox:
-    """Publishes parcels whose rows are stored. What is confirmed is marked by the next transaction."""
+    """Publishes parcels whose rows are stored. What is confirmed is marked by the next transaction.
+
+    Answers to attached workers are not stored: a worker repeats its report until it has heard.
+    """
 
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
@@ -33,7 +36,7 @@ class Outbox:
         self._quiet.set()
 
     def add(self, row_id: str, parcel: Parcel) -> None:
-        """Publish this, which is stored under `row_id`, as soon as possible."""
+        """Publish this, which is stored under `row_id` ("": not stored, lost with the process), as soon as possible."""
         self._waiting.append((row_id, parcel))
         self._quiet.clear()
         self._arrived.set()
@@ -67,7 +70,8 @@ class Outbox:
             pause = FIRST_PAUSE_S
             for row_id, _ in bundle:
                 self._waiting.popleft()
-                self._sent.append(row_id)
+                if row_id:
+                    self._sent.append(row_id)
             if not self._waiting:
                 self._arrived.clear()
                 self._quiet.set()

@@ -2,7 +2,8 @@
 
 Why it is safe: nothing leaves the process before the transaction that says so is durable; what must leave
 over the broker is in that transaction, and is published again after a crash; what came over the broker is
-settled after it, and its ids are in it, so that a second delivery has no second effect.
+settled after it, and its ids are in it, so that a second delivery has no second effect. Answers to attached workers
+alone are in no transaction: a worker repeats its report until it has one.
 """
 
 from __future__ import annotations
@@ -152,6 +153,7 @@ class Runtime:
         recalled = await self._intake.recall(fresh)
         for envelope in fresh:
             turn.handle(envelope, recalled)
+        turn.plan_wakeups()
         for shard in self._shards.values():
             for key in shard.wakeups.due_by(turn.now):
                 turn.wake(shard, key)
@@ -173,6 +175,8 @@ class Runtime:
             self._answer(reply)
         for outgoing in turn.outgoing:
             self._outbox.add(outgoing.row_id, outgoing.parcel)
+        for answer in turn.unstored:
+            self._outbox.add("", answer)
         for sent in turn.errands:
             if self.hold_pushes and isinstance(sent.errand, PushToInstance):
                 self.pushes_held += 1

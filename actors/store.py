@@ -32,7 +32,7 @@ class Lease:
     store_id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class JournalEntry:
     """One event, as stored. `seq` counts up by one within a shard; `at` is Unix seconds, later with each decision.
 
@@ -161,6 +161,12 @@ class TaskReader(Protocol):
 
     async def payload(self, task_id: str, part: str) -> Payload | None:
         """A stored payload."""
+
+    async def inputs(self, task_ids: Sequence[str]) -> dict[str, tuple[TaskRow, Payload]]:
+        """The tasks under these ids of ours, with their inputs; those that are not there are left out."""
+
+    async def known(self, task_ids: Sequence[str]) -> dict[str, tuple[str, str]]:
+        """Digest and instance (`scheduled_ti`) of each of these ids of ours that names a task."""
 
     async def story(self, task_id: str) -> list[JournalEntry]:
         """Every event about a task, in the order in which they were written; those of one transaction by `at`."""

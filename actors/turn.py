@@ -80,6 +80,7 @@ class Turn:
         self.transaction = Transaction()
         self.replies: list[Envelope] = []
         self.outgoing: list[Outgoing] = []
+        self.unstored: list[Envelope] = []
         self.errands: list[SentErrand] = []
         self.warnings: list[Warn] = []
         self.put_off: list[Envelope] = []
@@ -92,6 +93,7 @@ class Turn:
         self._facts: list[Fact] = []
         self._decided = 0
         self._local: deque[Envelope] = deque()
+        self._moved: dict[tuple[str, str], Shard] = {}
 
     def handle(self, root: Envelope, recalled: Mapping[str, Recalled]) -> None:
         """Decide this message and all that it brings about here. Raises Poisoned."""
@@ -108,7 +110,14 @@ class Turn:
         """Tell an actor that a time it was waiting for has come."""
         address = Address(shard.name.partition("-")[0], key)  # type: ignore[arg-type]
         self.handle(Envelope(shard.next_message_id(), address, TimePassed()), {})
+        self.plan_wakeups()
         shard.plan_wakeup(key, not_before=self.now + MIN_PAUSE_S)
+
+    def plan_wakeups(self) -> None:
+        """Note when each actor that has decided something wants to be woken next: once a turn, not once a message."""
+        for (_, key), shard in self._moved.items():
+            shard.plan_wakeup(key)
+        self._moved.clear()
 
     def close(self) -> Transaction:
         """The transaction: everything that the turn changes.
@@ -116,6 +125,7 @@ class Turn:
         It is fenced for every shard that decided something, also where nothing is to be remembered: else a
         former owner could take a message in, and to nothing, that its successor waits for.
         """
+        self.plan_wakeups()
         for shard in self.touched.values():
             if shard.entries or self.transaction.inbox or self.outgoing:
                 self.transaction.appends.append(ShardAppend(shard.name, shard.epoch, shard.entries))
@@ -158,7 +168,7 @@ class Turn:
         at = self.now + TICK_S * self._decided
         self._decided += 1
         shard.apply(envelope.to.key, decision.events, envelope.id, at)
-        shard.plan_wakeup(envelope.to.key)
+        self._moved[shard.name, envelope.to.key] = shard
         to = envelope.to
         if to.kind == "agent" and not to.key.startswith(IMPLICIT_AGENT):
             for event in decision.events:
@@ -195,5 +205,7 @@ class Turn:
     def _post(self, shard: Shard, envelope: Envelope) -> None:
         if self._hand_over and envelope.to in self._asked_here:
             self.replies.append(envelope)
+        elif envelope.to.kind == "worker":
+            self.unstored.append(envelope)
         else:
             self.outgoing.append(Outgoing(shard.next_message_id(), shard.name, envelope))

@@ -10,19 +10,27 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
 
 from rich.console import Console
 from rich.text import Text
 
+from benchmarks.agents import measure_agents
 from benchmarks.children import ChildFailed, Children
 from benchmarks.deployment import Deployment, Target
 from benchmarks.figures import Row, measure_latency, measure_throughput, measure_waiting
-from benchmarks.plan import CORES, DEPLOYMENTS, FIGURES, DeploymentName, FigureName, Plan
+from benchmarks.plan import CORES, DEPLOYMENTS, FIGURES, WORKER_CAPACITY, DeploymentName, FigureName, Plan
 from benchmarks.report import describe_machine, show, write
+from benchmarks.workers import measure_workers
+from benchmarks.yields import measure_yields
 
 RESULTS = Path("bench-results")
+WORKER_SETTINGS = (f"agent_slots={WORKER_CAPACITY}", "activity_per_agent=100000", "activity_total=1000000")
+"""So that the one agent of `workers` runs what its worker can hold, and has room for what waits."""
+YIELD_SETTINGS = ("preempt_min_run_s=0", "preempt_limit=1000")
+"""So that one task can be measured giving way again and again."""
 
 
 def main() -> int:
@@ -40,7 +48,7 @@ def main() -> int:
         try:
             bare = _start_bare(children)
             for name in DEPLOYMENTS if asked.deployment == "both" else (asked.deployment,):
-                rows += _measure(name, asked.only, plan, children, bare, console)
+                rows += _measure(name, asked.only, plan, children, bare, _celery(asked.celery), console)
         except (ChildFailed, AssertionError, TimeoutError) as error:
             console.print(Text(f"not measured: {error}\n{children.logs()}", style="red"))
             return 1
@@ -56,6 +64,7 @@ def _measure(
     plan: Plan,
     children: Children,
     bare: Target,
+    celery: str | None,
     console: Console,
 ) -> list[Row]:
     rows: list[Row] = []
@@ -72,15 +81,26 @@ def _measure(
             if "latency" in only:
                 rows += measure_latency(service, bare, plan, say)
             service.end()
+        stores = (children.directory / f"{name}-waiting-{number}.db" for number in count())
+
+        def start_held() -> Deployment:
+            service = Deployment(children, name, amqp, next(stores))
+            service.hold_only_place()
+            return service
+
         if {"waiting", "memory"} & set(only):
-            stores = (children.directory / f"{name}-waiting-{number}.db" for number in count())
-
-            def start_held() -> Deployment:
-                service = Deployment(children, name, amqp, next(stores))
-                service.hold_only_place()
-                return service
-
             rows += [row for row in measure_waiting(start_held, bare, plan, say) if row.figure in only]
+        if "agents" in only:
+            rows += measure_agents(start_held, plan, say)
+        if "workers" in only and amqp:
+            store = children.directory / "workers.db"
+            service = Deployment(children, name, amqp, store, *WORKER_SETTINGS)
+            rows += measure_workers(service, amqp, celery, plan, say)
+            service.end()
+        if "yield" in only:
+            service = Deployment(children, name, amqp, children.directory / f"{name}-yields.db", *YIELD_SETTINGS)
+            rows += measure_yields(service, amqp, plan, say)
+            service.end()
     return rows
 
 
@@ -104,11 +124,17 @@ def _start_bare(children: Children) -> Target:
     return Target(children, process, process.announced_url())
 
 
+def _celery(given: str | None) -> str | None:
+    """The Python to measure Celery with, None where there is none."""
+    return given or (sys.executable if find_spec("celery") else None)
+
+
 def _arguments() -> Namespace:
     parser = ArgumentParser(prog="python -m benchmarks", description="Measure the service on this machine.")
     parser.add_argument("--quick", action="store_true", help="about a minute, for a first impression")
     parser.add_argument("--only", nargs="+", choices=FIGURES, default=FIGURES, metavar="NAME", help=", ".join(FIGURES))
     parser.add_argument("--deployment", choices=(*DEPLOYMENTS, "both"), default="both")
+    parser.add_argument("--celery", metavar="PYTHON", help="a Python that has Celery, to be measured beside `workers`")
     default = RESULTS / f"{datetime.now():%Y-%m-%d-%H%M%S}.json"
     parser.add_argument("--json", type=Path, default=default, metavar="FILE", help="where the figures are written")
     return parser.parse_args()

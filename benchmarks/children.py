@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -28,12 +28,20 @@ class ChildFailed(RuntimeError):
 class Child:
     """A running `python -m MODULE`, its log in a file."""
 
-    def __init__(self, module: str, arguments: Sequence[str], log: Path) -> None:
+    def __init__(
+        self,
+        module: str,
+        arguments: Sequence[str],
+        log: Path,
+        python: str = sys.executable,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self.module = module
         self._log = log
         with log.open("ab") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", module, *arguments],
+                [python, "-m", module, *arguments],
+                env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=output,
@@ -48,12 +56,16 @@ class Child:
 
     def announced_url(self) -> str:
         """The address in the first line that it prints. Raises ChildFailed."""
+        return self.announced(r"http://[\w.]+:\d+")
+
+    def announced(self, pattern: str) -> str:
+        """What the pattern finds in the first line that it prints. Raises ChildFailed."""
         assert self.process.stdout is not None
         ready, _, _ = select.select([self.process.stdout], [], [], START_TIMEOUT_S)
         line = self.process.stdout.readline().decode() if ready else ""
-        found = re.search(r"http://[\w.]+:\d+", line)
+        found = re.search(pattern, line)
         if found is None:
-            raise self.failed(f"announced no address but {line!r}")
+            raise self.failed(f"announced no {pattern} but {line!r}")
         return found.group()
 
     def output(self, timeout_s: float) -> bytes:
@@ -96,10 +108,16 @@ class Children:
         self.directory = directory
         self._children: list[Child] = []
 
-    def start(self, module: str, *arguments: str) -> Child:
+    def start(
+        self,
+        module: str,
+        *arguments: str,
+        python: str = sys.executable,
+        environment: Mapping[str, str] | None = None,
+    ) -> Child:
         """Start one more."""
         log = self.directory / f"{len(self._children):02}-{module}.log"
-        child = Child(module, arguments, log)
+        child = Child(module, arguments, log, python, environment)
         self._children.append(child)
         return child
 
@@ -117,13 +135,15 @@ class Children:
             child.kill()
 
 
-def wait_until(condition: str, is_met: Callable[[], bool], timeout_s: float = START_TIMEOUT_S) -> None:
+def wait_until(
+    condition: str, is_met: Callable[[], bool], timeout_s: float = START_TIMEOUT_S, poll_s: float = 0.05
+) -> None:
     """Poll until `is_met()`. Raises TimeoutError naming the condition."""
     deadline = time.monotonic() + timeout_s
     while not is_met():
         if time.monotonic() > deadline:
             raise TimeoutError(f"waited {timeout_s:.0f} s in vain: {condition}")
-        time.sleep(0.05)
+        time.sleep(poll_s)
 
 
 def _die_with_parent() -> None:

@@ -52,16 +52,17 @@ class Target:
     @property
     def cpu_s(self) -> float:
         """Processor time that the process has used, all threads."""
-        return _cpu_s(self.process)
+        return cpu_s(self.process)
 
 
 class Deployment(Target):
     """A scheduler on a store of its own, and its instances."""
 
-    def __init__(self, children: Children, name: DeploymentName, amqp: str | None, store: Path) -> None:
+    def __init__(self, children: Children, name: DeploymentName, amqp: str | None, store: Path, *settings: str) -> None:
         options = ["--port", "0", "--grpc-port", "-1", "--store", f"sqlite:///{store}", "--log-level", "WARNING"]
         options += ["--set", "drain_timeout_s=1"]
         options += ["--amqp", amqp] if amqp else []
+        options += [part for setting in settings for part in ("--set", setting)]
         scheduler = children.start("swarmpilot", "start", *options)
         super().__init__(children, scheduler, scheduler.announced_url())
         self.name = name
@@ -75,6 +76,15 @@ class Deployment(Target):
         for _ in range(count):
             self._instances.append(self.children.start("swarmpilot", "instance", *options))
         wait_until("all instances are registered", lambda: len(self.get("/queue/info")["queues"]) == count)
+
+    def start_worker(self, agent_id: str, capacity: int, amqp: str | None, function: str = "do_nothing") -> Child:
+        """A worker of the agent; returns once it is attached."""
+        attached = len(self.get("/queue/info")["queues"])
+        options = ["--agent", agent_id, "--call", f"benchmarks.work:{function}", "--capacity", str(capacity)]
+        options += ["--amqp", amqp] if amqp else ["--scheduler", self.url]
+        worker = self.children.start("swarmpilot", "worker", *options, "--log-level", "WARNING", "--drain-timeout", "1")
+        wait_until("the worker is attached", lambda: len(self.get("/queue/info")["queues"]) == attached + 1)
+        return worker
 
     def hold_only_place(self) -> None:
         """One instance with one place, taken by a task that does not end: whatever comes then, waits."""
@@ -90,18 +100,22 @@ class Deployment(Target):
     @property
     def instances_cpu_s(self) -> float:
         """Processor time that all instances have used."""
-        return sum(_cpu_s(instance) for instance in self._instances)
+        return sum(cpu_s(instance) for instance in self._instances)
 
     def get(self, path: str) -> Any:
         """The JSON of an answer."""
         with urllib.request.urlopen(self.url + path, timeout=30) as answer:
             return json.load(answer)
 
-    def must_have_completed(self, total: int, task_ids: list[str]) -> None:
-        """Raises AssertionError unless the store has `total` completed tasks and no other, these among them."""
+    def counts(self) -> dict[str, int]:
+        """How many tasks the store has in each state that has any."""
         with urllib.request.urlopen(self.url + "/metrics", timeout=30) as answer:
             found = re.findall(r'^swarmpilot_tasks\{state="(\w+)"\} ([\d.e+]+)$', answer.read().decode(), re.MULTILINE)
-        counts = {state: int(float(count)) for state, count in found if float(count)}
+        return {state: int(float(count)) for state, count in found if float(count)}
+
+    def must_have_completed(self, total: int, task_ids: list[str]) -> None:
+        """Raises AssertionError unless the store has `total` completed tasks and no other, these among them."""
+        counts = self.counts()
         assert counts == {"completed": total}, f"expected {total} completed tasks, the store has {counts}"
         for task_id in task_ids:
             record = self.get(f"/task/query?task_id={task_id}")
@@ -116,6 +130,7 @@ class Deployment(Target):
             return False
 
 
-def _cpu_s(child: Child) -> float:
+def cpu_s(child: Child) -> float:
+    """Processor time that the process has used (s)."""
     fields = Path(f"/proc/{child.pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -151,7 +151,11 @@ def _answered_rate(outcome: Outcome) -> float:
 
 
 def _percentile(outcome: Outcome, percent: int) -> float:
-    values = outcome.latencies_ms
+    return percentile(outcome.latencies_ms, percent)
+
+
+def percentile(values: Sequence[float], percent: int) -> float:
+    """The nearest rank in sorted values."""
     return values[math.ceil(len(values) * percent / 100) - 1]
 
 

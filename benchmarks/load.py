@@ -28,7 +28,8 @@ class Order(msgspec.Struct, kw_only=True):
     """`closed`: each of 64 submitters sends its next task when the last one is answered. `open`: `rate` a second,
     at random times, whatever the answers do. `batch`: as many tasks as fast as may be, 500 a request.
 
-    With `until_idle` the run ends when the service says that nothing waits and nothing runs.
+    With `until_idle` the run ends when the service says that nothing waits and nothing runs. The tasks are those of
+    `agents` agents in turn, where it is not 0.
     """
 
     url: str
@@ -37,6 +38,7 @@ class Order(msgspec.Struct, kw_only=True):
     rate: float = 0.0
     until_idle: bool = False
     service_ms: int = 0
+    agents: int = 0
 
 
 class Outcome(msgspec.Struct, kw_only=True):
@@ -137,7 +139,8 @@ class Load:
             path = "/queue/submit_batch"
         else:
             given = task_input(self._sent, self._order.service_ms)
-            body = b'{"model_name":"%b","task_input":%b,"metadata":{}}' % (MODEL.encode(), given)
+            agent = b'"agent_id":"agent-%d"' % (self._sent % self._order.agents) if self._order.agents else b""
+            body = b'{"model_name":"%b","task_input":%b,"metadata":{%b}}' % (MODEL.encode(), given, agent)
             path = "/queue/submit"
         self._sent += 1
         connection.send(post(self.host, path, body), at)

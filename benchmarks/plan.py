@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 DeploymentName: TypeAlias = Literal["embedded", "rabbitmq"]
-FigureName: TypeAlias = Literal["throughput", "latency", "waiting", "memory"]
+FigureName: TypeAlias = Literal["throughput", "latency", "waiting", "memory", "agents", "workers", "yield"]
 
 DEPLOYMENTS: tuple[DeploymentName, ...] = ("embedded", "rabbitmq")
-FIGURES: tuple[FigureName, ...] = ("throughput", "latency", "waiting", "memory")
+FIGURES: tuple[FigureName, ...] = ("throughput", "latency", "waiting", "memory", "agents", "workers", "yield")
 
 CONNECTIONS = 64
 TASK_INPUT_BYTES = 1024
@@ -17,6 +17,8 @@ OPEN_RATE = 100
 """Submits a second of the open loop."""
 CORES = 2
 MODEL = "bench"
+WORKER_CAPACITY = 256
+"""Tasks that the worker runs at once, and its agent's slots."""
 
 DURABILITY: dict[DeploymentName, str] = {
     "embedded": "SQLite synchronous=FULL",
@@ -38,6 +40,13 @@ class Plan:
     bare_requests: int = 2500
     instances: int = 2
     instance_capacity: int = 64
+    worker_warm_up_tasks: int = 2000
+    worker_tasks: int = 10_000
+    celery_tasks: int = 5000
+    agents: int = 1000
+    tasks_per_agent: int = 100
+    agent_rounds: int = 5
+    yields: int = 400
 
     def quick(self) -> Plan:
         """A fraction of it, for a first impression: the goals for 100,000 waiting tasks are not judged by it."""
@@ -51,6 +60,11 @@ class Plan:
             waiting_rounds=3,
             waiting_round_tasks=1000,
             bare_requests=1200,
+            worker_warm_up_tasks=1000,
+            worker_tasks=4000,
+            celery_tasks=2000,
+            tasks_per_agent=5,
+            yields=100,
         )
 
 
@@ -69,7 +83,7 @@ class Goal:
         return f"{'≥' if self.at_least else '≤'} {self.value:g}"
 
 
-GOALS: dict[tuple[str, DeploymentName], Goal] = {
+GOALS: dict[tuple[str, str], Goal] = {
     ("throughput", "embedded"): Goal(1000, at_least=True),
     ("throughput", "rabbitmq"): Goal(700, at_least=True),
     ("latency p50", "embedded"): Goal(5, at_least=False),
@@ -80,4 +94,12 @@ GOALS: dict[tuple[str, DeploymentName], Goal] = {
     ("waiting", "rabbitmq"): Goal(0.8, at_least=True),
     ("memory", "embedded"): Goal(300, at_least=False),
     ("memory", "rabbitmq"): Goal(300, at_least=False),
+    ("agents", "embedded"): Goal(0.8, at_least=True),
+    ("agents", "rabbitmq"): Goal(0.8, at_least=True),
+    ("workers", "rabbitmq"): Goal(1.0, at_least=True),
+    ("workers together", "rabbitmq"): Goal(1.0, at_least=True),
+    ("yield p50", "embedded"): Goal(10, at_least=False),
+    ("yield p99", "embedded"): Goal(30, at_least=False),
+    ("yield p50", "rabbitmq"): Goal(20, at_least=False),
+    ("yield p99", "rabbitmq"): Goal(60, at_least=False),
 }

@@ -26,6 +26,11 @@ TITLES = {
     "latency p99": "submit answered, p99",
     "waiting": "submit rate, long line over empty",
     "memory": "memory of the scheduler, long line",
+    "agents": "submit rate, many agents over one",
+    "workers": "AMQP to worker, over bare messages",
+    "workers together": "the same, many tasks a message",
+    "yield p50": "request to yielded, p50",
+    "yield p99": "request to yielded, p99",
 }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import structlog
 
@@ -37,7 +37,7 @@ from gateway.config_file import ConfigError, ConfigFile, InstanceEntry, read_con
 from gateway.edge import Edge, Phase, ServiceStatus
 from gateway.registering import RegistrationRefused, register_instance
 from gateway.rpc import RpcServer
-from gateway.translate_amqp import command_from_amqp
+from gateway.translate_amqp import commands_from_amqp
 from rabbitmq import RabbitBroker
 
 log = structlog.get_logger(__name__)
@@ -60,7 +60,7 @@ class Service:
         self._strategies = self._named_strategies()
         self._store = _opened_later(settings)
         self._broker = self._make_broker()
-        self._asking = Asking(self._post, settings.ask_timeout_s)
+        self._asking = Asking(self._post_all, settings.ask_timeout_s)
         self._courier = self._make_courier()
         self._supervisor = Supervisor(
             self._store,
@@ -147,6 +147,14 @@ class Service:
         await self._broker.close()
         await self._store.close()
 
+    async def _post_all(self, envelopes: Sequence[Envelope]) -> None:
+        """All of them to one receiver."""
+        if envelopes[0].to.kind == "worker":
+            await self._broker.publish(envelopes)
+            return
+        for envelope in envelopes:
+            await self._post(envelope)
+
     async def _post(self, envelope: Envelope) -> None:
         """To an actor or a worker: through the broker, but for what may stay in the process."""
         if envelope.to == self._asking.address:
@@ -162,8 +170,8 @@ class Service:
         if self.settings.amqp is None:
             return LocalBroker(shards=self.settings.shards)
 
-        def translate(body: bytes, headers: Mapping[str, object]) -> Message:
-            return command_from_amqp(
+        def translate(body: bytes, headers: Mapping[str, object]) -> list[Message]:
+            return commands_from_amqp(
                 body,
                 headers,
                 order=self.settings.priority_order,

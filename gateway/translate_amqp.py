@@ -1,4 +1,4 @@
-"""What a producer publishes straight to RabbitMQ, to the message it means: one JSON object, one command."""
+"""What a producer publishes straight to RabbitMQ, to the messages it means: one command, or an array of them."""
 
 from __future__ import annotations
 
@@ -24,6 +24,9 @@ from gateway.worker_frames import attach_of, worker_name
 
 IDENTITY: Final = "message-identity"
 
+MOST_COMMANDS: Final = 100
+"""Commands in one body."""
+
 COMMANDS: Final = {
     "SubmitTask": ("model_name", "task_input", "metadata", "task_id", "agent_id", "priority", "scope"),
     "RequestPreemption": ("agent_id", "task_id", "reason"),
@@ -37,6 +40,33 @@ COMMANDS: Final = {
 """The commands that a producer may send, with their fields."""
 
 
+def commands_from_amqp(
+    body: bytes,
+    headers: Mapping[str, Any],
+    *,
+    order: PriorityOrder = "importance",
+    shutdown_grace_s: float = DEFAULT_GRACE_S,
+    now: float | None = None,
+) -> list[Message]:
+    """The messages for the scheduler that this body means: of one command, or of an array of 1 to 100, all or none.
+
+    Of an array the n-th command, from 0, has the identity of the message with `-n`; see `command_from_amqp`.
+    """
+    value = decode_json(body)
+    if not isinstance(value, list):
+        return [_message(value, headers.get(IDENTITY), order, shutdown_grace_s, now, None)]
+    if not 1 <= len(value) <= MOST_COMMANDS:
+        raise BadRequest("body", f"must be a JSON object, or an array of 1 to {MOST_COMMANDS} of them", value)
+    identity = headers.get(IDENTITY)
+    messages = []
+    for n, one in enumerate(value):
+        try:
+            messages.append(_message(one, f"{identity}-{n}" if identity else None, order, shutdown_grace_s, now, None))
+        except BadRequest as error:
+            raise BadRequest(f"[{n}].{error.field}", error.rule, error.got) from None
+    return messages
+
+
 def command_from_amqp(
     body: bytes,
     headers: Mapping[str, Any],
@@ -46,7 +76,7 @@ def command_from_amqp(
     now: float | None = None,
     new_id: str | None = None,
 ) -> Message:
-    """The message for the scheduler that this body means.
+    """The message for the scheduler that this body, one command, means.
 
     A task without `task_id` is named after the message, where the broker adapter knows its identity
     (`message-identity` among the headers), so that a message delivered twice is one task; else it is given
@@ -54,16 +84,27 @@ def command_from_amqp(
     harmless. `shutdown_grace_s` is that of a shutdown that states none. `now` in Unix seconds. Raises BadRequest or
     MalformedJson, both ValueError.
     """
-    command = object_of("body", decode_json(body))
+    return _message(decode_json(body), headers.get(IDENTITY), order, shutdown_grace_s, now, new_id)
+
+
+def _message(
+    value: object,
+    identity: str | None,
+    order: PriorityOrder,
+    shutdown_grace_s: float,
+    now: float | None,
+    new_id: str | None,
+) -> Message:
+    command = dict(object_of("body", value))
     kind = command.pop("type", Absent.FIELD)
     if not isinstance(kind, str) or kind not in COMMANDS:
         raise BadRequest("type", f"must be one of {', '.join(COMMANDS)}", kind)
-    for name, value in command.items():
+    for name, given in command.items():
         if name not in COMMANDS[kind]:
-            raise BadRequest(name, f"is not a field of {kind}, which has {', '.join(COMMANDS[kind])}", value)
+            raise BadRequest(name, f"is not a field of {kind}, which has {', '.join(COMMANDS[kind])}", given)
     match kind:
         case "SubmitTask":
-            if command.get("task_id") is None and (identity := headers.get(IDENTITY)):
+            if command.get("task_id") is None and identity:
                 command["task_id"] = f"task-{identity}"
             at = time.time() if now is None else now
             return _submit(command, order, at, new_id or new_task_id(at))

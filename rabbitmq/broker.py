@@ -10,13 +10,13 @@ import structlog
 from aiormq.abc import AbstractChannel, DeliveredMessage
 from pamqp.commands import Basic
 
-from actors.addresses import queue_of
+from actors.addresses import Kind, queue_of
 from actors.broker import BrokerCondition, Receiver
 from actors.envelope import Announcement, Envelope
 from actors.envelope_json import BUNDLE_TYPE, encode_envelope, join_envelopes
 from actors.errors import BrokerUnavailable, NoSuchQueue
 from rabbitmq.codec import answer_json, decode_bundle
-from rabbitmq.commands import Translate, read_command
+from rabbitmq.commands import Translate, read_commands
 from rabbitmq.dead_letters import answer, bury
 from rabbitmq.failures import Unroutable, as_unavailable
 from rabbitmq.link import Link
@@ -115,7 +115,7 @@ class RabbitBroker:
                 return decode_bundle(message.body), not temporary
             if queue != SCHEDULER_QUEUE:
                 raise ValueError(f"content_type: must be {BUNDLE_TYPE} here; publish commands to {COMMANDS}")
-            return (read_command(message, self._translate),), False
+            return read_commands(message, self._translate), False
 
         mailbox = Mailbox(self._in, queue, declare, read, self._bury, receiver)
         await mailbox.open()
@@ -130,7 +130,7 @@ class RabbitBroker:
     async def publish(self, envelopes: Sequence[Envelope]) -> None:
         """Put each envelope into its receiver's queue; returns once all are confirmed. Raises BrokerUnavailable.
 
-        Answers for which nobody waits any more (the producer's or the gateway's queue is gone) are dropped.
+        Answers for which nobody waits any more (the queue of whoever asked is gone) are dropped.
         """
         if not envelopes:
             return
@@ -138,7 +138,7 @@ class RabbitBroker:
             raise BrokerUnavailable("RabbitMQ is not connected")
         ticket = Ticket(len(envelopes))
         for envelope, parcel in [(envelope, _parcel(envelope)) for envelope in envelopes]:
-            destination = Destination(queue_of(envelope.to, self._shards), envelope.to.kind)
+            destination = Destination(queue_of(envelope.to, self._shards), _kind_of(envelope))
             self._outbox.put(destination, parcel, ticket)
         await ticket.confirmed()
 
@@ -167,10 +167,17 @@ class RabbitBroker:
         except Unroutable:
             if destination.kind != "gateway":
                 raise NoSuchQueue(f"there is no queue {destination.queue}") from None
-            log.info("answers dropped, the gateway that asked is gone", queue=destination.queue, answers=len(parcels))
+            log.info("answers dropped, who asked is gone", queue=destination.queue, answers=len(parcels))
 
     async def _bury(self, message: DeliveredMessage, reason: str) -> None:
         await bury(self._publisher, message, reason)
+
+
+def _kind_of(envelope: Envelope) -> Kind:
+    """How it is written to; an answer to a worker as one to a gateway, nothing hangs on whether it is still there."""
+    if envelope.to.kind == "worker" and envelope.reply_to is None:
+        return "gateway"
+    return envelope.to.kind
 
 
 def _parcel(envelope: Envelope) -> Parcel:

@@ -1,4 +1,4 @@
-"""A producer's message, one JSON object, as an envelope for the scheduler.
+"""A producer's message, one command or several, as envelopes for the scheduler.
 
 The inbox is no help here: it would swallow a retry, and a retry has to be answered again. So a producer's
 message is not kept in the inbox. What makes a repeat harmless is the task's id. Where the producer gives none,
@@ -11,7 +11,7 @@ A producer that retries on its own account sends a `task_id`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
 from typing import TypeAlias
 from uuid import uuid4
@@ -26,20 +26,29 @@ from actors.messages import Message
 IDENTITY = "message-identity"
 """Key under which `translate` finds the identity among the headers; absent where the message has none."""
 
-Translate: TypeAlias = Callable[[bytes, Mapping[str, object]], Message]
-"""The message that a body and its headers mean. Raises ValueError, with a text naming field, rule and value."""
+Translate: TypeAlias = Callable[[bytes, Mapping[str, object]], Sequence[Message]]
+"""The messages that a body and its headers mean. Raises ValueError, with a text naming field, rule and value."""
 
 
-def read_command(delivered: DeliveredMessage, translate: Translate) -> Envelope:
-    """The envelope of a producer's message. Raises ValueError where it means nothing."""
+def read_commands(delivered: DeliveredMessage, translate: Translate) -> list[Envelope]:
+    """The envelopes of a producer's message. Raises ValueError where it means nothing.
+
+    Of several the n-th, from 0, is answered under the correlation of the message with `:n`.
+    """
     properties = delivered.header.properties
     identity = identity_of(delivered.body, properties)
     headers: dict[str, object] = {**(properties.headers or {})}
     headers.pop(IDENTITY, None)
     if identity is not None:
         headers[IDENTITY] = identity
-    message = translate(delivered.body, headers)
-    return Envelope(identity or uuid4().hex, SCHEDULER, message, return_address(properties))
+    messages = translate(delivered.body, headers)
+    id_, back = identity or uuid4().hex, return_address(properties)
+    if len(messages) == 1:
+        return [Envelope(id_, SCHEDULER, messages[0], back)]
+    return [
+        Envelope(f"{id_}-{n}", SCHEDULER, message, back and ReturnAddress(back.to, f"{back.correlation}:{n}"))
+        for n, message in enumerate(messages)
+    ]
 
 
 def return_address(properties: Basic.Properties) -> ReturnAddress | None:

@@ -21,7 +21,7 @@ from rabbitmq.acknowledgements import Acknowledgements
 from rabbitmq.failures import as_unavailable
 from rabbitmq.link import Link
 
-PREFETCH = 128
+PREFETCH = 256
 """Messages under way to us at once; each is a bundle of up to 256 envelopes, or one command."""
 OPEN_TIMEOUT_S = 10.0
 FIRST_DELAY_S, LONGEST_DELAY_S = 0.1, 5.0

@@ -9,9 +9,10 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import assert_never
 
-from actors.addresses import dispatcher, queue_of, worker
-from actors.asker import Asker
+from actors.addresses import worker
+from actors.asker import AskerOfMany
 from actors.courier import InstanceReport
+from actors.couriers.starts import Starts
 from actors.errands import (
     CancelOnInstance,
     Errand,
@@ -25,7 +26,7 @@ from actors.errors import AnswerTimeout, BrokerUnavailable, NoSuchQueue, SwarmPi
 from actors.messages import Message
 from actors.messages.answers import Refused, TaskTaken, WorkerAlive, YieldNoted
 from actors.messages.dispatcher import ProbeAnswered, PushAnswered, PushOutcome, YieldAnswered
-from actors.messages.worker import LeaveAgent, PingWorker, StartTask, StopTask, WorkerMessage, YieldTask
+from actors.messages.worker import LeaveAgent, PingWorker, StopTask, WorkerMessage, YieldTask
 from actors.store import TaskReader
 
 NOT_ATTACHED = "the worker is not attached"
@@ -35,11 +36,10 @@ class WorkerCourier:
     """Speaks to attached workers. Timeouts in seconds."""
 
     def __init__(
-        self, asker: Asker, reader: TaskReader, *, shards: int, push_timeout_s: float, probe_timeout_s: float
+        self, asker: AskerOfMany, reader: TaskReader, *, shards: int, push_timeout_s: float, probe_timeout_s: float
     ) -> None:
         self._asker = asker
-        self._reader = reader
-        self._shards = shards
+        self._starts = Starts(asker, reader, shards=shards, timeout_s=push_timeout_s)
         self._push_timeout_s = push_timeout_s
         self._probe_timeout_s = probe_timeout_s
 
@@ -79,10 +79,7 @@ class WorkerCourier:
             return PushAnswered(errand.task_id, errand.attempt, outcome, detail, resumption=errand.resumption)
 
         try:
-            start = await self._start(errand)
-            if start is None:
-                return answered("refused", "the task is not in the store")
-            answer = await self._asker.ask(worker(errand.endpoint.host), start, timeout=self._push_timeout_s)
+            answer = await self._starts.ask(errand)
         except NoSuchQueue:
             return answered("unreachable", NOT_ATTACHED)
         except SwarmPilotError as error:
@@ -90,32 +87,12 @@ class WorkerCourier:
         match answer:
             case TaskTaken():
                 return answered("accepted")
+            case None:
+                return answered("refused", "the task is not in the store")
             case Refused():
                 return answered("refused", answer.reason)
             case _:
                 return answered("unknown", f"answered by {type(answer).__name__}")
-
-    async def _start(self, errand: PushToInstance) -> StartTask | None:
-        row = await self._reader.task(errand.task_id)
-        task = await self._reader.payload(errand.task_id, "input")
-        # The first run of all has nothing to go on from.
-        is_first = errand.attempt == 1 and errand.resumption == 0
-        left = None if is_first else await self._reader.payload(errand.task_id, "checkpoint")
-        if row is None or task is None:
-            return None
-        return StartTask(
-            task_id=errand.task_id,
-            attempt=errand.attempt,
-            agent_id=row.agent_id,
-            model_name=row.model_name,
-            input=task.body,
-            content_type=task.content_type,
-            metadata=task.metadata,
-            ti_uuid=row.scheduled_ti,
-            report_queue=queue_of(dispatcher(row.scheduled_ti), self._shards),
-            resumption=errand.resumption,
-            checkpoint=left.body if left is not None else b"",
-        )
 
     async def _probe(self, errand: ProbeInstance) -> ProbeAnswered | None:
         """How the worker is; None where the broker is away, which says nothing about the worker."""

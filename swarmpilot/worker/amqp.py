@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import cast
 
@@ -21,9 +21,11 @@ from yarl import URL
 
 from actors.addresses import Address, queue_of, worker
 from actors.envelope import Envelope
-from actors.envelope_json import BUNDLE_TYPE, decode_envelopes, encode_envelope, join_envelopes
+from actors.envelope_json import BUNDLE_TYPE, decode_envelopes
+from actors.messages.answers import TaskTaken
 from actors.messages.scheduler import AttachWorker, DetachWorker
 from actors.messages.wire import MESSAGES
+from swarmpilot.worker.bundles import Bundles
 from swarmpilot.worker.conversation import ASK_TIMEOUT_S, Conversation, Disconnected, Handle
 
 COMMANDS = "swarm.commands"
@@ -33,7 +35,9 @@ PUBLISH_TIMEOUT_S = 10.0
 HEARTBEAT_S = 10
 LOOK_EVERY_S = 1.0
 """How often a connection is looked at that has not said that it ended (s)."""
-TRANSIENT, PERSISTENT = 1, 2
+TRANSIENT = 1
+TAKEN_LATER_S = 0.01
+"""How long the word that a task was taken is held back (s): of a quick one the report comes first, and says as much."""
 
 
 class AmqpTransport:
@@ -67,7 +71,8 @@ class AmqpTransport:
                     await connection.close()
 
     async def _begin(self, connection: AbstractConnection, handle: Handle) -> Conversation:
-        queue = queue_of(worker(self._worker_id), 1)
+        me = worker(self._worker_id)
+        queue = queue_of(me, 1)
         with _as_disconnected(f"declaring {queue} (is another process attached as {self._worker_id}?)"):
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
                 publishing = cast(aiormq.Channel, await connection.channel(on_return_raises=True))
@@ -76,55 +81,63 @@ class AmqpTransport:
                     queue, exclusive=True, auto_delete=True, arguments={"x-queue-type": "classic"}
                 )
 
-                async def carry(envelope: Envelope, to_queue: str) -> None:
-                    parcel = _Parcel(envelope, to_queue)
-                    try:
-                        with _as_disconnected(f"publishing to {parcel.exchange or parcel.routing_key}"):
-                            async with asyncio.timeout(PUBLISH_TIMEOUT_S):
-                                await publishing.basic_publish(
-                                    parcel.body,
-                                    exchange=parcel.exchange,
-                                    routing_key=parcel.routing_key,
-                                    properties=parcel.properties,
-                                    mandatory=parcel.is_mandatory,
-                                    wait=False,
-                                )
-                    except Disconnected as failure:
-                        if not isinstance(failure.__cause__, PublishError):
-                            conversation.end(str(failure))  # its confirms can no longer be told apart from late ones
-                        raise
-
-                conversation = Conversation(Address("producer", queue), carry, handle)
+                sending = _Sending(publishing, queue, lambda reason: conversation.end(reason))
+                conversation = Conversation(me, sending.carry, handle)
                 await consuming.basic_consume(queue, lambda message: _take(message, conversation), no_ack=True)
         return conversation
 
 
-class _Parcel:
-    """An envelope as the AMQP message that reaches whom it is for."""
+class _Sending:
+    """Publishes what a worker says: its commands one by one, all else in bundles.
 
-    def __init__(self, envelope: Envelope, queue: str) -> None:
-        self.exchange = ""
-        self.is_mandatory = True
+    Nothing is persistent: each question is asked again until it is answered, over any number of connections.
+    """
+
+    def __init__(self, channel: aiormq.Channel, reply_to: str, on_failure: Callable[[str], None]) -> None:
+        self._channel = channel
+        self._reply_to = reply_to
+        self._on_failure = on_failure
+        self._bundles = Bundles(self._send)
+
+    async def carry(self, envelope: Envelope, queue: str) -> None:
+        """Returns once it is confirmed, of an answer at once: who is not answered asks again. Raises Disconnected."""
         message = envelope.message
         if isinstance(message, AttachWorker | DetachWorker):
-            self.exchange, self.routing_key = COMMANDS, type(message).__name__
-            self.body = command_of(message)
-            # One that nobody takes in time must not attach, much later, a worker that has gone.
-            expiration = str(int(ASK_TIMEOUT_S * 1000))
-            self.properties = Basic.Properties(
+            properties = Basic.Properties(
                 content_type=JSON,
                 delivery_mode=TRANSIENT,
                 correlation_id=envelope.id,
-                reply_to=envelope.reply_to.to.key if envelope.reply_to else None,
-                expiration=expiration,
+                reply_to=self._reply_to,
+                # One that nobody takes in time must not attach, much later, a worker that has gone.
+                expiration=str(int(ASK_TIMEOUT_S * 1000)),
             )
-            return
-        is_answer = envelope.reply_to is None
-        self.routing_key = queue_of(envelope.to, 1) if is_answer else queue
-        self.is_mandatory = not is_answer
-        self.body = join_envelopes([encode_envelope(envelope)])
-        mode = TRANSIENT if is_answer else PERSISTENT
-        self.properties = Basic.Properties(content_type=BUNDLE_TYPE, delivery_mode=mode)
+            await self._publish(command_of(message), properties, COMMANDS, type(message).__name__)
+        elif isinstance(message, TaskTaken):
+            asyncio.get_running_loop().call_later(TAKEN_LATER_S, self._bundles.add, queue_of(envelope.to, 1), envelope)
+        elif envelope.reply_to is None:
+            self._bundles.add(queue_of(envelope.to, 1), envelope)
+        else:
+            await self._bundles.add(queue, envelope)
+
+    async def _send(self, queue: str, bundle: bytes) -> None:
+        await self._publish(bundle, Basic.Properties(content_type=BUNDLE_TYPE, delivery_mode=TRANSIENT), "", queue)
+
+    async def _publish(self, body: bytes, properties: Basic.Properties, exchange: str, routing_key: str) -> None:
+        try:
+            with _as_disconnected(f"publishing to {exchange or routing_key}"):
+                async with asyncio.timeout(PUBLISH_TIMEOUT_S):
+                    await self._channel.basic_publish(
+                        body,
+                        exchange=exchange,
+                        routing_key=routing_key,
+                        properties=properties,
+                        mandatory=True,
+                        wait=False,
+                    )
+        except Disconnected as failure:
+            if not isinstance(failure.__cause__, PublishError):
+                self._on_failure(str(failure))  # its confirms can no longer be told apart from late ones
+            raise
 
 
 def command_of(message: AttachWorker | DetachWorker) -> bytes:

@@ -18,7 +18,7 @@ from swarmpilot.worker.runner import Ending, key_of
 
 log = logging.getLogger("swarmpilot.worker")
 
-AT_ONCE = 32
+AT_ONCE = 1024
 FIRST_DELAY_S, LONGEST_DELAY_S = 0.1, 2.0
 
 

@@ -49,11 +49,11 @@ class RabbitRig:
         return RabbitBroker(self.server.url, shards=SHARDS, translate=strategy_command)
 
 
-def strategy_command(body: bytes, headers: Mapping[str, object]) -> Message:
-    """Stands at the edge: the body is the name of a strategy; `message-identity` is shown as the model."""
+def strategy_command(body: bytes, headers: Mapping[str, object]) -> list[Message]:
+    """Stands at the edge: the body names strategies; `message-identity` is shown as the model."""
     if not body.startswith(b"set "):
         raise ValueError(f"body: must be `set NAME`, got {body!r}")
-    return SetStrategy(body[4:].decode(), str(headers.get("message-identity", "")))
+    return [SetStrategy(name, str(headers.get("message-identity", ""))) for name in body[4:].decode().split()]
 
 
 class Kept:

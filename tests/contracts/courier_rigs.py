@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -36,6 +36,12 @@ class Shelf:
 
     async def payload(self, task_id: str, part: str) -> Payload | None:
         return self.payloads.get(part) if task_id == self.row.task_id else None
+
+    async def inputs(self, task_ids: Sequence[str]) -> dict[str, tuple[TaskRow, Payload]]:
+        return {self.row.task_id: (self.row, self.payloads["input"])} if self.row.task_id in task_ids else {}
+
+    async def known(self, task_ids: Sequence[str]) -> dict[str, tuple[str, str]]:
+        return {self.row.task_id: (self.row.digest, self.row.scheduled_ti)} if self.row.task_id in task_ids else {}
 
     async def tasks(
         self, *, agent_id: str | None = None, states: Collection[TaskState] | None = None, limit: int = 100

@@ -64,6 +64,23 @@ def test_a_command_reaches_the_scheduler_and_its_answer_the_producer(rig: Rabbit
     perform(rig, story)
 
 
+def test_several_commands_in_one_message_are_answered_each_on_its_own(rig: RabbitRig) -> None:
+    async def story(broker: RabbitBroker, producer: Stranger) -> None:
+        kept = Kept()
+        await broker.receive("swarm.scheduler", kept)
+        await producer.command(b"set weighted random", reply_to=producer.queue, correlation="c-1")
+        asked = await kept.have(2)
+        assert [envelope.message.name for envelope in asked if isinstance(envelope.message, SetStrategy)] == [
+            "weighted",
+            "random",
+        ]
+        assert [envelope.reply_to.correlation for envelope in asked if envelope.reply_to] == ["c-1:0", "c-1:1"]
+        assert len({envelope.id for envelope in asked}) == 2
+        assert len(kept.deliveries) == 1, "they are taken in together, or not at all"
+
+    perform(rig, story)
+
+
 def test_answers_use_direct_reply_to_as_well(rig: RabbitRig) -> None:
     async def story(broker: RabbitBroker, producer: Stranger) -> None:
         kept = Kept()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TypeAlias
@@ -73,8 +73,8 @@ class Attached:
 
 @asynccontextmanager
 async def courier_on(broker: Broker, shelf: Shelf | None = None) -> AsyncIterator[WorkerCourier]:
-    async def post(envelope: Envelope) -> None:
-        await broker.publish([envelope])
+    async def post(envelopes: Sequence[Envelope]) -> None:
+        await broker.publish(envelopes)
 
     asking = Asking(post, 30.0)
     await broker.open()
@@ -170,6 +170,34 @@ def test_a_task_that_is_not_in_the_store_is_refused_without_asking(rig: Rig) -> 
     assert isinstance(came, PushAnswered)
     assert came.outcome == "refused"
     assert not asked
+
+
+def test_what_is_started_in_one_moment_goes_together_and_has_outcomes_of_its_own(rig: Rig) -> None:
+    def respond(message: Message) -> Answer | None:
+        assert isinstance(message, StartTask)
+        return Refused("invalid", "not twice") if message.attempt == 3 else TaskTaken(message.task_id, message.attempt)
+
+    async def run() -> tuple[list[Message | None], list[int]]:
+        broker = rig.broker()
+        async with courier_on(broker) as courier:
+            attached, arrived = Attached(broker, respond), list[int]()
+
+            def receive(delivery: Delivery) -> None:
+                arrived.append(len(delivery.envelopes))
+                attached(delivery)
+
+            await broker.receive(queue_of(worker("w 1"), SHARDS), receive, temporary=True)
+            pushes = [PUSH, replace(PUSH, attempt=3), replace(PUSH, task_id="unknown")]
+            return await asyncio.gather(*(courier.run(push) for push in pushes)), arrived
+
+    outcomes, arrived = asyncio.run(run())
+    assert outcomes == [
+        PushAnswered("t 1", 2, "accepted"),
+        PushAnswered("t 1", 3, "refused", "not twice"),
+        PushAnswered("unknown", 2, "refused", "the task is not in the store"),
+    ]
+    assert sum(arrived) == 2
+    assert len(arrived) == 1 or isinstance(rig, LocalRig)
 
 
 def test_a_probe_brings_the_uptime(rig: Rig) -> None:

@@ -39,6 +39,24 @@ class TestPayloads:
         assert bench(bench.store.payload("t1", "result")) == Payload(b"r", "application/json", b"{}")
 
 
+class TestInputs:
+    def test_tasks_come_with_their_inputs_and_without_those_that_are_not_there(self, bench: Bench) -> None:
+        ids = [f"t{n}" for n in range(100)]
+        bench.commit(
+            new_rows={id_: row(priority=2) for id_ in ids},
+            payloads=[Keep(id_, "input", id_.encode(), "text/plain", b'{"a":1}') for id_ in ids if id_ != "t7"]
+            + [Keep("t1", "result", b"no input")],
+        )
+        found = bench(bench.store.inputs([*ids, "unknown"]))
+        assert set(found) == set(ids) - {"t7"}
+        assert found["t1"] == (bench.task("t1"), Payload(b"t1", "text/plain", b'{"a":1}'))
+
+    def test_what_is_known_of_tasks_is_found_under_our_ids_alone(self, bench: Bench) -> None:
+        bench.commit(new_rows={"t1": row(digest="d1", scheduled_ti="i1"), "t2": row(remote_id="r")})
+        known = bench(bench.store.known(["t1", "t2", "r", "unknown"]))
+        assert known == {"t1": ("d1", "i1"), "t2": ("d", "")}
+
+
 class TestTaskRows:
     def test_a_row_holds_what_was_given_and_defaults(self, bench: Bench) -> None:
         bench.commit(new_rows={"t1": row(priority=-19, scope="repo/ä")})

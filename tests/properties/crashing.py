@@ -131,6 +131,12 @@ class CrashingStore:
     ) -> list[TaskRow]:
         return await self._inner.tasks(agent_id=agent_id, states=states, limit=limit)
 
+    async def inputs(self, task_ids: Sequence[str]) -> dict[str, tuple[TaskRow, Payload]]:
+        return await self._inner.inputs(task_ids)
+
+    async def known(self, task_ids: Sequence[str]) -> dict[str, tuple[str, str]]:
+        return await self._inner.known(task_ids)
+
     async def payload(self, task_id: str, part: str) -> Payload | None:
         return await self._inner.payload(task_id, part)
 

@@ -18,7 +18,7 @@ from actors.messages.scheduler import (
 )
 from gateway.bad_request import BadRequest, MalformedJson
 from gateway.translate import build_submit
-from gateway.translate_amqp import command_from_amqp
+from gateway.translate_amqp import IDENTITY, command_from_amqp, commands_from_amqp
 
 
 def command(kind: object = "SubmitTask", **fields: Any) -> Message:
@@ -108,3 +108,29 @@ def test_an_id_and_a_time_are_made_where_none_are_given() -> None:
     assert isinstance(second, SubmitTask)
     assert first.spec.task_id != second.spec.task_id
     assert first.spec.submitted_at > 1_700_000_000
+
+
+def test_several_commands_in_one_body() -> None:
+    task = {"type": "SubmitTask", "agent_id": "a", "task_input": {}}
+    other = {"type": "SubmitTask", "agent_id": "a", "task_input": {}, "task_id": "mine"}
+    body = json.dumps([task, other, {"type": "DescribeQueues"}]).encode()
+    first, second, third = commands_from_amqp(body, {IDENTITY: "i"})
+    assert isinstance(first, SubmitTask)
+    assert isinstance(second, SubmitTask)
+    assert (first.spec.task_id, second.spec.task_id) == ("task-i-0", "mine"), "delivered again, they are the same tasks"
+    assert third == DescribeQueues("")
+    assert commands_from_amqp(json.dumps(other).encode(), {}, now=1.0) == commands_from_amqp(
+        json.dumps([other]).encode(), {}, now=1.0
+    )
+
+
+@pytest.mark.parametrize(("commands", "text"), [
+    ([], "field `body`: must be a JSON object, or an array of 1 to 100 of them; got []"),
+    ([{"type": "DescribeQueues"}] * 101, "field `body`: must be a JSON object, or an array of 1 to 100 of them"),
+    ([{"type": "DescribeQueues"}, {"type": "SetStrategy"}], "field `[1].name`: must be given; got nothing"),
+    ([[]], "field `[0].body`: must be a JSON object; got []"),
+])  # fmt: skip
+def test_one_that_is_wrong_refuses_them_all(commands: list[Any], text: str) -> None:
+    with pytest.raises(BadRequest) as caught:
+        commands_from_amqp(json.dumps(commands).encode(), {})
+    assert str(caught.value).startswith(text)

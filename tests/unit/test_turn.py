@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from actors.addresses import SCHEDULER, Address, ReturnAddress, agent, dispatcher, shard_of
+from actors.addresses import SCHEDULER, Address, ReturnAddress, agent, dispatcher, shard_of, worker
 from actors.behaviour import Behaviour, Decision, Effect, Keep, Recalled, Received, Reply, Send
 from actors.envelope import Announcement, Envelope
 from actors.envelope_json import decode_parcel
@@ -231,10 +231,20 @@ def test_an_actor_is_woken_with_the_time_and_not_at_once_again() -> None:
     assert shard.wakeups.earliest() is None
 
 
-def test_a_deadline_is_planned_as_soon_as_it_is_decided() -> None:
+def test_the_answer_to_a_worker_is_sent_and_not_stored() -> None:
+    turn = turn_of(hosted(lambda text, _: remember(text, Reply(PreemptionAnswered(True)))))
+    back = ReturnAddress(worker("w"), "c-1")
+    turn.handle(word("x")._replace(reply_to=back), {})
+    assert not turn.close().outbox, "a worker asks again until it is answered"
+    assert turn.unstored == [Envelope("c-1", worker("w"), PreemptionAnswered(True))]
+
+
+def test_a_deadline_is_planned_by_the_end_of_the_turn_that_decides_it() -> None:
     shards = hosted(lambda text, _: remember(text))
     shards["agent-0"].state("a").due = NOW + 7.0
-    turn_of(shards).handle(word("x", to=agent("a")), {})
+    turn = turn_of(shards)
+    turn.handle(word("x", to=agent("a")), {})
+    turn.close()
     assert shards["agent-0"].wakeups.earliest() == NOW + 7.0
 
 

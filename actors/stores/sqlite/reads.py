@@ -3,7 +3,7 @@ a statement left open keeps the log from being emptied."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from sqlite3 import Connection
 
 from actors.store import JournalEntry, OutboxRow, Payload, TaskRow
@@ -16,7 +16,12 @@ JOURNAL_ROWS = 64
 NAMESAKES = 100
 """Tasks with the same remote id that are looked at."""
 
-_DIGESTS = bulk.per_row(1, "SELECT task_id, digest FROM task WHERE task_id IN ({values})")
+_INPUTS = bulk.per_row(
+    1,
+    f"SELECT {','.join(f'task.{column}' for column in task_table.COLUMNS)}, body, content_type, payload.metadata "
+    "FROM task JOIN payload ON payload.task_id = task.task_id AND part = 'input' WHERE task.task_id IN ({values})",
+)
+_KNOWN = bulk.per_row(1, "SELECT task_id, digest, scheduled_ti FROM task WHERE task_id IN ({values})")
 
 
 def task(connection: Connection, task_id: str) -> TaskRow | None:
@@ -65,6 +70,18 @@ def payload(connection: Connection, task_id: str, part: str) -> Payload | None:
     query = "SELECT body, content_type, metadata FROM payload WHERE task_id = ? AND part = ?"
     rows = connection.execute(query, (task_id, part)).fetchall()
     return Payload(*rows[0]) if rows else None
+
+
+def inputs(connection: Connection, task_ids: Sequence[str]) -> dict[str, tuple[TaskRow, Payload]]:
+    """The tasks under these ids with their inputs."""
+    rows = bulk.select(connection, _INPUTS, task_ids)
+    width = len(task_table.COLUMNS)
+    return {row[0]: (task_table.read(row[:width]), Payload(*row[width:])) for row in rows}
+
+
+def known(connection: Connection, task_ids: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """Digest and instance of each of these ids that names a task."""
+    return {task_id: (digest, ti) for task_id, digest, ti in bulk.select(connection, _KNOWN, task_ids)}
 
 
 def shards(connection: Connection) -> frozenset[str]:

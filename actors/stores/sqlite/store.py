@@ -150,6 +150,14 @@ class SqliteStore:
         """A stored payload."""
         return self._file.read(reads.payload, task_id, part)
 
+    async def inputs(self, task_ids: Sequence[str]) -> dict[str, tuple[TaskRow, Payload]]:
+        """The tasks under these ids, with their inputs."""
+        return self._file.read(reads.inputs, task_ids)
+
+    async def known(self, task_ids: Sequence[str]) -> dict[str, tuple[str, str]]:
+        """Digest and instance of each of these that names a task."""
+        return self._file.read(reads.known, task_ids)
+
     async def story(self, task_id: str) -> list[JournalEntry]:
         """Every event about a task, in the order in which they were written; those of one transaction by `at`."""
         return await self._file.scan(reads.story, task_id)
