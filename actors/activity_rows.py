@@ -15,6 +15,7 @@ def note_entry(transaction: Transaction, agent_id: str, event: Any) -> None:
     match event:
         case ev.TaskExpected() | ev.ActivityRegistered():
             transaction.new_entries[event.task_id] = _new_entry(agent_id, event)
+            transaction.changed_entries.pop(event.task_id, None)  # from before it had an entry
         case ev.AttemptPlaced() | ev.AttemptBegan() | ev.AttemptAbandoned() | ev.RunSuspended():
             _change(transaction, agent_id, event.task_id, {"timestamp": event.at})
         case ev.PreemptionBegan() | ev.PreemptionDeferred() | ev.PreemptionSpared() | ev.TerminationBegan():

@@ -76,6 +76,13 @@ def test_what_happens_in_one_transaction_is_one_change() -> None:
     assert noted(BEGAN, FINISHED).changed_entries == {"t1": {"agent_id": "a", "timestamp": 15.0, "status": "ended"}}
 
 
+def test_what_happened_before_there_was_an_entry_does_not_change_it() -> None:
+    placed = ev.AttemptPlaced("t1", 1, "ti", 11.0, 99.0)
+    transaction = noted(ev.ActivityRefused("t1", 10.0), placed, ev.ActivityRegistered("t1", 12.0, ON_MAIN))
+    assert not transaction.changed_entries
+    assert transaction.new_entries["t1"]["timestamp"] == 12.0
+
+
 def test_progress_changes_what_it_says() -> None:
     said = ev.ProgressNoted("t1", 1, 0, 13.0, Activity(branch="b"), 0.5, True)
     assert noted(said).changed_entries == {"t1": {"agent_id": "a", "timestamp": 13.0, "branch": "b", "progress": 0.5}}
