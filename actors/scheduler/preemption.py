@@ -132,6 +132,8 @@ def _victim_for(state: SchedulerState, asker: TaskEntry) -> TaskEntry | None:
     task_id, priority = asker.spec.task_id, asker.spec.priority
     if asker.ti_uuid or not _lacks_room(state, asker) or not state.victims.has_below(priority):
         return None
+    if not state.may_claim(asker.spec, asker.pool):
+        return None
     if asker.spec.scope and asker.rank not in state.claims.standing:
         chosen = state.claims.parked.get(task_id)
         is_less = chosen in state.victims and state.tasks[chosen].spec.priority < priority if chosen else False
@@ -139,8 +141,7 @@ def _victim_for(state: SchedulerState, asker: TaskEntry) -> TaskEntry | None:
     agent = state.agents.get(asker.spec.agent_id) if asker.spec.has_own_agent else None
     pool = state.pools.get(asker.pool)
     if agent is not None and task_id in agent.line:
-        is_full = agent.free <= 0 and not agent.closed
-        chosen = state.victims.choose(priority, slots_of_agent(agent.agent_id)) if is_full else None
+        chosen = state.victims.choose(priority, slots_of_agent(agent.agent_id)) if agent.free <= 0 else None
     elif pool is not None and pool.has_in_line(asker):
         chosen = _in_the_way(state, asker, pool)
     else:

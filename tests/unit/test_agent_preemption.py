@@ -152,6 +152,25 @@ def test_one_that_is_on_its_way_can_be_asked_and_does_not_count_as_running_then(
     assert agent.tell(AttemptStarted("t", 1)).events == (AttemptBegan("t", 1, "ti", 1000.0, 4600.0, True),)
 
 
+def test_the_grace_of_one_that_is_on_its_way_counts_from_where_it_can_be_asked() -> None:
+    agent: Agent = Driven(agent_behaviour(POLICY), "model:m")
+    agent.tell(RunTask(SPEC, 1, "ti"))
+    agent.tell(PreemptTask("t", 1, 0, "urgent", 2.0))
+    assert not agent.tell(TimePassed(), after=60).events, "its instance does not have it yet"
+    agent.tell(AttemptStarted("t", 1))
+    assert not agent.tell(TimePassed(), after=1.9).events
+    assert isinstance(agent.tell(TimePassed(), after=0.1).events[0], TerminationBegan)
+
+
+def test_a_section_that_outlasts_the_grace_keeps_the_last_word_from_ending_it() -> None:
+    agent = running()
+    agent.tell(PreemptTask("t", 1, 0, "urgent", 0.0))
+    agent.tell(TimePassed())
+    assert agent.tell(YieldDeferred("t", 1, 0, "commit", 20_000.0)).events, "the first word was answered late"
+    assert not agent.tell(TimePassed(), after=24.9).events
+    assert isinstance(agent.tell(TimePassed(), after=0.1).events[0], TaskFinished)
+
+
 def test_one_that_gives_way_unasked_is_suspended_all_the_same() -> None:
     gone = running().tell(YIELDED)
     assert [type(event) for event in gone.events] == [PreemptionBegan, RunSuspended]
