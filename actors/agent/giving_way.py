@@ -24,7 +24,8 @@ def evolve(
     life = state.lives[event.task_id]
     match event:
         case PreemptionBegan():
-            life.preemption = Preemption(event.reason, event.grace_s)
+            asked_at = event.at if life.preemption is None else life.preemption.asked_at
+            life.preemption = Preemption(event.reason, event.grace_s, asked_at)
             state.preempt_deadlines.set(event.task_id, event.due)
         case PreemptionDeferred():
             life.preemption = replace(_preemption_of(life), deferred=True)

@@ -34,7 +34,8 @@ NOTHING: Decision[AgentEvent] = Decision()
 def begin(policy: AgentPolicy, state: AgentState, message: PreemptTask, now: Now) -> Decision[AgentEvent]:
     """Ask the run to give way, unless it has been already and is pressed to.
 
-    The grace of one that is on its way to its instance, which is not asked before it has it, counts from there.
+    The grace of one that is on its way to its instance, which is not asked before it has it, counts from there. One
+    that was spared knows since it was asked first: whoever asks next does not begin at the beginning, but by name.
     """
     life = _run_in_flight(state, message)
     if life is None or (life.preemption is not None and not life.preemption.is_spared):
@@ -42,6 +43,8 @@ def begin(policy: AgentPolicy, state: AgentState, message: PreemptTask, now: Now
     grace_s = policy.preempt_grace_s if message.grace_s is None else message.grace_s
     way_s = run_timeout_ms(policy, life.timeout_ms) / 1000 if life.phase == "placed" else 0.0
     due = now + way_s + grace_s
+    if life.preemption is not None and life.phase == "running" and message.grace_s is None:
+        due = max(now, life.preemption.asked_at + grace_s)
     began = PreemptionBegan(message.task_id, *life.run, life.ti_uuid, now, message.reason, grace_s, due)
     ask = AskToYield(message.task_id, *life.run, message.reason, _ms(grace_s))
     return Decision((began,), (Send(dispatcher(life.ti_uuid), ask),))

@@ -7,6 +7,8 @@ gives way so a limited number of times: nothing thrashes.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from actors import addresses
 from actors.addresses import SCHEDULER
 from actors.behaviour import Decision, Effect, Now, Reply, Send
@@ -111,8 +113,7 @@ def spared(state: SchedulerState, asker: TaskEntry, *, starts_on: Instance | Non
     victim = state.tasks.get(asker.asks)
     if victim is None or (starts_on is not None and yielders.heir_of(state, asker, starts_on) is not None):
         return []
-    others = [*openings.in_pools({state.instances[victim.ti_uuid].pool}), Send(SCHEDULER, msg.SeekRoom())]
-    return [*others] if victim.is_named else [_spare(victim), *others]
+    return [] if victim.is_named else [_spare(victim), *_seekers_of(state, [victim])]
 
 
 def end_protection(state: SchedulerState, now: Now) -> Verdict | None:
@@ -120,11 +121,16 @@ def end_protection(state: SchedulerState, now: Now) -> Verdict | None:
     due = [state.tasks[task_id] for task_id in state.protected.due_by(now)]
     if not due:
         return None
-    pools = {state.instances[entry.ti_uuid].pool for entry in due if entry.ti_uuid in state.instances}
-    return Decision(
-        events=[ev.ProtectionEnded(entry.spec.task_id) for entry in due],
-        effects=[*openings.in_pools(pools), Send(SCHEDULER, msg.SeekRoom())],
-    )
+    return Decision(events=[ev.ProtectionEnded(e.spec.task_id) for e in due], effects=_seekers_of(state, due))
+
+
+def _seekers_of(state: SchedulerState, victims: Sequence[TaskEntry]) -> list[Send]:
+    """These can be chosen again: look at who waits for their places, slots and scopes."""
+    pools = {state.instances[victim.ti_uuid].pool for victim in victims}
+    agents = {v.spec.agent_id for v in victims if v.spec.has_own_agent and state.agents[v.spec.agent_id].line}
+    behind = {rank for v in victims if (rank := _first_behind(state, v.spec.task_id)) is not None}
+    seekers = [*(msg.SeekRoom(agent_id=a) for a in sorted(agents)), *(msg.SeekRoom(r[2]) for r in sorted(behind))]
+    return [*openings.in_pools(pools), *(Send(SCHEDULER, seeker) for seeker in seekers)]
 
 
 def _victim_for(state: SchedulerState, asker: TaskEntry) -> TaskEntry | None:
@@ -196,7 +202,8 @@ def _seek_everywhere(state: SchedulerState, again: msg.SeekRoom) -> Verdict:
     """Make room for one task that waits for a slot or a scope, and look again."""
     if not len(state.victims):
         return Decision()
-    behind = [min(ranks) for task_id, ranks in state.claims.behind.items() if task_id in state.victims]
+    blockers = [task_id for task_id in state.claims.behind if task_id in state.victims]
+    behind = [rank for task_id in blockers if (rank := _first_behind(state, task_id)) is not None]
     in_slots = [rank for agent in state.agents.values() if (rank := _first_without_slot(state, agent)) is not None]
     for rank in sorted([*behind, *in_slots]):
         asker = state.tasks[rank[2]]
@@ -204,6 +211,12 @@ def _seek_everywhere(state: SchedulerState, again: msg.SeekRoom) -> Verdict:
         if victim is not None:
             return _make_room(asker, victim, again)
     return Decision()
+
+
+def _first_behind(state: SchedulerState, task_id: str) -> Rank | None:
+    """The first of those that wait behind this task for its scope, and that nobody gives way to yet."""
+    ranks = state.claims.behind.get(task_id, ())
+    return min((rank for rank in ranks if _lacks_room(state, state.tasks[rank[2]])), default=None)
 
 
 def _first_without_slot(state: SchedulerState, agent: AgentSlots) -> Rank | None:

@@ -139,6 +139,18 @@ def test_one_that_is_spared_is_not_forced_and_may_still_give_way() -> None:
     assert isinstance(agent.tell(YIELDED).events[0], RunSuspended)
 
 
+def test_one_that_was_spared_and_is_asked_anew_has_known_since_the_first_time() -> None:
+    agent = running()
+    agent.tell(PREEMPT)
+    agent.tell(SparePreemption("t", 1, 0), after=10)
+    agent.tell(PREEMPT, after=10)
+    assert not agent.tell(TimePassed(), after=9.9).events
+    assert isinstance(agent.tell(TimePassed(), after=0.1).events[0], TerminationBegan), "30 s after the first time"
+    agent.tell(SparePreemption("t", 1, 0))
+    agent.tell(PreemptTask("t", 1, 0, "by name", 3.0), after=100)
+    assert not agent.tell(TimePassed(), after=2.9).events, "who states a grace gives it"
+
+
 def test_asking_twice_changes_nothing() -> None:
     agent = running()
     agent.tell(PREEMPT)

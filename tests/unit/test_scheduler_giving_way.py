@@ -176,3 +176,12 @@ def test_one_that_nobody_could_run_at_the_moment_asks_for_no_slot() -> None:
     assert asked(scheduling.tell(submit("high", agent="a", model="n", priority=1))) == ["low"]
     assert spared(scheduling.down("other")) == ["low"]
     assert asked(scheduling.up("other")) == ["low"]
+
+
+def test_an_asker_that_ends_while_it_waits_for_a_scope_leaves_its_victim_to_the_next() -> None:
+    scheduling = with_instances(2)
+    scheduling.tell(submit("low", scope="r"))
+    assert asked(scheduling.tell(submit("high-a", scope="r.a", priority=1))) == ["low"]
+    assert not asked(scheduling.tell(submit("high-b", scope="r.b", priority=1)))
+    assert asked(scheduling.settle("high-a")) == ["low"]
+    assert scheduling.state.tasks["high-b"].asks == "low"
