@@ -54,7 +54,7 @@ def decide(policy: AgentPolicy, state: AgentState, received: Received[AgentMessa
         case SparePreemption():
             return preemption.spare(state, message, now)
         case YieldDeferred():
-            return preemption.defer(state, message, now)
+            return preemption.defer(policy, state, message, now)
         case AttemptYielded():
             return preemption.suspend(state, message, now)
         case BeginShutdown():

@@ -51,6 +51,7 @@ def _evolve(state: AgentState, event: AgentEvent) -> None:
         case AttemptBegan():
             state.lives[event.task_id].phase = "running"
             state.run_deadlines.set(event.task_id, event.due)
+            giving_way.begin_run(state, event)
             if state.activity is not None:
                 state.activity.touch(event.task_id, event.at)
         case TaskFinished():

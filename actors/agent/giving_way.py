@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import assert_never
 
 from actors.agent.events import (
+    AttemptBegan,
     PreemptionBegan,
     PreemptionDeferred,
     PreemptionSpared,
@@ -23,7 +24,8 @@ def evolve(
     life = state.lives[event.task_id]
     match event:
         case PreemptionBegan():
-            life.preemption = Preemption(event.reason, event.grace_s)
+            asked_at = event.at if life.preemption is None else life.preemption.asked_at
+            life.preemption = Preemption(event.reason, event.grace_s, asked_at)
             state.preempt_deadlines.set(event.task_id, event.due)
         case PreemptionDeferred():
             life.preemption = replace(_preemption_of(life), deferred=True)
@@ -42,6 +44,13 @@ def evolve(
             assert_never(event)
     if state.activity is not None:
         state.activity.touch(event.task_id, event.at)
+
+
+def begin_run(state: AgentState, event: AttemptBegan) -> None:
+    """The instance has the run, and can be asked from now on where it has to be."""
+    words = state.lives[event.task_id].preemption
+    if words is not None and not (words.is_spared or words.deferred or words.is_last_word):
+        state.preempt_deadlines.set(event.task_id, event.at + words.grace_s)
 
 
 def end_run(state: AgentState, task_id: str, life: Life) -> None:

@@ -18,6 +18,7 @@ from actors.agent.events import (
     TerminationBegan,
 )
 from actors.agent.policy import AgentPolicy
+from actors.agent.retrying import run_timeout_ms
 from actors.agent.state import AgentState, Life
 from actors.behaviour import Decision, Effect, Keep, Now, Send
 from actors.messages.agent import AttemptYielded, PreemptTask, SparePreemption, YieldDeferred
@@ -31,12 +32,20 @@ NOTHING: Decision[AgentEvent] = Decision()
 
 
 def begin(policy: AgentPolicy, state: AgentState, message: PreemptTask, now: Now) -> Decision[AgentEvent]:
-    """Ask the run to give way, unless it has been already and is pressed to."""
+    """Ask the run to give way, unless it has been already and is pressed to.
+
+    The grace of one that is on its way to its instance, which is not asked before it has it, counts from there. One
+    that was spared knows since it was asked first: whoever asks next does not begin at the beginning, but by name.
+    """
     life = _run_in_flight(state, message)
     if life is None or (life.preemption is not None and not life.preemption.is_spared):
         return NOTHING
     grace_s = policy.preempt_grace_s if message.grace_s is None else message.grace_s
-    began = PreemptionBegan(message.task_id, *life.run, life.ti_uuid, now, message.reason, grace_s, now + grace_s)
+    way_s = run_timeout_ms(policy, life.timeout_ms) / 1000 if life.phase == "placed" else 0.0
+    due = now + way_s + grace_s
+    if life.preemption is not None and life.phase == "running" and message.grace_s is None:
+        due = max(now, life.preemption.asked_at + grace_s)
+    began = PreemptionBegan(message.task_id, *life.run, life.ti_uuid, now, message.reason, grace_s, due)
     ask = AskToYield(message.task_id, *life.run, message.reason, _ms(grace_s))
     return Decision((began,), (Send(dispatcher(life.ti_uuid), ask),))
 
@@ -49,13 +58,17 @@ def spare(state: AgentState, message: SparePreemption, now: Now) -> Decision[Age
     return Decision((PreemptionSpared(message.task_id, now),))
 
 
-def defer(state: AgentState, message: YieldDeferred, now: Now) -> Decision[AgentEvent]:
-    """The grace counts from the end of the section that the run was in when it was asked. One section, no more."""
+def defer(policy: AgentPolicy, state: AgentState, message: YieldDeferred, now: Now) -> Decision[AgentEvent]:
+    """The grace counts from the end of the section that the run was in when it was asked. One section, no more.
+
+    After the last word, which may have come before the first was answered, it is the grace of that one.
+    """
     life = _run_in_flight(state, message)
     words = life.preemption if life is not None else None
-    if words is None or words.is_spared or words.is_last_word or words.deferred:
+    if words is None or words.is_spared or words.deferred:
         return NOTHING
-    due = now + message.deferred_ms / 1000 + words.grace_s
+    grace_s = policy.terminate_grace_s if words.is_last_word else words.grace_s
+    due = now + message.deferred_ms / 1000 + grace_s
     return Decision((PreemptionDeferred(message.task_id, message.section, now, due),))
 
 

@@ -48,7 +48,7 @@ STAGES: Mapping[Stage, Mapping[type, Stage]] = {
     S.DEFERRED: {PreemptionSpared: S.SPARED, TerminationBegan: S.LAST_WORD, **_ANY_TIME},
     S.SPARED: {PreemptionBegan: S.ASKED, **_ANY_TIME},
     # What ends here has ended by itself, or was stopped: FAILED with `forced_preemption`.
-    S.LAST_WORD: {PreemptionSpared: S.SPARED, **_ANY_TIME},
+    S.LAST_WORD: {PreemptionDeferred: S.LAST_WORD, PreemptionSpared: S.SPARED, **_ANY_TIME},
     S.SUSPENDED: {AttemptPlaced: S.RUNNING, TaskFinished: S.ENDED},
     S.LOST: {AttemptPlaced: S.RUNNING, TaskFinished: S.ENDED},
     S.ENDED: {},

@@ -20,12 +20,14 @@ its run has given way, and it is back in the line to be resumed."""
 class Preemption:
     """The run has been asked to give way, for `reason`, within `grace_s` seconds.
 
-    `is_last_word`: it has been told so for the last time. `deferred`: it was inside a section that it had declared.
-    `is_spared`: it is no longer to be forced, nobody needing its place.
+    `asked_at` is when it was first asked (Unix seconds). `is_last_word`: it has been told so for the last time.
+    `deferred`: it was inside a section that it had declared. `is_spared`: it is no longer to be forced, nobody needing
+    its place.
     """
 
     reason: str
     grace_s: float
+    asked_at: float = 0.0
     is_last_word: bool = False
     deferred: bool = False
     is_spared: bool = False

@@ -1,9 +1,9 @@
 """The scheduler: what runs next, and where? One actor; it owns the lines, the instances' credits, slots and scopes.
 
 Files: `state` (what it knows), `events` (what it remembers), `decisions` with `admission`, `registry`,
-`placement`, `queues`, `openings`, `reasons`, `activity` (what it decides), `evolution` with `lines` and `claims` (how
-the state changes), and small pure structures and policies: `waiting_line`, `scopes`, `strategies`, `durations`,
-`pools`, `activity_room`.
+`placement`, `queues`, `openings`, `reasons`, `activity`, `preemption` and `room` (what it decides), `evolution` with
+`lines`, `claims` and `yielders` (how the state changes), and small pure structures and policies: `waiting_line`,
+`scopes`, `strategies`, `durations`, `pools`, `activity_room`, `victims`.
 """
 
 from __future__ import annotations

@@ -152,7 +152,12 @@ def in_the_way(state: SchedulerState, entry: TaskEntry) -> list[TaskEntry]:
     agent = state.agents.get(entry.spec.agent_id) if entry.spec.has_own_agent else None
     if agent is not None and agent.closed:
         return []
-    if agent is not None and len(agent.busy) >= agent.slots and is_served(state, entry):
+    if not open_to(state, entry):
+        return []
+    if agent is not None and len(agent.busy) >= agent.slots:
+        before = [state.tasks[t] for t in state.tasks if t in agent.line and state.tasks[t].rank < entry.rank]
+        if any(not open_to(state, other) for other in before):
+            return []  # a slot that came free would be that one's, which cannot use it
         return [other for other in less if other.spec.agent_id == agent.agent_id]
     if entry not in ready_tasks(state) or takers(state, entry):
         return []

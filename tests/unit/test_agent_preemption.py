@@ -139,6 +139,18 @@ def test_one_that_is_spared_is_not_forced_and_may_still_give_way() -> None:
     assert isinstance(agent.tell(YIELDED).events[0], RunSuspended)
 
 
+def test_one_that_was_spared_and_is_asked_anew_has_known_since_the_first_time() -> None:
+    agent = running()
+    agent.tell(PREEMPT)
+    agent.tell(SparePreemption("t", 1, 0), after=10)
+    agent.tell(PREEMPT, after=10)
+    assert not agent.tell(TimePassed(), after=9.9).events
+    assert isinstance(agent.tell(TimePassed(), after=0.1).events[0], TerminationBegan), "30 s after the first time"
+    agent.tell(SparePreemption("t", 1, 0))
+    agent.tell(PreemptTask("t", 1, 0, "by name", 3.0), after=100)
+    assert not agent.tell(TimePassed(), after=2.9).events, "who states a grace gives it"
+
+
 def test_asking_twice_changes_nothing() -> None:
     agent = running()
     agent.tell(PREEMPT)
@@ -150,6 +162,25 @@ def test_one_that_is_on_its_way_can_be_asked_and_does_not_count_as_running_then(
     agent.tell(RunTask(SPEC, 1, "ti"))
     agent.tell(PREEMPT)
     assert agent.tell(AttemptStarted("t", 1)).events == (AttemptBegan("t", 1, "ti", 1000.0, 4600.0, True),)
+
+
+def test_the_grace_of_one_that_is_on_its_way_counts_from_where_it_can_be_asked() -> None:
+    agent: Agent = Driven(agent_behaviour(POLICY), "model:m")
+    agent.tell(RunTask(SPEC, 1, "ti"))
+    agent.tell(PreemptTask("t", 1, 0, "urgent", 2.0))
+    assert not agent.tell(TimePassed(), after=60).events, "its instance does not have it yet"
+    agent.tell(AttemptStarted("t", 1))
+    assert not agent.tell(TimePassed(), after=1.9).events
+    assert isinstance(agent.tell(TimePassed(), after=0.1).events[0], TerminationBegan)
+
+
+def test_a_section_that_outlasts_the_grace_keeps_the_last_word_from_ending_it() -> None:
+    agent = running()
+    agent.tell(PreemptTask("t", 1, 0, "urgent", 0.0))
+    agent.tell(TimePassed())
+    assert agent.tell(YieldDeferred("t", 1, 0, "commit", 20_000.0)).events, "the first word was answered late"
+    assert not agent.tell(TimePassed(), after=24.9).events
+    assert isinstance(agent.tell(TimePassed(), after=0.1).events[0], TaskFinished)
 
 
 def test_one_that_gives_way_unasked_is_suspended_all_the_same() -> None:

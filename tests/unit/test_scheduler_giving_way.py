@@ -166,3 +166,22 @@ def test_after_a_restart_who_had_not_asked_yet_does(scope: str) -> None:
     for event in decision.events:
         scheduling.behaviour.evolve(scheduling.state, event)
     assert asked(scheduling.tell(Resumed())) == ["low"]
+
+
+def test_one_that_nobody_could_run_at_the_moment_asks_for_no_slot() -> None:
+    scheduling = with_instances(1)
+    scheduling.register("other", "n")
+    scheduling.tell(submit("low", agent="a"))
+    scheduling.tell(submit("busy", model="n"))
+    assert asked(scheduling.tell(submit("high", agent="a", model="n", priority=1))) == ["low"]
+    assert spared(scheduling.down("other")) == ["low"]
+    assert asked(scheduling.up("other")) == ["low"]
+
+
+def test_an_asker_that_ends_while_it_waits_for_a_scope_leaves_its_victim_to_the_next() -> None:
+    scheduling = with_instances(2)
+    scheduling.tell(submit("low", scope="r"))
+    assert asked(scheduling.tell(submit("high-a", scope="r.a", priority=1))) == ["low"]
+    assert not asked(scheduling.tell(submit("high-b", scope="r.b", priority=1)))
+    assert asked(scheduling.settle("high-a")) == ["low"]
+    assert scheduling.state.tasks["high-b"].asks == "low"
