@@ -45,7 +45,7 @@ class Plan:
     celery_tasks: int = 5000
     agents: int = 1000
     tasks_per_agent: int = 100
-    agent_rounds: int = 5
+    agent_rounds: int = 20
     yields: int = 400
 
     def quick(self) -> Plan:
@@ -64,6 +64,7 @@ class Plan:
             worker_tasks=4000,
             celery_tasks=2000,
             tasks_per_agent=5,
+            agent_rounds=5,
             yields=100,
         )
 
