@@ -147,7 +147,7 @@ def _waiting(service: Deployment) -> int:
 
 
 def _answered_rate(outcome: Outcome) -> float:
-    return len(outcome.latencies_ms) / (outcome.answered_at - outcome.began_at)
+    return outcome.answered / (outcome.answered_at - outcome.began_at)
 
 
 def _percentile(outcome: Outcome, percent: int) -> float:

@@ -42,7 +42,8 @@ class Order(msgspec.Struct, kw_only=True):
 
 
 class Outcome(msgspec.Struct, kw_only=True):
-    """`latencies_ms` are sorted. `task_ids` is a sample. `idle_at` is 0 where nobody waited for it.
+    """`answered` requests. `latencies_ms`, of an open loop alone, are sorted. `task_ids` is a sample. `idle_at` is 0
+    where nobody waited for it.
 
     `cpu_s` is the processor time that the load generator has used.
     """
@@ -50,6 +51,7 @@ class Outcome(msgspec.Struct, kw_only=True):
     began_at: float
     answered_at: float
     idle_at: float
+    answered: int
     latencies_ms: list[float]
     task_ids: list[str]
     cpu_s: float
@@ -226,7 +228,8 @@ async def carry_out(order: Order) -> Outcome:
         began_at=began_at,
         answered_at=answered_at,
         idle_at=idle_at,
-        latencies_ms=sorted(load.latencies_ms),
+        answered=len(load.latencies_ms),
+        latencies_ms=sorted(load.latencies_ms) if order.mode == "open" else [],
         task_ids=sample,
         cpu_s=used,
     )
