@@ -127,6 +127,15 @@ def _park(state: SchedulerState, rank: Rank, blocker: Rank) -> None:
     state.claims.behind.setdefault(blocker[2], set()).add(rank)
 
 
+def park_as_before(state: SchedulerState, parked: dict[str, str]) -> None:
+    """Of several that a task could be parked behind, take the one that it was: who gives way to it depends on that."""
+    for task_id, blocker_id in parked.items():
+        rank, former = state.tasks[task_id].rank, state.claims.parked[task_id]
+        if former != blocker_id:
+            _unpark(state, rank, former)
+            _park(state, rank, state.tasks[blocker_id].rank)
+
+
 def _unpark(state: SchedulerState, rank: Rank, blocker_id: str) -> None:
     others = state.claims.behind[blocker_id]
     others.discard(rank)

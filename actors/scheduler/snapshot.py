@@ -33,6 +33,7 @@ class SchedulerKept:
     """The whole state, tasks in order of arrival. `delayed` are task ids with the time they may start at.
 
     `absent` are workers that are down, with the time they are forgotten at. `closings` says more of `closed_agents`.
+    `parked` says of tasks that wait for a scope behind which other they do.
     """
 
     arrivals: int
@@ -47,6 +48,7 @@ class SchedulerKept:
     activity_refused: int = 0
     activity_nearly_full: list[str] = field(default_factory=list)
     closings: dict[str, ClosingKept] = field(default_factory=dict)
+    parked: dict[str, str] = field(default_factory=dict)
 
 
 def dump(state: SchedulerState) -> SchedulerKept:
@@ -76,6 +78,7 @@ def dump(state: SchedulerState) -> SchedulerKept:
             for agent in state.agents.values()
             if agent.closed
         },
+        parked=dict(sorted(state.claims.parked.items())),
     )
 
 
@@ -108,6 +111,7 @@ def load(state: SchedulerState, kept: SchedulerKept) -> SchedulerState:
     for entry in kept.tasks:
         if not entry.ti_uuid and entry.spec.task_id not in state.delayed:
             claims.enter(state, replace_pool(state, entry))
+    claims.park_as_before(state, kept.parked)
     return state
 
 

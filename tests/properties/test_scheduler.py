@@ -247,6 +247,8 @@ def test_with_instances_up_and_attempts_succeeding_every_line_runs_empty(steps: 
             history.run(name, *args)
     for port, model in enumerate(sorted({*MODELS, *AGENTS}), start=1):
         history.run("register", port, model or "m", 1)
+    for number in range(len(history.one.state.instances)):
+        history.run("up", number)
     history.run("wait", 10.0)
     while history.open:
         running = history.one.running()
