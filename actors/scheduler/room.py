@@ -50,7 +50,8 @@ def helps(state: SchedulerState, victim: TaskEntry, asker: TaskEntry) -> bool:
     shares_slots = asker.spec.has_own_agent and asker.spec.agent_id == victim.spec.agent_id
     if shares_slots or (asker.spec.scope and overlap(asker.spec.scope, victim.spec.scope)):
         return True
-    return instance.condition == "up" and instance.pool == asker.pool
+    pool = state.pools.get(asker.pool)
+    return pool is not None and instance in placement.takers(pool, frozenset(asker.tried))
 
 
 def first_behind(state: SchedulerState, task_id: str) -> Rank | None:
@@ -82,6 +83,9 @@ def first_without_room(state: SchedulerState, pool: Pool) -> list[Rank]:
 
 def lacks_room(state: SchedulerState, asker: TaskEntry) -> bool:
     """Whether nothing gives way to this waiting task, nor has where it can still start."""
-    kept = state.instances.get(asker.reserved)
-    is_kept = kept is not None and kept.pool == asker.pool and state.pools[kept.pool].has_in_line(asker)
-    return not asker.asks and not is_kept
+    if asker.asks:
+        return False
+    kept, pool = state.instances.get(asker.reserved), state.pools.get(asker.pool)
+    if kept is None or pool is None or kept.pool != pool.name or not pool.has_in_line(asker):
+        return True
+    return bool(asker.tried) and kept not in placement.takers(pool, frozenset(asker.tried))

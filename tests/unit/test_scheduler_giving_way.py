@@ -67,6 +67,19 @@ def test_nothing_gives_way_where_the_one_that_asks_has_failed_and_may_not_go() -
     assert scheduling.give_way("other").bound == [("high", "i2")]
 
 
+def test_what_runs_where_it_has_failed_is_let_be_once_there_is_another_instance() -> None:
+    scheduling = with_instances(2)
+    scheduling.tell(submit("first", priority=1))
+    scheduling.give_back("first", delay_s=1.0)
+    scheduling.tell(submit("low1"))
+    scheduling.tell(submit("low2"))
+    assert asked(scheduling.tell(submit("second", priority=2))) == ["low2"]
+    assert asked(scheduling.pass_time(1.0)) == ["low1"], "there is no other instance"
+    told = scheduling.register("i2", capabilities=ABLE)
+    assert told.bound == [("second", "i2")]
+    assert sorted(spared(told)) == ["low1", "low2"]
+
+
 def test_a_place_that_is_kept_is_no_slot() -> None:
     scheduling = with_instances(1, 1)
     scheduling.tell(submit("slot", agent="a"))
