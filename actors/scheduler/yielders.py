@@ -29,9 +29,14 @@ def start(state: SchedulerState, entry: TaskEntry, instance: Instance) -> None:
 def stop_waiting(state: SchedulerState, entry: TaskEntry) -> None:
     """The task waits no longer: nobody has to give way to it."""
     spare_for(state, entry)
-    if entry.reserved:
-        state.instances[entry.reserved].reserved.discard(entry.spec.task_id)
-        entry.reserved = ""
+    stop_keeping(state, entry)
+
+
+def stop_keeping(state: SchedulerState, asker: TaskEntry) -> None:
+    """No place is kept for this task any more."""
+    if asker.reserved:
+        state.instances[asker.reserved].reserved.discard(asker.spec.task_id)
+        asker.reserved = ""
 
 
 def spare_for(state: SchedulerState, asker: TaskEntry) -> None:
@@ -68,6 +73,7 @@ def stop_running(state: SchedulerState, entry: TaskEntry, instance: Instance | N
     asker = state.tasks.get(entry.for_task)
     if asker is not None:
         asker.asks = ""
+        stop_keeping(state, asker)
         if instance is not None and instance.condition == "up" and instance.pool == asker.pool:
             asker.reserved = instance.ti_uuid
             instance.reserved.add(asker.spec.task_id)
