@@ -3,28 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import structlog
 
-from actors.addresses import SCHEDULER, ActorKind, all_shards
-from actors.agent import AgentPolicy, agent_behaviour
-from actors.agent_lifecycle import LifecycleState
-from actors.behaviour import AnyBehaviour
-from actors.broker import Broker
-from actors.brokers.local import LocalBroker
-from actors.courier import Courier, InstanceUnreachable
-from actors.couriers.by_protocol import CourierByProtocol
-from actors.couriers.http import HttpCourier
-from actors.couriers.worker import WorkerCourier
-from actors.dispatcher import DispatcherPolicy, dispatcher_behaviour
+from actors.addresses import SCHEDULER, all_shards
+from actors.courier import InstanceUnreachable
 from actors.envelope import Envelope
 from actors.errors import SwarmPilotError
-from actors.messages import Message
 from actors.messages.answers import QueuesDescribed, Refused
-from actors.messages.scheduler import DescribeQueues, SetStrategy
+from actors.messages.scheduler import DescribeActivityRoom, DescribeQueues, ExplainWait, ListAgents, SetStrategy
 from actors.runtime import RuntimeSettings
-from actors.scheduler import PreemptionRules, SchedulerPolicy, scheduler_behaviour
 from actors.scheduler.strategies import STRATEGIES, find_strategy
 from actors.settings import Settings
 from actors.store import WholeStore
@@ -32,18 +21,21 @@ from actors.stores import open_store
 from actors.supervisor import Supervisor
 from gateway.activity_feed import ActivityFeed
 from gateway.asking import Asking
+from gateway.assembly import behaviours, make_broker, make_courier
 from gateway.attached_workers import AttachedWorkers
 from gateway.config_file import ConfigError, ConfigFile, InstanceEntry, read_config
 from gateway.edge import Edge, Phase, ServiceStatus
 from gateway.registering import RegistrationRefused, register_instance
 from gateway.rpc import RpcServer
-from gateway.translate_amqp import commands_from_amqp
-from rabbitmq import RabbitBroker
 
 log = structlog.get_logger(__name__)
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 15.0
 """Pauses between attempts to register an instance of the configuration file (s)."""
+
+
+QUESTIONS = (DescribeQueues, ExplainWait, DescribeActivityRoom, ListAgents)
+"""What changes nothing does not queue behind the commands that producers have published."""
 
 
 class Service:
@@ -59,14 +51,14 @@ class Service:
         self._config: ConfigFile = read_config(settings.config)
         self._strategies = self._named_strategies()
         self._store = _opened_later(settings)
-        self._broker = self._make_broker()
+        self._broker = make_broker(settings)
         self._asking = Asking(self._post_all, settings.ask_timeout_s)
-        self._courier = self._make_courier()
+        self._courier = make_courier(settings, self._asking, self._store)
         self._supervisor = Supervisor(
             self._store,
             self._broker,
             self._courier,
-            self._behaviours(),
+            behaviours(settings, self._config),
             all_shards(settings.shards),
             RuntimeSettings(
                 shards=settings.shards,
@@ -160,82 +152,11 @@ class Service:
         if envelope.to == self._asking.address:
             self._asking.answer(envelope)
             return
-        here = self.settings.hand_over and envelope.to != SCHEDULER and self._supervisor.runtime.hosts(envelope.to)
-        if here:
+        may_stay = envelope.to != SCHEDULER or isinstance(envelope.message, QUESTIONS)
+        if self.settings.hand_over and may_stay and self._supervisor.runtime.hosts(envelope.to):
             self._supervisor.runtime.arrivals.add_local([envelope])
         else:
             await self._broker.publish([envelope])
-
-    def _make_broker(self) -> Broker:
-        if self.settings.amqp is None:
-            return LocalBroker(shards=self.settings.shards)
-
-        def translate(body: bytes, headers: Mapping[str, object]) -> list[Message]:
-            return commands_from_amqp(
-                body,
-                headers,
-                order=self.settings.priority_order,
-                shutdown_grace_s=self.settings.agent_shutdown_grace_s,
-            )
-
-        return RabbitBroker(self.settings.amqp, shards=self.settings.shards, translate=translate)
-
-    def _make_courier(self) -> Courier:
-        s = self.settings
-        http = HttpCourier(
-            self._store,
-            push_timeout_s=s.push_timeout_s,
-            probe_timeout_s=s.probe_timeout_s,
-            callback_timeout_s=s.callback_timeout_s,
-        )
-        workers = WorkerCourier(
-            self._asking,
-            self._store,
-            shards=s.shards,
-            push_timeout_s=s.push_timeout_s,
-            probe_timeout_s=s.probe_timeout_s,
-        )
-        return CourierByProtocol(http, workers)
-
-    def _behaviours(self) -> dict[ActorKind, AnyBehaviour]:
-        s = self.settings
-        slots_of = {agent_id: entry.slots for agent_id, entry in self._config.agents.items()}
-        return {
-            "scheduler": scheduler_behaviour(
-                SchedulerPolicy(
-                    s.agent_slots,
-                    slots_of,
-                    s.activity_per_agent,
-                    s.activity_total,
-                    PreemptionRules(s.preempt_limit, s.preempt_min_run_s),
-                )
-            ),
-            "agent": agent_behaviour(
-                AgentPolicy(
-                    max_attempts=s.max_attempts,
-                    retry_delay_s=s.retry_delay_s,
-                    retry_delay_max_s=s.retry_delay_max_s,
-                    run_timeout_s=s.run_timeout_s,
-                    preempt_grace_s=s.preempt_grace_s,
-                    terminate_grace_s=s.terminate_grace_s,
-                    callback_attempts=s.callback_attempts,
-                    lifecycle_timeouts={
-                        LifecycleState.INITIALIZING: s.agent_initializing_timeout_s,
-                        LifecycleState.WAITING_RESOURCES: s.agent_waiting_resources_timeout_s,
-                        LifecycleState.SUSPENDED: s.agent_suspended_timeout_s,
-                        LifecycleState.RECOVERING: s.agent_recovering_timeout_s,
-                    },
-                )
-            ),
-            "dispatcher": dispatcher_behaviour(
-                DispatcherPolicy(
-                    probe_interval_s=s.probe_interval_s,
-                    probe_timeout_s=s.probe_timeout_s,
-                    probe_failures=s.probe_failures,
-                    push_retries=s.push_retries,
-                )
-            ),
-        }
 
     def _named_strategies(self) -> dict[str, str]:
         """What the configuration names, by model, "" for all. Raises ConfigError."""

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from actors.addresses import agent
 from actors.behaviour import Decision, Effect, Reply, Send
 from actors.dispatcher.events import DispatcherEvent, YieldAsked, YieldHeard, YieldTaken
+from actors.dispatcher.flights import fail_all
 from actors.dispatcher.state import DispatcherState, Flight, Instance, YieldAsk
 from actors.errands import YieldOnInstance
 from actors.messages.agent import AttemptYielded, NoteProgress, SparePreemption, YieldDeferred
@@ -16,6 +17,7 @@ from actors.messages.dispatcher import AskToYield, ReportProgress, ReportYield, 
 PREEMPT = "preempt"
 """The capability of an instance that can be asked to let a run give way."""
 
+LOST = "the instance does not have it any more"
 NOTHING: Decision[DispatcherEvent] = Decision()
 
 
@@ -54,12 +56,15 @@ def ask_unheard(state: DispatcherState) -> Sequence[YieldOnInstance]:
 
 
 def hear(state: DispatcherState, answer: YieldAnswered) -> Decision[DispatcherEvent]:
-    """What came of asking. A run that the instance no longer has will be reported, or its loss be found out."""
+    """What came of asking. A run that the instance no longer has will be reported: there has been time for that when
+    the last word is said, and what is still not reported then is lost."""
     flight = state.flights.get(answer.task_id)
     if flight is None or flight.run != (answer.attempt, answer.resumption) or answer.outcome == "unheard":
         return NOTHING
     if answer.outcome == "yielded":
         return _end(state, answer.task_id, flight, answer.execution_ms, answer.checkpoint)
+    if answer.outcome == "gone" and flight.ask is not None and flight.ask.terminate:
+        return Decision(*fail_all(state, [(answer.task_id, flight)], LOST))
     heard = YieldHeard(answer.task_id, *flight.run, answer.section, answer.deferred_ms)
     if answer.outcome == "gone" or answer.deferred_ms <= 0:
         return Decision((heard,))

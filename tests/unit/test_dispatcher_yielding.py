@@ -9,7 +9,14 @@ from actors.behaviour import Decision, Reply, Send
 from actors.dispatcher import DispatcherEvent, DispatcherPolicy, DispatcherState, dispatcher_behaviour
 from actors.dispatcher.events import YieldAsked, YieldHeard, YieldTaken
 from actors.errands import Endpoint, ProbeInstance, PushToInstance, YieldOnInstance
-from actors.messages.agent import AttemptStarted, AttemptYielded, NoteProgress, SparePreemption, YieldDeferred
+from actors.messages.agent import (
+    AttemptFailed,
+    AttemptStarted,
+    AttemptYielded,
+    NoteProgress,
+    SparePreemption,
+    YieldDeferred,
+)
 from actors.messages.answers import ReportAnswered
 from actors.messages.dispatcher import (
     AskToYield,
@@ -135,3 +142,13 @@ def test_progress_is_passed_on_of_the_run_in_flight_alone() -> None:
     ]
     late = dispatcher.tell(ReportProgress("t", 1, 1, "a", None, 0.5))
     assert late.effects == [Reply(ReportAnswered("t", counted=False))]
+
+
+def test_a_run_that_the_instance_does_not_have_is_lost_once_its_report_has_had_its_time() -> None:
+    dispatcher = running()
+    dispatcher.tell(ASK)
+    assert dispatcher.tell(YieldAnswered("t", 1, 0, "gone")).effects == ()
+    dispatcher.tell(AskToYield("t", 1, 0, "urgent", 100, terminate=True))
+    lost = dispatcher.tell(YieldAnswered("t", 1, 0, "gone"))
+    assert lost.effects == [Send(agent("a"), AttemptFailed("t", 1, "ti", "the instance does not have it any more"))]
+    assert not dispatcher.state.flights

@@ -1,0 +1,95 @@
+"""The parts of a process as the settings want them: its broker, its couriers, and how its actors behave."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from actors.addresses import ActorKind
+from actors.agent import AgentPolicy, agent_behaviour
+from actors.agent_lifecycle import LifecycleState
+from actors.asker import AskerOfMany
+from actors.behaviour import AnyBehaviour
+from actors.broker import Broker
+from actors.brokers.local import LocalBroker
+from actors.courier import Courier
+from actors.couriers.by_protocol import CourierByProtocol
+from actors.couriers.http import HttpCourier
+from actors.couriers.worker import WorkerCourier
+from actors.dispatcher import DispatcherPolicy, dispatcher_behaviour
+from actors.messages import Message
+from actors.scheduler import PreemptionRules, SchedulerPolicy, scheduler_behaviour
+from actors.settings import Settings
+from actors.store import TaskReader
+from gateway.config_file import ConfigFile
+from gateway.translate_amqp import commands_from_amqp
+from rabbitmq import RabbitBroker
+
+
+def make_broker(s: Settings) -> Broker:
+    """The broker that the settings name; one within the process where they name none."""
+    if s.amqp is None:
+        return LocalBroker(shards=s.shards)
+
+    def translate(body: bytes, headers: Mapping[str, object]) -> list[Message]:
+        return commands_from_amqp(body, headers, order=s.priority_order, shutdown_grace_s=s.agent_shutdown_grace_s)
+
+    return RabbitBroker(s.amqp, shards=s.shards, translate=translate)
+
+
+def make_courier(s: Settings, asker: AskerOfMany, reader: TaskReader) -> Courier:
+    """Who speaks to instances over HTTP and, through `asker`, to attached workers."""
+    http = HttpCourier(
+        reader,
+        push_timeout_s=s.push_timeout_s,
+        probe_timeout_s=s.probe_timeout_s,
+        callback_timeout_s=s.callback_timeout_s,
+    )
+    workers = WorkerCourier(
+        asker,
+        reader,
+        shards=s.shards,
+        push_timeout_s=s.push_timeout_s,
+        probe_timeout_s=s.probe_timeout_s,
+    )
+    return CourierByProtocol(http, workers)
+
+
+def behaviours(s: Settings, config: ConfigFile) -> dict[ActorKind, AnyBehaviour]:
+    """The three kinds of actor under these settings."""
+    slots_of = {agent_id: entry.slots for agent_id, entry in config.agents.items()}
+    return {
+        "scheduler": scheduler_behaviour(
+            SchedulerPolicy(
+                s.agent_slots,
+                slots_of,
+                s.activity_per_agent,
+                s.activity_total,
+                PreemptionRules(s.preempt_limit, s.preempt_min_run_s),
+            )
+        ),
+        "agent": agent_behaviour(
+            AgentPolicy(
+                max_attempts=s.max_attempts,
+                retry_delay_s=s.retry_delay_s,
+                retry_delay_max_s=s.retry_delay_max_s,
+                run_timeout_s=s.run_timeout_s,
+                preempt_grace_s=s.preempt_grace_s,
+                terminate_grace_s=s.terminate_grace_s,
+                callback_attempts=s.callback_attempts,
+                lifecycle_timeouts={
+                    LifecycleState.INITIALIZING: s.agent_initializing_timeout_s,
+                    LifecycleState.WAITING_RESOURCES: s.agent_waiting_resources_timeout_s,
+                    LifecycleState.SUSPENDED: s.agent_suspended_timeout_s,
+                    LifecycleState.RECOVERING: s.agent_recovering_timeout_s,
+                },
+            )
+        ),
+        "dispatcher": dispatcher_behaviour(
+            DispatcherPolicy(
+                probe_interval_s=s.probe_interval_s,
+                probe_timeout_s=s.probe_timeout_s,
+                probe_failures=s.probe_failures,
+                push_retries=s.push_retries,
+            )
+        ),
+    }
