@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import structlog
 from aiormq.abc import AbstractChannel, DeliveredMessage
@@ -17,15 +16,16 @@ from actors.envelope_json import BUNDLE_TYPE, encode_envelope, join_envelopes
 from actors.errors import BrokerUnavailable, NoSuchQueue
 from rabbitmq.codec import answer_json, decode_bundle
 from rabbitmq.commands import Translate, read_commands
-from rabbitmq.dead_letters import answer, bury
+from rabbitmq.dead_letters import bury
 from rabbitmq.failures import Unroutable, as_unavailable
+from rabbitmq.frames import PERSISTENT, TRANSIENT
 from rabbitmq.link import Link
 from rabbitmq.mailbox import Mailbox
 from rabbitmq.outbox import Destination, Outbox, Parcel, Ticket
+from rabbitmq.posts import answer, fact
 from rabbitmq.publisher import Publisher
 from rabbitmq.topology import (
     COMMANDS,
-    EVENTS,
     SCHEDULER_QUEUE,
     QueueTypeSetting,
     Topology,
@@ -36,7 +36,6 @@ from rabbitmq.topology import (
 DECLARE_TIMEOUT_S = 30.0
 CLOSE_TIMEOUT_S = 5.0
 JSON = "application/json"
-TRANSIENT, PERSISTENT = 1, 2
 LONGEST_ROUTING_KEY = 255
 
 log = structlog.get_logger(__name__)
@@ -144,20 +143,11 @@ class RabbitBroker:
 
     async def announce(self, announcements: Sequence[Announcement]) -> None:
         """Publish facts to `swarm.events`, confirmed. Raises BrokerUnavailable."""
-        await _all(
-            self._publisher.publish(
-                announcement.body,
-                Basic.Properties(content_type=JSON, delivery_mode=PERSISTENT, headers={"x-id": announcement.id}),
-                exchange=EVENTS,
-                routing_key=_shortened(announcement.topic),
-                mandatory=False,
-            )
-            for announcement in announcements
-        )
+        await self._publisher.post([fact(announcement) for announcement in announcements])
 
     async def _send(self, destination: Destination, parcels: Sequence[Parcel]) -> None:
         if destination.kind == "producer":
-            await _all(answer(self._publisher, destination.queue, parcel) for parcel in parcels)
+            await self._publisher.post([answer(destination.queue, parcel) for parcel in parcels])
             return
         mode = TRANSIENT if destination.kind in ("gateway", "worker") else PERSISTENT
         properties = Basic.Properties(content_type=BUNDLE_TYPE, delivery_mode=mode)
@@ -184,15 +174,3 @@ def _parcel(envelope: Envelope) -> Parcel:
     if envelope.to.kind == "producer":
         return Parcel(answer_json(envelope.message), envelope.id)
     return Parcel(encode_envelope(envelope))
-
-
-def _shortened(topic: str) -> str:
-    """AMQP's limit is in bytes; a name that is too long must not hold up what waits behind it."""
-    return topic.encode()[:LONGEST_ROUTING_KEY].decode(errors="ignore")
-
-
-async def _all(publishing: Iterable[Coroutine[Any, Any, None]]) -> None:
-    """Wait for every confirm, then raise the first failure: none is left behind unobserved."""
-    for outcome in await asyncio.gather(*publishing, return_exceptions=True):
-        if outcome is not None:
-            raise outcome

@@ -14,6 +14,7 @@ from rabbitmq.codec import answer_json
 from rabbitmq.commands import return_address
 from rabbitmq.failures import Unroutable
 from rabbitmq.outbox import Parcel
+from rabbitmq.posts import answer
 from rabbitmq.publisher import Publisher
 from rabbitmq.topology import DEAD_LETTERS
 
@@ -41,16 +42,8 @@ async def bury(publisher: Publisher, message: DeliveredMessage, reason: str) -> 
         raise BrokerUnavailable(f"no queue is bound to {DEAD_LETTERS}") from None
     back = return_address(properties)
     if back is not None and properties.content_type != BUNDLE_TYPE:
-        await answer(publisher, back.to.key, Parcel(answer_json(Refused("invalid", reason)), back.correlation))
-
-
-async def answer(publisher: Publisher, queue: str, parcel: Parcel) -> None:
-    """Send a producer its answer. Never mandatory: the producer may have gone, and a direct reply-to counts as
-    no queue at all."""
-    properties = Basic.Properties(
-        content_type="application/json", delivery_mode=1, correlation_id=parcel.correlation or None
-    )
-    await publisher.publish(parcel.body, properties, routing_key=queue, mandatory=False)
+        parcel = Parcel(answer_json(Refused("invalid", reason)), back.correlation)
+        await publisher.post([answer(back.to.key, parcel)])
 
 
 def _copied(headers: FieldTable | None) -> FieldTable:

@@ -1,18 +1,30 @@
-"""Publishes one AMQP message and waits, for a bounded time, for the broker to confirm it."""
+"""Publishes AMQP messages and waits, for a bounded time, for the broker to confirm them."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import cast
+from collections.abc import Sequence
+from typing import NamedTuple, cast
 
 from aiormq import Channel
+from aiormq.abc import ChannelFrame
 from pamqp.commands import Basic
 
 from actors.errors import BrokerUnavailable
+from rabbitmq import frames
 from rabbitmq.failures import as_unavailable
 from rabbitmq.link import Link
 
 CONFIRM_TIMEOUT_S = 10.0
+
+
+class Post(NamedTuple):
+    """A message that nobody has to want: where no queue takes it, it is gone. `properties` as `frames` encodes them."""
+
+    exchange: str
+    routing_key: str
+    properties: bytes
+    body: bytes
 
 
 class Publisher:
@@ -45,6 +57,24 @@ class Publisher:
                     )
         except BrokerUnavailable:
             # Its confirms can no longer be told apart from late ones: nothing new goes over this channel.
+            if self._channel is channel:
+                self._channel = None
+            raise
+        finally:
+            self._leave(channel)
+
+    async def post(self, posts: Sequence[Post]) -> None:
+        """Publish all of these at once; returns once all are confirmed. Raises BrokerUnavailable."""
+        if not posts:
+            return
+        channel = self._usable() or await self._open()
+        self._under_way[channel] = self._under_way.get(channel, 0) + 1
+        try:
+            with as_unavailable(f"publishing to {posts[0].exchange or posts[0].routing_key}"):
+                async with asyncio.timeout(self._timeout_s):
+                    for confirmed in await _write(channel, posts):
+                        await confirmed
+        except BrokerUnavailable:
             if self._channel is channel:
                 self._channel = None
             raise
@@ -89,3 +119,25 @@ class Publisher:
                     await channel.close()
         except BrokerUnavailable:
             self._link.suspect()
+
+
+async def _write(channel: Channel, posts: Sequence[Post]) -> list[asyncio.Future[object]]:
+    """Hand all to the connection in one piece, numbered as aiormq numbers its own; a future for each confirm."""
+    async with channel.lock:
+        most, first = channel.max_content_size, channel.delivery_tag + 1
+        payload = b"".join(
+            frames.message(channel.number, p.exchange, p.routing_key, p.properties, p.body, most) for p in posts
+        )
+        confirms = {tag: channel.create_future() for tag in range(first, first + len(posts))}
+        channel.confirmations.update(confirms)
+        channel.delivery_tag += len(posts)
+        try:
+            await channel.write_queue.put(ChannelFrame(payload, should_close=False))
+        except BaseException:
+            # The broker has not seen them: the numbers are the next ones' again.
+            channel.delivery_tag -= len(posts)
+            for tag, confirm in confirms.items():
+                del channel.confirmations[tag]
+                confirm.cancel()
+            raise
+    return list(confirms.values())
