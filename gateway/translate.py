@@ -31,6 +31,7 @@ from gateway.bad_request import (
     whole_number_of,
 )
 from gateway.json_body import canonical, decode_json
+from gateway.task_features import features_of
 
 __all__ = ["BadRequest", "MalformedJson", "build_submit", "digest_of", "parse_priority"]
 
@@ -97,7 +98,7 @@ def build_submit(
     `task_input` is kept as received. `agent_id`, `priority` and `scope` (None: not given) come before the
     fields of the same name in `metadata`. A task of an agent takes its model and its activity from its input, where
     that is a JSON object and they are not given otherwise; a task of no agent belongs to its model's, and has no
-    activity.
+    activity. What predictions go by is taken from both (`task_features`).
     `now` in Unix seconds. Raises BadRequest, and MalformedJson where input or metadata are not JSON.
     """
     facts = _metadata(metadata)
@@ -127,6 +128,7 @@ def build_submit(
         timeout_ms=_optional(facts, "timeout_ms", _timeout),
         callback_url=_optional(facts, "callback_url", url_of),
         activity=activity,
+        features=features_of(facts, content),
     )
     return SubmitTask(spec, task_input, content_type, metadata, id_is_fresh, waits_for_instances)
 

@@ -47,6 +47,20 @@ class Activity:
 
 
 @dataclass(frozen=True, slots=True)
+class Features:
+    """What a task says about how long it will take, each where it does: all amounts are finite and not negative.
+
+    `kind` names tasks that are alike. Sizes are in tokens, or in whatever unit all tasks of a kind share;
+    `expected_ms` is the submitter's own guess.
+    """
+
+    kind: str = ""
+    input_tokens: float | None = None
+    max_tokens: float | None = None
+    expected_ms: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class TaskSpec:
     """Everything about a task that the actors decide by. The payload is not here: it is stored once.
 
@@ -66,6 +80,7 @@ class TaskSpec:
     timeout_ms: int | None = None
     callback_url: str | None = None
     activity: Activity | None = None
+    features: Features | None = None
 
     @property
     def has_own_agent(self) -> bool:

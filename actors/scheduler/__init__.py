@@ -3,7 +3,7 @@
 Files: `state` (what it knows), `events` (what it remembers), `decisions` with `admission`, `registry`,
 `placement`, `queues`, `openings`, `reasons`, `activity`, `preemption` and `room` (what it decides), `evolution` with
 `lines`, `claims` and `yielders` (how the state changes), and small pure structures and policies: `waiting_line`,
-`scopes`, `strategies`, `durations`, `pools`, `activity_room`, `victims`.
+`scopes`, `strategies`, `prediction`, `pools`, `activity_room`, `victims`.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from actors.scheduler.activity_room import ActivityRoom
 from actors.scheduler.decisions import decide
 from actors.scheduler.events import SchedulerEvent
 from actors.scheduler.evolution import evolve
+from actors.scheduler.pools import pool_of_model
+from actors.scheduler.prediction import LookupTable, Predictions
 from actors.scheduler.snapshot import SchedulerKept, dump, load
 from actors.scheduler.state import PreemptionRules, SchedulerState
 
@@ -28,7 +30,8 @@ __all__ = ["PreemptionRules", "SchedulerPolicy", "SchedulerState", "scheduler_be
 class SchedulerPolicy:
     """Slots of agents: how many tasks each runs at once, `agent_slots` where `slots_of` does not say.
 
-    `activity_per_agent` and `activity_total` are the most entries in activity buffers.
+    `activity_per_agent` and `activity_total` are the most entries in activity buffers. `tables` are execution times
+    that somebody has measured, by model.
     """
 
     agent_slots: int = 1
@@ -36,6 +39,7 @@ class SchedulerPolicy:
     activity_per_agent: int = 100
     activity_total: int = 10_000
     preemption: PreemptionRules = field(default_factory=PreemptionRules)
+    tables: Mapping[str, LookupTable] = field(default_factory=dict)
 
 
 def _next_due(state: SchedulerState) -> float | None:
@@ -60,7 +64,11 @@ def scheduler_behaviour(
 
     def initial(_: str) -> SchedulerState:
         room = ActivityRoom(policy.activity_per_agent, policy.activity_total)
-        return SchedulerState(dict(policy.slots_of), policy.agent_slots, room, rules=policy.preemption)
+        tables = {pool_of_model(model_name): table for model_name, table in policy.tables.items()}
+        predictions = Predictions(tables)
+        return SchedulerState(
+            dict(policy.slots_of), policy.agent_slots, room, rules=policy.preemption, predictions=predictions
+        )
 
     return Behaviour(
         initial=initial,

@@ -8,6 +8,7 @@ from actors.scheduler import claims, lines, yielders
 from actors.scheduler import events as ev
 from actors.scheduler.pools import pool_of_instance
 from actors.scheduler.state import Instance, SchedulerState, TaskEntry
+from actors.task_lifecycle import TaskState
 
 
 def evolve(state: SchedulerState, event: ev.SchedulerEvent) -> None:
@@ -119,8 +120,10 @@ def _task_bound(state: SchedulerState, event: ev.TaskBound) -> None:
 
 def _task_closed(state: SchedulerState, event: ev.TaskClosed) -> None:
     entry = state.tasks.pop(event.task_id)
-    if entry.ti_uuid and event.execution_ms is not None and not entry.resumption:
-        state.durations.observe(entry.spec.model_name, entry.ti_uuid, event.execution_ms)
+    # What failed or was resumed says little of how long such tasks take.
+    is_whole = bool(entry.ti_uuid) and not entry.resumption and event.state is TaskState.COMPLETED
+    if is_whole and event.execution_ms is not None:
+        state.predictions.observe(entry.pool, entry.spec.features, entry.ti_uuid, event.execution_ms)
     if entry.spec.has_own_agent:
         _leave_activity(state, entry)
     _free_place(state, entry)
@@ -197,6 +200,7 @@ def _instance_registered(state: SchedulerState, event: ev.InstanceRegistered) ->
     elif known is not None:
         # To the end of both: strategies go by the order of a pool, which a snapshot takes from the whole.
         lines.leave_pool_of(state, known)
+        state.predictions.forget_instance(event.ti_uuid)
         del state.instances[event.ti_uuid]
     state.instances[event.ti_uuid] = instance
     state.pool(pool).instances[event.ti_uuid] = instance
@@ -212,7 +216,7 @@ def _instance_removed(state: SchedulerState, ti_uuid: str) -> None:
     instance = state.instances.pop(ti_uuid)
     yielders.release(state, instance)
     lines.leave_pool_of(state, instance)
-    state.durations.forget_instance(ti_uuid)
+    state.predictions.forget_instance(ti_uuid)
 
 
 def _strategy_chosen(state: SchedulerState, event: ev.StrategyChosen) -> None:

@@ -15,7 +15,7 @@ GOLDEN = 0.6180339887498949
 
 def as_candidate(state: SchedulerState, instance: Instance) -> Candidate:
     """The instance as strategies see it."""
-    mean_ms, _ = state.durations.expect(instance.model_name, instance.ti_uuid)
+    mean_ms = state.predict_any(instance).mean_ms
     return Candidate(instance.ti_uuid, len(instance.in_flight), instance.waiting, instance.capacity, mean_ms)
 
 

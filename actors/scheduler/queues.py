@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from actors.messages.answers import QueueOfInstance, QueuesDescribed
+from actors.scheduler.prediction import remaining
 from actors.scheduler.state import Instance, SchedulerState
 from actors.scheduler.strategies import STRATEGIES
 
@@ -37,14 +38,15 @@ def _describe(state: SchedulerState, instance: Instance, now: float) -> QueueOfI
 def expected_wait(state: SchedulerState, instance: Instance, now: float) -> tuple[float, float]:
     """Mean and standard deviation (ms) of the wait of a task that would queue behind all that waits here.
 
-    What runs counts with what is left of its mean; the work ahead is shared by the instance's places. The
-    deviations of the tasks ahead add up as independent ones do.
+    What runs counts with what is left of it after the time it has run; the work ahead is shared by the instance's
+    places. The deviations of the tasks ahead add up as independent ones do.
     """
     if instance.has_credit and instance.waiting == 0:
         return 0.0, 0.0
-    mean_ms, deviation_ms = state.durations.expect(instance.model_name, instance.ti_uuid)
-    elapsed = [(now - state.tasks[task_id].bound_at) * 1000.0 for task_id in instance.in_flight]
-    left_ms = sum(max(mean_ms - ms, 0.0) for ms in elapsed)
-    ahead = len(instance.in_flight) + instance.waiting
-    wait_ms = (left_ms + instance.waiting * mean_ms) / instance.capacity
-    return wait_ms, deviation_ms * ahead**0.5 / instance.capacity
+    each = state.predict_any(instance)
+    wait_ms, variance = instance.waiting * each.mean_ms, instance.waiting * each.std_ms**2
+    for task_id in sorted(instance.in_flight):
+        entry = state.tasks[task_id]
+        left = remaining(state.predict(entry, instance), (now - entry.bound_at) * 1000.0)
+        wait_ms, variance = wait_ms + left.mean_ms, variance + left.std_ms**2
+    return wait_ms / instance.capacity, variance**0.5 / instance.capacity

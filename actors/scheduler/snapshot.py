@@ -6,9 +6,9 @@ from dataclasses import dataclass, field, replace
 
 from actors.messages.answers import InstanceCondition
 from actors.scheduler import claims, yielders
-from actors.scheduler.durations import Durations
 from actors.scheduler.events import InstanceRegistered
 from actors.scheduler.evolution import evolve
+from actors.scheduler.prediction import Learnt
 from actors.scheduler.state import SchedulerState, TaskEntry
 
 
@@ -43,12 +43,12 @@ class SchedulerKept:
     delayed: list[tuple[str, float]]
     closed_agents: list[str]
     rotations: dict[str, int]
-    durations: Durations
     absent: list[tuple[str, float]] = field(default_factory=list)
     activity_refused: int = 0
     activity_nearly_full: list[str] = field(default_factory=list)
     closings: dict[str, ClosingKept] = field(default_factory=dict)
     parked: dict[str, str] = field(default_factory=dict)
+    learnt: Learnt = field(default_factory=Learnt)
 
 
 def dump(state: SchedulerState) -> SchedulerKept:
@@ -69,7 +69,6 @@ def dump(state: SchedulerState) -> SchedulerKept:
         delayed=state.delayed.items(),
         closed_agents=[agent.agent_id for agent in state.agents.values() if agent.closed],
         rotations={pool.name: pool.rotation for pool in state.pools.values() if pool.instances},
-        durations=state.durations,
         absent=state.absent.items(),
         activity_refused=state.activity.refused,
         activity_nearly_full=sorted(state.activity.nearly_full),
@@ -79,12 +78,13 @@ def dump(state: SchedulerState) -> SchedulerKept:
             if agent.closed
         },
         parked=dict(sorted(state.claims.parked.items())),
+        learnt=state.predictions.learnt,
     )
 
 
 def load(state: SchedulerState, kept: SchedulerKept) -> SchedulerState:
     """Fill a new state with what was kept."""
-    state.arrivals, state.strategies, state.durations = kept.arrivals, dict(kept.strategies), kept.durations
+    state.arrivals, state.strategies, state.predictions.learnt = kept.arrivals, dict(kept.strategies), kept.learnt
     for name, rotation in kept.rotations.items():
         state.pool(name).rotation = rotation
     for instance in kept.instances:

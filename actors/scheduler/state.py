@@ -10,7 +10,7 @@ from actors.messages.scheduler import Protocol
 from actors.messages.scopes import Path
 from actors.messages.tasks import TaskSpec
 from actors.scheduler.activity_room import ActivityRoom
-from actors.scheduler.durations import Durations
+from actors.scheduler.prediction import Prediction, Predictions
 from actors.scheduler.scopes import ScopeIndex
 from actors.scheduler.strategies import DEFAULT_STRATEGY, STRATEGIES, Strategy
 from actors.scheduler.victims import Victims
@@ -199,7 +199,7 @@ class SchedulerState:
     pools: dict[str, Pool] = field(default_factory=dict)
     agents: dict[str, AgentSlots] = field(default_factory=dict)
     strategies: dict[str, str] = field(default_factory=dict)
-    durations: Durations = field(default_factory=Durations)
+    predictions: Predictions = field(default_factory=Predictions)
     claims: Claims = field(default_factory=Claims)
     delayed: Deadlines = field(default_factory=Deadlines)
     absent: Deadlines = field(default_factory=Deadlines)
@@ -240,6 +240,14 @@ class SchedulerState:
         """Whether somebody could run the task as things stand, so that others may have to wait for it."""
         pool, agent = self.pools.get(pool_name), self.agents.get(spec.agent_id)
         return pool is not None and pool.is_up and not (agent is not None and agent.closed)
+
+    def predict(self, entry: TaskEntry, instance: Instance) -> Prediction:
+        """How long the task takes on this instance."""
+        return self.predictions.predict(instance.pool, entry.spec.features, instance.ti_uuid)
+
+    def predict_any(self, instance: Instance) -> Prediction:
+        """How long a task takes on this instance of which nothing is known."""
+        return self.predictions.predict(instance.pool, None, instance.ti_uuid)
 
     def strategy(self, model_name: str) -> Strategy:
         """The strategy in force for a model."""
