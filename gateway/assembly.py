@@ -18,9 +18,10 @@ from actors.couriers.worker import WorkerCourier
 from actors.dispatcher import DispatcherPolicy, dispatcher_behaviour
 from actors.messages import Message
 from actors.scheduler import PreemptionRules, SchedulerPolicy, scheduler_behaviour
+from actors.scheduler.prediction import LookupTable, TableError, parse_table
 from actors.settings import Settings
 from actors.store import TaskReader
-from gateway.config_file import ConfigFile
+from gateway.config_file import ConfigError, ConfigFile, read_table
 from gateway.translate_amqp import commands_from_amqp
 from rabbitmq import RabbitBroker
 
@@ -55,7 +56,7 @@ def make_courier(s: Settings, asker: AskerOfMany, reader: TaskReader) -> Courier
 
 
 def behaviours(s: Settings, config: ConfigFile) -> dict[ActorKind, AnyBehaviour]:
-    """The three kinds of actor under these settings."""
+    """The three kinds of actor under these settings. Raises ConfigError."""
     slots_of = {agent_id: entry.slots for agent_id, entry in config.agents.items()}
     return {
         "scheduler": scheduler_behaviour(
@@ -65,6 +66,7 @@ def behaviours(s: Settings, config: ConfigFile) -> dict[ActorKind, AnyBehaviour]
                 s.activity_per_agent,
                 s.activity_total,
                 PreemptionRules(s.preempt_limit, s.preempt_min_run_s),
+                prediction_tables(config),
             )
         ),
         "agent": agent_behaviour(
@@ -93,3 +95,15 @@ def behaviours(s: Settings, config: ConfigFile) -> dict[ActorKind, AnyBehaviour]
             )
         ),
     }
+
+
+def prediction_tables(config: ConfigFile) -> dict[str, LookupTable]:
+    """The tables of execution times that the configuration names, by model. Raises ConfigError."""
+    tables = {}
+    for model_name, entry in config.predictions.items():
+        text = read_table(model_name, entry.table)
+        try:
+            tables[model_name] = parse_table(text, is_json=entry.table.suffix.lower() == ".json")
+        except TableError as error:
+            raise ConfigError(f"field `predictions.{model_name}.table`: {entry.table}: {error}") from error
+    return tables

@@ -17,6 +17,9 @@ _YAML_RULES = {
     "model_type": "must be a mapping",
 }
 
+TABLE_FORMS = (".csv", ".json")
+MAX_TABLE_BYTES = 50 * 1024 * 1024
+
 
 class ConfigError(ValueError):
     """What the service was configured with cannot be used; the text names where it stands, the field and the rule."""
@@ -41,6 +44,14 @@ class AgentEntry(BaseModel):
     slots: int = Field(ge=1)
 
 
+class PredictionEntry(BaseModel):
+    """Where a model's execution times come from: a CSV or JSON file, its path as seen from the configuration file."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    table: Path
+
+
 class ConfigFile(BaseModel):
     """The whole file; every part may be absent."""
 
@@ -50,6 +61,7 @@ class ConfigFile(BaseModel):
     strategy: str | None = None
     strategies: dict[str, str] = {}
     agents: dict[str, AgentEntry] = {}
+    predictions: dict[str, PredictionEntry] = {}
 
 
 def read_config(path: Path | None) -> ConfigFile:
@@ -65,7 +77,25 @@ def read_config(path: Path | None) -> ConfigFile:
     if content is not None and not isinstance(content, dict):
         raise ConfigError(f"configuration file {path}: must be a mapping (`instances:`, …); got {shown(content)}")
     try:
-        return ConfigFile.model_validate(content or {})
+        config = ConfigFile.model_validate(content or {})
     except ValidationError as error:
         faults = "; ".join(described(fault, _YAML_RULES) for fault in error.errors())
         raise ConfigError(f"configuration file {path}: {faults}") from error
+    for entry in config.predictions.values():
+        entry.table = path.parent / entry.table
+    return config
+
+
+def read_table(model_name: str, path: Path) -> str:
+    """The text of a model's table of execution times. Raises ConfigError."""
+    field = f"field `predictions.{model_name}.table`"
+    if path.suffix.lower() not in TABLE_FORMS:
+        raise ConfigError(f"{field}: must name a {' or '.join(TABLE_FORMS)} file; got {shown(str(path))}")
+    try:
+        if path.stat().st_size > MAX_TABLE_BYTES:
+            raise ConfigError(f"{field}: {path} must be at most {MAX_TABLE_BYTES} bytes long")
+        return path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise ConfigError(f"{field}: {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{field}: {path} must be UTF-8 ({error.reason} at byte {error.start})") from error

@@ -5,7 +5,6 @@ Both are free-form, and may use these names for something else: what does not fi
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -57,7 +56,7 @@ def _first(places: tuple[Mapping[str, Any], ...], names: tuple[str, ...], most: 
             if name in place:
                 value = place[name]
                 is_number = isinstance(value, int | float) and not isinstance(value, bool)
-                if is_number and math.isfinite(value) and 0 <= value <= most:
+                if is_number and 0 <= value <= most:
                     return float(value)
     return None
 

@@ -25,7 +25,7 @@ from actors.messages.scheduler import (
     SuspendTask,
     TaskSettled,
 )
-from actors.messages.tasks import Origin
+from actors.messages.tasks import Features, Origin
 from actors.scheduler import PreemptionRules, SchedulerPolicy
 from actors.scheduler.strategies import STRATEGIES
 from actors.task_lifecycle import TaskState
@@ -39,6 +39,7 @@ POLICY = SchedulerPolicy(
 AGENTS, MODELS, PORTS = ("", "", "a", "b", "c", "n"), ("m", "m", "n"), 4
 SCOPES = ("", "", "", "r", "r.a", "r/a.x", "r.b", "s", "r.b, s", "r.x, r.y", "r.x, r.a", "r.y, r.b", "*.a", "*", "t")
 ABLE: tuple[tuple[str, ...], ...] = (("preempt",), ("preempt",), ())
+FEATURES = (None, None, Features("k"), Features("k", 100.0, 20.0), Features("", max_tokens=50.0))
 number = st.integers(0, 7)
 
 ARGUMENTS: dict[str, st.SearchStrategy[tuple[Any, ...]]] = {
@@ -98,7 +99,15 @@ class History:
     def _submit(self, agent: str, model: str, priority: int, grpc: bool, scope: str = "") -> None:
         self.count += 1
         origin: Origin = "grpc" if grpc else "rest"
-        message = submit(f"t{self.count}", agent=agent, model=model, priority=priority, origin=origin, scope=scope)
+        message = submit(
+            f"t{self.count}",
+            agent=agent,
+            model=model,
+            priority=priority,
+            origin=origin,
+            scope=scope,
+            features=FEATURES[self.count % len(FEATURES)],
+        )
         answer = self.tell(message, chance=(self.count % 10) / 10).answer
         if isinstance(answer, TaskAccepted):
             self.open.add(answer.task_id)

@@ -179,6 +179,13 @@ def test_what_is_configured_wrongly_ends_with_code_2(
         ("colour: red", "`colour`: must not be given: nothing is known by this name; got 'red'"),
         ("- a", "must be a mapping"),
         ("{", "is not YAML"),
+        ("predictions: {m: {table: no.csv}}", r"`predictions.m.table`: .*no.csv: No such file or directory"),
+        ("predictions: {m: {table: a.yaml}}", r"`predictions.m.table`: must name a .csv or .json file; got '.*a.yaml'"),
+        (
+            "predictions: {m: {table: instances.csv}}",
+            r"instances.csv: line 3: `q95_ms` must be a number from 0 to .* 'x'",
+        ),
+        ("predictions: {m: {}}", "`predictions.m.table`: must be given; got nothing"),
         ("strategies: {m: Fastest}", "strategy: must be one of .*; got 'Fastest'"),
     ],
 )
@@ -187,6 +194,7 @@ def test_a_wrong_configuration_file_is_told_in_the_words_of_rest(
 ) -> None:
     file = tmp_path / "instances.yaml"
     file.write_text(content)
+    file.with_suffix(".csv").write_text("q50_ms,q95_ms\n1,2\n3,x\n")
     assert run(["start", "--port", "0", "--config", str(file)]) == 2
     [complaint] = capsys.readouterr().err.splitlines()
     assert re.match(r"swarmpilot: ", complaint)

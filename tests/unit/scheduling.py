@@ -31,7 +31,7 @@ from actors.messages.scheduler import (
     SuspendTask,
     TaskSettled,
 )
-from actors.messages.tasks import Origin, TaskSpec
+from actors.messages.tasks import Features, Origin, TaskSpec
 from actors.scheduler import SchedulerPolicy, SchedulerState, scheduler_behaviour
 from actors.scheduler.events import SchedulerEvent, TaskBound
 from actors.task_lifecycle import TaskState
@@ -209,7 +209,10 @@ def submit(
     origin: Origin = "rest",
     fresh: bool = False,
     scope: str = "",
+    features: Features | None = None,
 ) -> SubmitTask:
     """A task of `agent`, or of the agent that stands in for the model. Over gRPC it waits for instances."""
-    spec = TaskSpec(task_id, agent or f"model:{model}", model, priority, 999.0, digest, origin, scope)
+    spec = TaskSpec(
+        task_id, agent or f"model:{model}", model, priority, 999.0, digest, origin, scope, features=features
+    )
     return SubmitTask(spec, b"{}", id_is_fresh=fresh, waits_for_instances=origin == "grpc")

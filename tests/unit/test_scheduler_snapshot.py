@@ -8,6 +8,7 @@ import pytest
 
 from actors.messages.runtime import Resumed, TimePassed
 from actors.messages.scheduler import DescribeQueues, SchedulerMessage, SetStrategy, ShutdownAgent
+from actors.messages.tasks import Features
 from tests.unit.scheduling import Scheduling, port_of, submit
 
 Situation = Callable[[Scheduling], object]
@@ -75,6 +76,11 @@ def unserved(scheduling: Scheduling) -> None:
 
 def learnt(scheduling: Scheduling) -> None:
     busy(scheduling)
+    scheduling.register("w1", model="w")
+    for n in range(30):
+        features = Features("odd" if n % 2 else "", input_tokens=10.0 * n, max_tokens=7.0 if n % 3 else None)
+        scheduling.tell(submit(f"w{n}", model="w", features=features))
+        scheduling.settle(f"w{n}", 10.0 + n)
     for n, took in ((0, 70.0), (2, 900.0)):
         scheduling.settle(f"t{n}", took)
 

@@ -54,7 +54,7 @@ def remaining(prediction: Prediction, elapsed_ms: float) -> Remaining:
         return Remaining(max(mean_ms, 0.0), std_ms)
     ratio = std_ms / mean_ms
     spread = max(sqrt(log(1.0 + ratio * ratio)), LEAST_DEVIATION)
-    score = log(elapsed_ms / mean_ms) / spread + spread / 2
+    score = (log(elapsed_ms) - log(mean_ms)) / spread + spread / 2
     if score < -6.0:
         return Remaining(mean_ms - elapsed_ms, std_ms)
     # With R = (1 - F) / f of the standard normal: E[T^k | T > t] = t^k R(z - k s) / R(z). Stable however late it is.

@@ -21,6 +21,9 @@ UNKNOWN = Prediction(UNKNOWN_MS, UNKNOWN_MS, 179.8, 707.1, 2781.0)
 SHORTEST_MS, LONGEST_MS = 1e-3, 1e12
 """What is reported beyond these bounds counts as if it were just there."""
 
+DOUBT = (0.0, 1.0, 4.0, 9.0)
+"""How doubtful the expectation of so many coefficients is after one report (variance of its logarithm)."""
+
 MAX_POOLS, MAX_INSTANCES = 1024, 4096
 """What is remembered, the last reported."""
 
@@ -66,7 +69,8 @@ class Predictions:
             speed.note(ratio, log(1.0 + (measured.std_ms / measured.mean_ms) ** 2) + 1e-4)
         elif known is not None:
             ratio = log(took_ms / known.fit.expect(size1, size2)) - speed.log_factor - known.spread.mean
-            speed.note(ratio, known.spread.variance + 1.0 / known.fit.count)
+            unknowns = 1 + (size1 > 0.0) + (size2 > 0.0)
+            speed.note(ratio, known.spread.variance + DOUBT[unknowns] / known.fit.count)
         estimates.log_factor += COMMON_STEP * (speed.log_factor - estimates.log_factor)
         # While little is known, what the instance's speed explains must not be learnt twice.
         log_factor = (speed.log_factor if is_young else log_factor) - COMMON_LEAK * estimates.log_factor
@@ -112,4 +116,4 @@ def _guess(features: Features | None) -> Prediction:
     """Before any report: what the submitter expects, else a second."""
     if features is None or not features.expected_ms:
         return UNKNOWN
-    return UNKNOWN.scaled(features.expected_ms / UNKNOWN_MS)
+    return UNKNOWN.scaled(max(features.expected_ms, SHORTEST_MS) / UNKNOWN_MS)

@@ -35,7 +35,7 @@ class Spread:
     """
 
     count: int = 0
-    mean: float = -0.125
+    mean: float = 0.0
     variance: float = 0.25
     deviation: float = 0.5
     relative: float = 0.284
@@ -59,7 +59,8 @@ class Spread:
         high = self.high + (TAIL_STEP * (HIGH - 1.0) if score < self.high else TAIL_STEP * HIGH)
         self.low, self.middle, self.high = low if low < middle else middle, middle, high if high > middle else middle
         self.count += 1
-        weight = 1.0 / (self.count + 1 if self.count < MEMORY else MEMORY)
+        # At first the newer count for more: the expectations that the first were held against were poor.
+        weight = 2.0 / (self.count + 2) if self.count < 2 * MEMORY else 1.0 / MEMORY
         self.mean += weight * away
         self.variance += weight * ((1.0 - weight) * away * away - self.variance)
         self.deviation = sqrt(self.variance) + SMALLEST
