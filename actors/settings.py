@@ -26,7 +26,7 @@ class Settings(BaseSettings):
     config: Path | None = Field(
         None,
         validation_alias=AliasChoices("SWARMPILOT_CONFIG", "SCHEDULER_CONFIG_PATH", "config"),
-        description="YAML file with `instances:`, `strategy:`, `agents:`.",
+        description="YAML file with `instances:`, `strategy:`, `agents:`, `predictions:`.",
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO",

@@ -10,17 +10,9 @@ from typing import Any, Final
 
 from actors.messages.tasks import Features
 
-# Several APIs and traces name the same thing; the first that is there and fits counts, metadata before the input.
-INPUT_FIELDS: Final = ("input_tokens", "prompt_tokens", "context_tokens", "num_prefill_tokens", "ContextTokens")
-OUTPUT_FIELDS: Final = (
-    "generated_tokens",
-    "output_tokens",
-    "num_decode_tokens",
-    "GeneratedTokens",
-    "max_tokens",
-    "max_completion_tokens",
-    "max_new_tokens",
-)
+# Several APIs name the same thing; the first that is there and fits counts, metadata before the input.
+INPUT_FIELDS: Final = ("input_tokens", "prompt_tokens", "context_tokens")
+OUTPUT_FIELDS: Final = ("max_tokens", "max_completion_tokens", "max_new_tokens", "output_tokens")
 MAX_KIND_LENGTH: Final = 64
 MOST_TOKENS: Final = 1e9
 LONGEST_MS: Final = 30 * 86_400_000.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import inf, nan
+from math import exp, inf, nan
 from random import Random
 
 import pytest
@@ -12,6 +12,7 @@ from actors.messages.tasks import Features
 from actors.scheduler.prediction import UNKNOWN, LookupTable, Prediction, Predictions, parse_table
 from actors.scheduler.prediction.estimates import MAX_KINDS
 from actors.scheduler.prediction.predictions import MAX_INSTANCES, MAX_POOLS
+from actors.scheduler.prediction.spread import Spread
 
 POOL = "model:m"
 CHAT, IMAGE = Features("chat"), Features("image")
@@ -52,7 +53,7 @@ def test_equal_reports_are_met_exactly_from_the_first_on() -> None:
         predictions.observe(POOL, None, "i0", 70.0)
         assert mean(predictions) == pytest.approx(70.0)
     assert mean(predictions, ti_uuid="new") == pytest.approx(70.0)
-    assert mean(predictions, pool="model:other") == UNKNOWN.mean_ms
+    assert mean(predictions, ti_uuid="new", pool="model:other") == UNKNOWN.mean_ms
 
 
 def test_kinds_are_told_apart_and_one_that_is_unknown_is_taken_for_all() -> None:
@@ -87,7 +88,7 @@ def test_a_size_that_says_nothing_does_no_harm() -> None:
 
 def test_sizes_that_fall_with_time_do_not_lead_below_zero() -> None:
     predictions = taught([(Features(max_tokens=float(n)), "i0", 1000.0 / n) for n in range(1, 100)])
-    assert mean(predictions, Features(max_tokens=1e6)) > 0.0
+    assert 0.0 < mean(predictions, Features(max_tokens=1.0)) <= mean(predictions, Features(max_tokens=1e6))
 
 
 def test_what_the_submitter_expects_is_put_right() -> None:
@@ -157,7 +158,7 @@ def test_memory_is_bounded_and_the_last_seen_stay() -> None:
     assert len(predictions.learnt.speeds) == MAX_INSTANCES
     assert POOL in predictions.learnt.by_pool
     assert "mine" in predictions.learnt.speeds
-    assert mean(predictions, pool="model:0") == UNKNOWN.mean_ms
+    assert mean(predictions, ti_uuid="new", pool="model:0") == UNKNOWN.mean_ms
 
 
 def test_kinds_are_bounded_and_all_together_are_not_forgotten() -> None:
@@ -185,7 +186,33 @@ def test_a_measured_table_comes_before_what_is_learnt_and_instances_have_their_s
     assert predictions.predict(POOL, CHAT, "slow").q50_ms == pytest.approx(300.0, rel=0.1)
     taught([(IMAGE, "fast", 4000.0)] * 40, predictions)
     assert mean(predictions, IMAGE, "fast") == pytest.approx(4000.0, rel=0.1), "learnt where the table says nothing"
-    assert predictions.predict("model:other", CHAT, "fast") == UNKNOWN
+    assert predictions.predict("model:other", CHAT, "new") == UNKNOWN
+
+
+def test_an_instance_that_has_not_reported_is_taken_for_those_that_have() -> None:
+    predictions = Predictions({POOL: parse_table("q50_ms,q95_ms\n100,200\n", is_json=False)})
+    taught([(CHAT, f"i{n % 4}", 300.0) for n in range(400)], predictions)
+    assert predictions.predict(POOL, CHAT, "new").q50_ms == pytest.approx(300.0, rel=0.1)
+
+
+def test_what_all_instances_have_in_common_becomes_the_expectation_and_changes_no_prediction() -> None:
+    predictions = taught([(None, f"i{n % 4}", 100.0) for n in range(200)])
+    estimates = predictions.learnt.by_pool[POOL]
+    estimates.by_key[""].fit.restart(exp(-1.0))
+    estimates.log_factor = 1.0
+    for speed in predictions.learnt.speeds.values():
+        speed.log_factor = 1.0
+    for n in range(8000):
+        predictions.observe(POOL, None, f"i{n % 4}", 100.0)
+        assert mean(predictions) == pytest.approx(100.0, rel=0.05)
+    assert abs(estimates.log_factor) < 0.7
+
+
+def test_quantiles_that_are_close_stay_in_order() -> None:
+    spread = Spread(low=1.63, middle=1.64, high=1.645)
+    for score in (1.642, 1.635, 1.641):
+        spread.note(score * spread.deviation)
+        assert spread.low <= spread.middle <= spread.high
 
 
 def test_an_empty_table_is_as_good_as_none() -> None:

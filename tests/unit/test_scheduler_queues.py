@@ -7,6 +7,8 @@ import pytest
 from actors.messages.answers import QueuesDescribed
 from actors.messages.scheduler import DescribeQueues, SetStrategy, TaskSettled
 from actors.messages.tasks import Features
+from actors.scheduler import SchedulerPolicy
+from actors.scheduler.prediction import parse_table
 from actors.task_lifecycle import TaskState
 from tests.unit.scheduling import Scheduling, port_of, submit
 
@@ -65,6 +67,26 @@ def test_what_failed_teaches_nothing_of_how_long_tasks_take() -> None:
     scheduling.tell(TaskSettled("t1", TaskState.FAILED, 1.0))
     scheduling.tell(submit("t2"))
     assert wait(scheduling)[0] == pytest.approx(100.0)
+
+
+def test_an_instance_that_is_gone_or_runs_another_model_is_forgotten() -> None:
+    scheduling = warmed_up(100.0)
+    assert list(scheduling.state.predictions.learnt.speeds) == ["i1"]
+    scheduling.register("again", model="other", port=port_of("i1"))
+    assert not scheduling.state.predictions.learnt.speeds
+    scheduling.tell(submit("t1", model="other"))
+    scheduling.settle("t1", 5.0)
+    assert list(scheduling.state.predictions.learnt.speeds) == ["i1"]
+    scheduling.remove("i1")
+    assert not scheduling.state.predictions.learnt.speeds
+
+
+def test_a_measured_table_is_what_is_expected_of_its_model() -> None:
+    table = parse_table("task_kind,q50_ms,q95_ms\nchat,400,400\n", is_json=False)
+    scheduling = Scheduling(SchedulerPolicy(tables={"m": table}))
+    scheduling.register("i1")
+    scheduling.tell(submit("t1", features=Features("chat")))
+    assert wait(scheduling)[0] == pytest.approx(400.0)
 
 
 def test_what_runs_counts_with_what_it_says_of_itself() -> None:

@@ -40,7 +40,7 @@ class Estimate:
         expected_ms = fit.expect(size1, size2)
         ratio = log(took_ms / expected_ms)
         clipped = spread.clipped(ratio)
-        fit.learn(size1, size2, took_ms if clipped == ratio else expected_ms * exp(clipped))
+        fit.learn(size1, size2, took_ms if clipped == ratio else expected_ms * exp(clipped), expected_ms)
         away, deviation = ratio - spread.mean, sqrt(spread.variance + 1.0 / fit.count)
         change = self.drift.note(away / deviation)
         spread.note(clipped)

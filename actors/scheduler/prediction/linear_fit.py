@@ -49,42 +49,38 @@ class LinearFit:
         least = FLOOR * (constant + slope1 + slope2)
         return mean if mean > least else least
 
-    def learn(self, size1: float, size2: float, took_ms: float) -> None:
-        """Take in one report. It counts in inverse proportion to the square of its expectation."""
+    def learn(self, size1: float, size2: float, took_ms: float, expected_ms: float) -> None:
+        """Take in one report; it counts in inverse proportion to the square of what was expected."""
         self.count += 1
         if not size1 and not size2 and not self.a11 and not self.a22:
             self.a00 = KEEP * self.a00 + 1.0
             self.b0 = KEEP * self.b0 + took_ms
             self.constant = self.b0 / self.a00
             return
-        z1, z2 = size1 / self.unit1, size2 / self.unit2
-        weight = ((self.constant + self.slope1 + self.slope2) / self.expect(size1, size2)) ** 2
-        w1, w2, wt = weight * z1, weight * z2, weight * took_ms
-        self.a00 = KEEP * self.a00 + weight
-        self.a01 = KEEP * self.a01 + w1
-        self.a02 = KEEP * self.a02 + w2
-        self.a11 = KEEP * self.a11 + w1 * z1
-        self.a12 = KEEP * self.a12 + w1 * z2
-        self.a22 = KEEP * self.a22 + w2 * z2
-        self.b0 = KEEP * self.b0 + wt
-        self.b1 = KEEP * self.b1 + wt * z1
-        self.b2 = KEEP * self.b2 + wt * z2
-        self._sweep()
-
-    def _sweep(self) -> None:
-        """One step towards the solution, coordinate by coordinate."""
         constant, slope1, slope2 = self.constant, self.slope1, self.slope2
-        hold = 1.0 + DAMPING / self.count
-        a01, a02, a12 = self.a01, self.a02, self.a12
-        if self.a11 > 0.0:
-            slope1 += (self.b1 - a01 * constant - self.a11 * slope1 - a12 * slope2) / (self.a11 * hold)
-            slope1 = slope1 if slope1 > 0.0 else 0.0
-        if self.a22 > 0.0:
-            slope2 += (self.b2 - a02 * constant - a12 * slope1 - self.a22 * slope2) / (self.a22 * hold)
-            slope2 = slope2 if slope2 > 0.0 else 0.0
-        constant += (self.b0 - self.a00 * constant - a01 * slope1 - a02 * slope2) / (self.a00 * hold)
+        z1, z2 = size1 / self.unit1, size2 / self.unit2
+        weight = (constant + slope1 + slope2) / expected_ms
+        weight *= weight
+        w1, w2, wt = weight * z1, weight * z2, weight * took_ms
+        self.a00 = a00 = KEEP * self.a00 + weight
+        self.a01 = a01 = KEEP * self.a01 + w1
+        self.a02 = a02 = KEEP * self.a02 + w2
+        self.a11 = a11 = KEEP * self.a11 + w1 * z1
+        self.a12 = a12 = KEEP * self.a12 + w1 * z2
+        self.a22 = a22 = KEEP * self.a22 + w2 * z2
+        self.b0 = b0 = KEEP * self.b0 + wt
+        self.b1 = b1 = KEEP * self.b1 + wt * z1
+        self.b2 = b2 = KEEP * self.b2 + wt * z2
+        # The sweep: each coefficient to its best value, given the others.
+        part = self.count / (self.count + DAMPING)
+        if a11 > 0.0:
+            slope1 += part * (b1 - a01 * constant - a11 * slope1 - a12 * slope2) / a11
+            self.slope1 = slope1 = slope1 if slope1 > 0.0 else 0.0
+        if a22 > 0.0:
+            slope2 += part * (b2 - a02 * constant - a12 * slope1 - a22 * slope2) / a22
+            self.slope2 = slope2 = slope2 if slope2 > 0.0 else 0.0
+        constant += part * (b0 - a00 * constant - a01 * slope1 - a02 * slope2) / a00
         self.constant = constant if constant > 0.0 else 0.0
-        self.slope1, self.slope2 = slope1, slope2
 
     def restart(self, factor: float) -> None:
         """Everything takes `factor` times as long from now on, more or less: what is known weighs little."""
@@ -106,5 +102,5 @@ def first_fit(size1: float, size2: float, took_ms: float) -> LinearFit:
     """What one report alone suggests: equal parts for each size that the task has, and a constant one."""
     share = took_ms / (1 + (size1 > 0.0) + (size2 > 0.0))
     fit = LinearFit(max(size1, 1.0), max(size2, 1.0), share, share if size1 else 0.0, share if size2 else 0.0)
-    fit.learn(size1, size2, took_ms)
+    fit.learn(size1, size2, took_ms, took_ms)
     return fit

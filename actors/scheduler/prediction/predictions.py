@@ -78,22 +78,30 @@ class Predictions:
 
     def predict(self, pool: str, features: Features | None, ti_uuid: str) -> Prediction:
         """What a task of these features takes on this instance, whether or not it has reported before."""
-        estimates = self.learnt.by_pool.get(pool)
-        speed = self.learnt.speeds.get(ti_uuid)
+        return self.ordinary(pool, features).scaled(self.slowness(pool, ti_uuid))
+
+    def ordinary(self, pool: str, features: Features | None) -> Prediction:
+        """What a task of these features takes on an instance of ordinary speed; None: of which nothing is known."""
         table = self._tables.get(pool)
-        if table is not None:
-            measured = table.look_up(features)
-            if measured is not None:
-                common = estimates.log_factor if estimates is not None else 0.0
-                return measured.scaled(exp(speed.log_factor if speed is not None else common))
+        measured = table.look_up(features) if table is not None else None
+        if measured is not None:
+            return measured
+        estimates = self.learnt.by_pool.get(pool)
         if estimates is None:
             return _guess(features)
-        factor = exp(estimates.log_factor if speed is None else speed.log_factor)
         shape, size1, size2 = shape_of(features)
         known = estimates.find(shape, features.kind if features is not None else "")
         if known is None:
             known, size1, size2 = estimates.by_key[ANY], 0.0, 0.0
-        return known.spread.around(known.fit.expect(size1, size2) * factor)
+        return known.spread.around(known.fit.expect(size1, size2))
+
+    def slowness(self, pool: str, ti_uuid: str) -> float:
+        """How many times as long this instance takes for anything; as the others, where it has not reported yet."""
+        speed = self.learnt.speeds.get(ti_uuid)
+        if speed is not None:
+            return exp(speed.log_factor)
+        estimates = self.learnt.by_pool.get(pool)
+        return exp(estimates.log_factor) if estimates is not None else 1.0
 
     def forget_instance(self, ti_uuid: str) -> None:
         """The instance is gone, or is another than before."""
