@@ -13,10 +13,15 @@ GOLDEN = 0.6180339887498949
 """One random number, moved on by the golden ratio each time, covers [0, 1) evenly."""
 
 
-def as_candidate(state: SchedulerState, instance: Instance) -> Candidate:
-    """The instance as strategies see it."""
-    mean_ms = state.predict_any(instance).mean_ms
-    return Candidate(instance.ti_uuid, len(instance.in_flight), instance.waiting, instance.capacity, mean_ms)
+def as_candidates(state: SchedulerState, instances: Sequence[Instance]) -> list[Candidate]:
+    """Instances of one pool (not none) as strategies see them."""
+    pool = instances[0].pool
+    ordinary_ms = state.predictions.ordinary(pool, None).mean_ms
+    slowness = state.predictions.slowness
+    return [
+        Candidate(i.ti_uuid, len(i.in_flight), i.waiting, i.capacity, ordinary_ms * slowness(pool, i.ti_uuid))
+        for i in instances
+    ]
 
 
 def choose_among(state: SchedulerState, pool: Pool, instances: Sequence[Instance], chance: float) -> Instance:
@@ -24,7 +29,7 @@ def choose_among(state: SchedulerState, pool: Pool, instances: Sequence[Instance
     if len(instances) == 1:
         return instances[0]
     strategy = state.strategy(instances[0].model_name)
-    candidates = [as_candidate(state, instance) for instance in instances]
+    candidates = as_candidates(state, instances)
     return instances[strategy.choose(candidates, pool.rotation, chance)]
 
 
@@ -45,7 +50,7 @@ class Spread:
         ]
         able = [instance for instance in staying if instance.condition == "up"] or staying
         self._strategy = state.strategy(able[0].model_name) if able else None
-        self._candidates = [as_candidate(state, instance) for instance in able]
+        self._candidates = as_candidates(state, able) if able else []
         self._rotation = pool.rotation if pool is not None else 0
         self._chance = chance
 

@@ -11,7 +11,7 @@ SLACK = 0.5
 """What a deviation must exceed to count (standard deviations): the test is best for changes of twice that."""
 
 ALARM = 6.5
-"""Sum that is taken for a change. By chance alone, normal deviations reach it once in some ten thousand reports."""
+"""Sum that is taken for a change. By chance alone, normal deviations reach it once in some two thousand reports."""
 
 LARGEST = 3.0
 """No single deviation counts for more, so that it takes at least three reports, and no outlier is a change."""

@@ -10,7 +10,7 @@ from actors.scheduler.prediction.drift import Drift
 from actors.scheduler.prediction.linear_fit import LinearFit, first_fit
 from actors.scheduler.prediction.spread import Spread
 
-MAX_KINDS = 256
+MAX_KINDS = 128
 """Kinds of tasks remembered for each pool, the last seen; each with each set of sizes that it comes with."""
 
 YOUNG = 16

@@ -24,7 +24,7 @@ SHORTEST_MS, LONGEST_MS = 1e-3, 1e12
 DOUBT = (0.0, 1.0, 4.0, 9.0)
 """How doubtful the expectation of so many coefficients is after one report (variance of its logarithm)."""
 
-MAX_POOLS, MAX_INSTANCES = 1024, 4096
+MAX_POOLS, MAX_INSTANCES = 256, 4096
 """What is remembered, the last reported."""
 
 COMMON_STEP, COMMON_LEAK = 1.0 / 50, 0.02
