@@ -19,9 +19,9 @@ NORMAL_P90 = 1.2815515655446004
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """How a client sends: requests a second over all the time, gaps of this coefficient of variation while it is active.
+    """How a client sends: so many requests a second over all the time, and how much the gaps between them vary.
 
-    It is active for the part `active` of the time, without a break.
+    `variation` is the coefficient of variation while it is active, which is the part `active` of the time.
     """
 
     name: str

@@ -17,6 +17,8 @@ CONVERSATION_VARIATION = 1.07
 CONVERSATION_PERIOD_S = 3500.0
 CONVERSATION_PROFILE = (0.85, 0.84, 0.92, 0.92, 1.11, 1.32, 1.32, 1.09, 1.01, 0.84, 0.77)
 """The rate over the period, in equal parts of it, over its mean."""
+CONVERSATION_MINUTES = 60.0
+"""Shape of the gamma distribution of the rate from minute to minute, around that profile."""
 
 LEVELS = (0, 0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.999, 1)
 CONVERSATION_INPUT = (2, 29, 181, 207, 387, 403, 703, 1020, 1071, 1130, 1315, 2735, 4083, 4098, 4142, 6212, 14050)
@@ -49,12 +51,14 @@ def conversation(seed: int, tasks: int) -> list[Request]:
     """Like the Azure conversation trace of 2023: its rate with ups and downs, its bursts, its sizes in and out."""
     chance = random.Random(seed)
     shape = CONVERSATION_VARIATION**-2
-    at_s, requests = 0.0, []
+    at_s, until_s, factor, requests = 0.0, 0.0, 1.0, []
     for _ in range(tasks):
+        if at_s >= until_s:
+            until_s, factor = at_s + 60.0, chance.gammavariate(CONVERSATION_MINUTES, 1.0 / CONVERSATION_MINUTES)
         taken = _from_quantiles(CONVERSATION_INPUT, chance.random())
         requests.append(Request(at_s, taken, _from_quantiles(CONVERSATION_OUTPUT, chance.random())))
         part = int(at_s / CONVERSATION_PERIOD_S * len(CONVERSATION_PROFILE)) % len(CONVERSATION_PROFILE)
-        rate = CONVERSATION_RATE * CONVERSATION_PROFILE[part]
+        rate = CONVERSATION_RATE * CONVERSATION_PROFILE[part] * factor
         at_s += chance.gammavariate(shape, 1.0 / (shape * rate))
     return requests
 

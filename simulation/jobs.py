@@ -56,6 +56,5 @@ def jobs_at_load(requests: Sequence[Request], service: ServiceTime, load: float,
     costs = [service.of(request) for request in ordered]
     stretch = sum(costs) / (last - first) / total_speed / load
     return [
-        Job((request.arrival_s - first) * stretch, cost, request)
-        for request, cost in zip(ordered, costs, strict=True)
+        Job((request.arrival_s - first) * stretch, cost, request) for request, cost in zip(ordered, costs, strict=True)
     ]

@@ -1,4 +1,4 @@
-"""The virtual clock and the instances on it: what a policy starts runs for its time, and the policy hears of its end."""
+"""The virtual clock and the instances on it: what a policy starts runs for its time, then the policy hears of it."""
 
 from __future__ import annotations
 

@@ -27,6 +27,7 @@ from actors.messages.scheduler import (
 )
 from actors.scheduler import SchedulerPolicy, scheduler_behaviour
 from actors.scheduler.events import TaskBound
+from actors.task_lifecycle import TaskState
 from simulation.plant import Plant, Starts
 from simulation.submission import MODEL, submission
 from simulation.waits import Expectation
@@ -58,8 +59,8 @@ class Scheduled:
             raise ValueError(answer.reason if isinstance(answer, Refused) else f"strategy {strategy!r}: {answer}")
 
     def arrived(self, job: int, now: float) -> Starts:
-        """It is submitted; before that, if so wished, the scheduler is asked how long it would wait on each instance."""
-        described = self._tell(DescribeQueues(MODEL), now)[1] if self._asks_waits else None
+        """It is submitted; before that, if so wished, the scheduler is asked how long the wait is on each instance."""
+        described = self._ask(DescribeQueues(MODEL), now) if self._asks_waits else None
         message = submission(_task_name(job), self._plant.jobs[job].request, EPOCH_S + now)
         starts, answer = self._tell(message, now)
         if not isinstance(answer, TaskAccepted):
@@ -72,7 +73,7 @@ class Scheduled:
 
     def ended(self, job: int, instance: int, now: float, execution_s: float) -> Starts:
         """Its instance reports it, and how long it took."""
-        return self._tell(TaskSettled(_task_name(job), "completed", execution_s * 1000.0), now)[0]
+        return self._tell(TaskSettled(_task_name(job), TaskState.COMPLETED, execution_s * 1000.0), now)[0]
 
     def changed(self, instance: int, now: float) -> Starts:
         """Whether it answers is noticed; how fast it is shows only in what it reports."""
@@ -97,6 +98,12 @@ class Scheduled:
     def woken(self, now: float) -> Starts:
         """A deadline of its own."""
         return self._tell(TimePassed(), now)[0]
+
+    def _ask(self, message: DescribeQueues, now: float) -> Answer:
+        """The answer to a question that changes nothing: no random number is used up, and no decision counted."""
+        [reply] = self._behaviour.decide(self._state, Received(message, ""), EPOCH_S + now).effects
+        assert isinstance(reply, Reply)
+        return reply.answer
 
     def _tell(self, message: SchedulerMessage, now: float) -> tuple[Starts, Answer | None]:
         """Decide and evolve, also what the scheduler then tells itself, as a turn of the service does."""

@@ -6,7 +6,7 @@ import csv
 import math
 import random
 from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeAlias
 
@@ -17,7 +17,7 @@ Row: TypeAlias = tuple[int, Mapping[str, str]]
 
 FORMATS = """\
 TIMESTAMP,ContextTokens,GeneratedTokens   arrivals and sizes, as of the Azure LLM inference traces
-arrival_s,input_tokens,output_tokens      the same in seconds; task_kind, client and max_tokens if there are such columns
+arrival_s,input_tokens,output_tokens      the same in seconds; columns task_kind, client and max_tokens if you like
 num_prefill_tokens,num_decode_tokens      sizes alone: arrivals are drawn, Poisson
 client,mean_rate_rps,weighted_cv,...      clients, as of ServeGen: arrivals and sizes are drawn from their statistics"""
 
@@ -33,7 +33,9 @@ def read_trace(path: Path, seed: int, tasks: int | None) -> list[Request]:
         header = set(reader.fieldnames or ())
         read = next((read for columns, read in READERS if columns <= header), None)
         if read is None:
-            raise TraceError(f"{path}: the first line must name the columns of a format:\n{FORMATS}\ngot {_said(header)}")
+            raise TraceError(
+                f"{path}: the first line must name the columns of a format:\n{FORMATS}\ngot {_said(header)}"
+            )
         try:
             requests = read(((reader.line_num, row) for row in reader), seed, tasks)
         except csv.Error as error:
@@ -89,17 +91,13 @@ def _of_clients(rows: Iterator[Row], seed: int, tasks: int | None) -> list[Reque
     return client_requests(clients, seed, tasks or 20_000) if clients else []
 
 
+CLIENT_COLUMNS = "client,mean_rate_rps,weighted_cv,active_frac,in_p50,in_p90,in_p99,out_p50,out_p90,out_p99"
+
 READERS: tuple[tuple[frozenset[str], Callable[[Iterator[Row], int, int | None], list[Request]]], ...] = (
     (frozenset(("TIMESTAMP", "ContextTokens", "GeneratedTokens")), _stamped),
     (frozenset(("arrival_s", "input_tokens", "output_tokens")), _timed),
     (frozenset(("num_prefill_tokens", "num_decode_tokens")), _untimed),
-    (
-        frozenset(
-            ("client", "mean_rate_rps", "weighted_cv", "active_frac")
-            + ("in_p50", "in_p90", "in_p99", "out_p50", "out_p90", "out_p99")
-        ),
-        _of_clients,
-    ),
+    (frozenset(CLIENT_COLUMNS.split(",")), _of_clients),
 )
 
 
@@ -114,10 +112,12 @@ def _stamp(row: Row, column: str) -> float:
     text = row[1][column] or ""
     whole, _, fraction = text.partition(".")
     try:
-        seconds = datetime.fromisoformat(whole).replace(tzinfo=timezone.utc).timestamp()
+        seconds = datetime.fromisoformat(whole).replace(tzinfo=UTC).timestamp()
         return seconds + float(f"0.{fraction or 0}")
     except ValueError:
-        raise TraceError(f"line {row[0]}: {column} must be a time such as 2023-11-16 18:15:46.68, got {text!r}") from None
+        raise TraceError(
+            f"line {row[0]}: {column} must be a time such as 2023-11-16 18:15:46.68, got {text!r}"
+        ) from None
 
 
 def _number(row: Row, column: str) -> float:
