@@ -16,6 +16,11 @@ class NoMatplotlib(Exception):
     """There is no matplotlib here."""
 
 
+def check_matplotlib() -> None:
+    """Raises NoMatplotlib where images cannot be written."""
+    _figure_class()
+
+
 def write_plots(experiment: Experiment, measured: Sequence[Measured], directory: Path) -> list[Path]:
     """Write the images into this directory, which is made where there is none; their paths. Raises NoMatplotlib."""
     figure_class = _figure_class()

@@ -126,11 +126,16 @@ def simulate(
 def _carry_out(experiment: Experiment, workload: str, json_file: Path | None, plots: Path | None) -> int:
     from simulation.document import write_document
     from simulation.experiment import run
-    from simulation.plots import NoMatplotlib, write_plots
+    from simulation.plots import NoMatplotlib, check_matplotlib, write_plots
     from simulation.report import show
 
     if not experiment.strategies and not experiment.references:
         raise Usage("--strategies and --references are both none: there is nothing to simulate")
+    if plots is not None:
+        try:
+            check_matplotlib()
+        except NoMatplotlib as failure:
+            raise Failure(f"--plots: {failure}") from None
     console, errors = Console(), Console(stderr=True)
     if not console.is_terminal:
         console = Console(width=140)
@@ -148,11 +153,7 @@ def _carry_out(experiment: Experiment, workload: str, json_file: Path | None, pl
         write_document(experiment, measured, workload, json_file)
         errors.print(f"written: {json_file}", style="dim", highlight=False, soft_wrap=True)
     if plots is not None:
-        try:
-            written = write_plots(experiment, measured, plots)
-        except NoMatplotlib as failure:
-            raise Failure(f"--plots: {failure}") from None
-        for path in written:
+        for path in write_plots(experiment, measured, plots):
             errors.print(f"written: {path}", style="dim", highlight=False, soft_wrap=True)
     return 0
 
