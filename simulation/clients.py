@@ -13,6 +13,9 @@ from simulation.jobs import Request
 Quantiles: TypeAlias = tuple[float, float, float]
 """p50, p90 and p99."""
 
+WINDOWS = 48
+"""Parts of a run; a client is active in some of them, drawn at random, and silent in the others."""
+
 NORMAL_P90 = 1.2815515655446004
 """The 0.9 quantile of the standard normal distribution."""
 
@@ -55,11 +58,13 @@ def zipf_clients(count: int = 73, exponent: float = 1.2) -> list[Client]:
 def _requests_of(client: Client, length_s: float, chance: random.Random) -> list[Request]:
     shape = client.variation**-2
     scale = client.active / client.rate / shape
-    begins = chance.random() * length_s
+    window_s = length_s / WINDOWS
+    active = sorted(chance.sample(range(WINDOWS), max(1, round(client.active * WINDOWS))))
     at_s, requests = chance.random() * client.active / client.rate, []
-    while at_s < client.active * length_s:
+    while at_s < len(active) * window_s:
+        begins = active[int(at_s / window_s)] * window_s
         taken, made = _tokens(client.input_tokens, chance), _tokens(client.output_tokens, chance)
-        requests.append(Request((begins + at_s) % length_s, taken, made, client=client.name))
+        requests.append(Request(begins + at_s % window_s, taken, made, client=client.name))
         at_s += chance.gammavariate(shape, scale)
     return requests
 

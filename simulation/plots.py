@@ -11,6 +11,9 @@ from simulation.experiment import Experiment, Measured
 WINDOWS = 60
 """Parts that a run is cut into where latency is drawn over time."""
 
+TALLEST = 8.0
+"""How many times the top of the lowest line fits into a picture; what is beyond it leaves it."""
+
 
 class NoMatplotlib(Exception):
     """There is no matplotlib here."""
@@ -54,7 +57,7 @@ def _over_load(figure_class: Any, measured: Sequence[Measured]) -> Any:
             values = [getattr(one.figures.latency, title) for one in rows]
             axes.plot([one.load for one in rows], values, label=name, marker="o", **_style(rows[0]))
         _label(axes, f"{title} latency", "load", "seconds")
-        axes.set_yscale("log")
+        _scale(axes)
     axes.legend(fontsize="small")
     return figure
 
@@ -81,9 +84,9 @@ def _over_time(figure_class: Any, load: float, measured: Sequence[Measured], exp
     for one in measured:
         axes.plot(*windows(one.arrivals, one.figures.latencies, WINDOWS), label=one.name, **_style(one))
     for change in experiment.changes:
-        axes.axvline(change.at_s, color="grey", linewidth=0.8, linestyle=":")
+        axes.axvline(change.at_s, color="grey", linewidth=0.8, linestyle=":", label="_event")
     _label(axes, f"mean latency by arrival at load {load:g}; dotted: events", "seconds", "seconds")
-    axes.set_yscale("log")
+    _scale(axes)
     axes.legend(fontsize="small")
     return figure
 
@@ -98,6 +101,13 @@ def windows(arrivals: Sequence[float], latencies: Sequence[float], parts: int) -
         part[1] += 1
     filled = [(first + (n + 0.5) * length, total / count) for n, (total, count) in enumerate(sums) if count]
     return [middle for middle, _ in filled], [mean for _, mean in filled]
+
+
+def _scale(axes: Any) -> None:
+    """Logarithmic, and no taller than makes sense: an unstable policy would flatten all others."""
+    axes.set_yscale("log")
+    tops = [max(line.get_ydata()) for line in axes.get_lines() if not line.get_label().startswith("_")]
+    axes.set_ylim(top=1.2 * min(max(tops), TALLEST * min(tops)))
 
 
 def _style(one: Measured) -> dict[str, Any]:
