@@ -90,6 +90,12 @@ def test_what_ran_on_an_instance_that_goes_down_is_served_elsewhere_from_the_sta
     assert (service.instance, service.first_start, service.start, service.end) == (1 - first.instance, 0, 4, 14)
 
 
+def test_a_lost_job_takes_its_old_place_in_the_central_line() -> None:
+    given = jobs((0, 4), (1, 4), (2, 4), (3, 4))
+    changes = [Change(2.5, 0, condition="down"), Change(5.5, 0, condition="up")]
+    assert ends(served(reference("pooled FIFO"), [1, 1], given, changes)) == [(1, 9), (1, 5), (0, 9.5), (1, 13)]
+
+
 @pytest.mark.parametrize("name", REFERENCES)
 def test_with_all_instances_down_jobs_wait_until_one_is_up(name: str) -> None:
     changes = [Change(1, 0, condition="down"), Change(3, 0, condition="up")]

@@ -14,7 +14,7 @@ from simulation.jobs import Request
 from simulation.plant import Plant
 from simulation.scheduled import Scheduled, policy_for
 from simulation.submission import MODEL, submission
-from tests.unit.simulating import ends, jobs, reference, served
+from tests.unit.simulating import ends, jobs, served
 
 EQUAL = Fleet((1.0,) * 4)
 
@@ -105,6 +105,14 @@ def test_the_same_seed_gives_the_same_document_and_another_does_not() -> None:
     assert written(1) == written(1) != written(2)
 
 
+def test_the_seed_is_the_strategys_too() -> None:
+    first, second = (
+        run(Experiment(conversation(1, 300), EQUAL, [0.8], ["probabilistic"], [], seed=seed)) for seed in (1, 2)
+    )
+    assert first[0].arrivals == second[0].arrivals
+    assert first[0].figures != second[0].figures
+
+
 def test_a_document_has_a_row_for_each_policy_and_load() -> None:
     experiment = Experiment(
         conversation(1, 200), Fleet((1.0, 0.5), 2), [0.5, 0.8], ["shortest_queue"], ["JSQ"], changes=[Change(1, 0, 0.5)]
@@ -123,8 +131,7 @@ def test_a_document_has_a_row_for_each_policy_and_load() -> None:
     assert written["events"] == [{"at_s": 1, "instance": 0, "speed": 0.5, "condition": None}]
 
 
-def test_ten_loads_of_work_on_a_reference_take_ten_times_longer() -> None:
-    """The load is that of the fleet, whatever its speeds."""
+def test_a_load_is_that_of_the_whole_fleet_whatever_it_is_made_of() -> None:
     for fleet in (Fleet((1.0, 1.0)), Fleet((2.0,)), Fleet((1.0,), 2)):
         [one] = _run(fleet, [], ["pooled FIFO"], load=10.0)
         [work] = [sum(0.02 + 0.0002 * r.input_tokens + 0.02 * r.output_tokens for r in conversation(1, 300))]
@@ -137,12 +144,6 @@ def test_least_work_is_a_bound_of_first_come_first_served_where_speeds_differ() 
     unequal = Fleet((1.0, 1.0, 0.25, 0.25))
     fifo, least = _run(unequal, [], ["pooled FIFO", "least work"], load=0.6)
     assert least.figures.latency.p99 < fifo.figures.latency.p99
-
-
-def test_a_reference_by_hand_agrees_with_the_scheduler_about_a_failure() -> None:
-    given = jobs((0, 4), (1, 4), (2, 4), (3, 4))
-    down = [Change(2.5, 0, condition="down"), Change(5.5, 0, condition="up")]
-    assert ends(served(reference("pooled FIFO"), [1, 1], given, down)) == [(1, 9), (1, 5), (0, 9.5), (1, 13)]
 
 
 def _run(fleet: Fleet, strategies: list[str], references: list[str], load: float = 0.8) -> list[Measured]:

@@ -129,6 +129,7 @@ def test_clients_by_their_statistics(tmp_path: Path) -> None:
         ([], "first line must name the columns"),
         (["arrival_s,input_tokens,output_tokens", "0,1,1"], "two requests at least, got 1"),
         (["arrival_s,input_tokens,output_tokens", "0,1,1", "x,1,1"], "line 3: arrival_s must be a number .* got 'x'"),
+        (["arrival_s,input_tokens,output_tokens", "-1,1,1"], "line 2: arrival_s must be a number of at least 0"),
         (["arrival_s,input_tokens,output_tokens", "0,1,1", "nan,1,1"], "line 3: arrival_s must be a number"),
         (["arrival_s,input_tokens,output_tokens", "0,-1,1"], "line 2: input_tokens must be a whole number .* got '-1'"),
         (["arrival_s,input_tokens,output_tokens", "0,1"], "line 2: output_tokens must be a whole number .* got ''"),
