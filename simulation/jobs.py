@@ -47,13 +47,17 @@ def jobs_at_load(requests: Sequence[Request], service: ServiceTime, load: float,
     """The requests in order of arrival, all gaps stretched alike, so that they ask for `load` of `total_speed`.
 
     Load is work over speed: the sum of service times, over the time from first to last arrival times `total_speed`.
-    Raises ValueError where there is no such time.
+    Raises ValueError where there is no such time, and where a request would take none.
     """
     ordered = sorted(requests, key=lambda request: request.arrival_s)
     if len(ordered) < 2 or ordered[-1].arrival_s <= ordered[0].arrival_s:
         raise ValueError("the workload must have two requests at different times at least, to have a load")
     first, last = ordered[0].arrival_s, ordered[-1].arrival_s
     costs = [service.of(request) for request in ordered]
+    if min(costs) <= 0:
+        raise ValueError(
+            "every request must take some time: the seconds a task, an input and an output token add up to 0"
+        )
     stretch = sum(costs) / (last - first) / total_speed / load
     return [
         Job((request.arrival_s - first) * stretch, cost, request) for request, cost in zip(ordered, costs, strict=True)

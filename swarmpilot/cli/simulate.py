@@ -143,7 +143,7 @@ def _carry_out(experiment: Experiment, workload: str, json_file: Path | None, pl
         with errors.status("simulating") as status:
             measured = run(experiment, status.update)
     except ValueError as failure:
-        raise Usage(f"--trace, --tasks: {failure}") from None
+        raise Usage(f"this cannot be simulated: {failure}") from None
     except RuntimeError as failure:
         raise Failure(
             f"the simulation came to a stop: {failure}; does an --event take the last instance down?"

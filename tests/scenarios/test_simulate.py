@@ -92,6 +92,10 @@ def test_without_matplotlib_it_says_what_to_install_before_it_begins(
         (["--trace", "/no/such.csv"], "--trace: cannot read /no/such.csv: No such file or directory"),
         (["--trace", "pyproject.toml"], "--trace: pyproject.toml: the first line must name the columns .* TIMESTAMP"),
         (["--base-s", "-1"], "--base-s must be a number of seconds of at least 0, got -1"),
+        (
+            ["--base-s", "0", "--input-token-s", "0", "--output-token-s", "0"],
+            "cannot be simulated: every request must take",
+        ),
         (["--tasks", "1"], "Invalid value for '--tasks'"),
     ],
 )

@@ -78,6 +78,11 @@ def test_what_has_no_duration_has_no_load(requests: list[Request]) -> None:
         jobs_at_load(requests, ServiceTime(), 0.7, 1.0)
 
 
+def test_what_takes_no_time_has_no_slowdown() -> None:
+    with pytest.raises(ValueError, match="must take some time"):
+        jobs_at_load([Request(0, 0, 1), Request(1, 1, 0)], ServiceTime(0.0, 0.0, 1.0), 0.7, 1.0)
+
+
 def test_an_azure_trace(tmp_path: Path) -> None:
     trace = _file(
         tmp_path,
