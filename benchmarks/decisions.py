@@ -5,7 +5,8 @@ from __future__ import annotations
 import gc
 from collections import deque
 from random import Random
-from time import perf_counter
+from statistics import median
+from time import perf_counter, process_time
 
 from actors.addresses import SCHEDULER
 from actors.behaviour import Received, Send
@@ -68,19 +69,22 @@ class Deciding:
 def measure_decisions(plan: Plan, say: Say) -> list[Row]:
     """Submits and ends a second, as many of the one as of the other, so that the line keeps its length."""
     deciding = Deciding(plan.decision_instances, plan.decision_waiting)
-    rates = []
+    rates, costs = [], []
     for number in range(1 + plan.rounds):
         gc.collect()
-        began = perf_counter()
+        began, used = perf_counter(), process_time()
         for _ in range(plan.decision_pairs):
             deciding.submit()
             deciding.end()
+        cost = (process_time() - used) * 1e6 / (2 * plan.decision_pairs)
         rate = 2 * plan.decision_pairs / (perf_counter() - began)
         assert deciding.waiting == plan.decision_waiting, f"{deciding.waiting} tasks wait"
         if number:
             rates.append(rate)
-            say(f"{rate:,.0f} submits and ends/s, {1e6 / rate:.1f} µs each")
+            costs.append(cost)
+            say(f"{rate:,.0f} submits and ends/s; processor each: {cost:.0f} µs")
     goal = GOALS["decisions", "in process"]
-    note = f"{plan.decision_instances} instances, {plan.decision_waiting:,} waiting"
-    measured = sorted(rates)[len(rates) // 2]
+    line = f"{plan.decision_instances} instances, {plan.decision_waiting:,} waiting"
+    note = f"{line}; processor each: {median(costs):.0f} µs"
+    measured = median(rates)
     return [Row("decisions", "in process", measured, "/s", goal, goal.is_met_by(measured), rates, None, note)]
