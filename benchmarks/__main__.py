@@ -19,6 +19,7 @@ from rich.text import Text
 
 from benchmarks.agents import measure_agents
 from benchmarks.children import ChildFailed, Children
+from benchmarks.decisions import measure_decisions
 from benchmarks.deployment import Deployment, Target
 from benchmarks.figures import Row, measure_latency, measure_throughput, measure_waiting
 from benchmarks.plan import CORES, DEPLOYMENTS, FIGURES, WORKER_CAPACITY, DeploymentName, FigureName, Plan
@@ -46,9 +47,12 @@ def main() -> int:
         machine = describe_machine(directory)
         console.print(f"{machine}", style="dim", highlight=False)
         try:
-            bare = _start_bare(children)
-            for name in DEPLOYMENTS if asked.deployment == "both" else (asked.deployment,):
-                rows += _measure(name, asked.only, plan, children, bare, _celery(asked.celery), console)
+            if "decisions" in asked.only:
+                rows += measure_decisions(plan, lambda text: console.print(f"  {text}", style="dim", highlight=False))
+            if set(asked.only) != {"decisions"}:
+                bare = _start_bare(children)
+                for name in DEPLOYMENTS if asked.deployment == "both" else (asked.deployment,):
+                    rows += _measure(name, asked.only, plan, children, bare, _celery(asked.celery), console)
         except (ChildFailed, AssertionError, TimeoutError) as error:
             console.print(Text(f"not measured: {error}\n{children.logs()}", style="red"))
             return 1

@@ -6,10 +6,21 @@ from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 DeploymentName: TypeAlias = Literal["embedded", "rabbitmq"]
-FigureName: TypeAlias = Literal["throughput", "latency", "waiting", "memory", "agents", "workers", "yield"]
+FigureName: TypeAlias = Literal["throughput", "latency", "waiting", "memory", "agents", "workers", "yield", "decisions"]
+Place: TypeAlias = Literal["embedded", "rabbitmq", "in process"]
+"""Where a figure is measured: a deployment, or an actor by itself."""
 
 DEPLOYMENTS: tuple[DeploymentName, ...] = ("embedded", "rabbitmq")
-FIGURES: tuple[FigureName, ...] = ("throughput", "latency", "waiting", "memory", "agents", "workers", "yield")
+FIGURES: tuple[FigureName, ...] = (
+    "throughput",
+    "latency",
+    "waiting",
+    "memory",
+    "agents",
+    "workers",
+    "yield",
+    "decisions",
+)
 
 CONNECTIONS = 64
 TASK_INPUT_BYTES = 1024
@@ -20,9 +31,10 @@ MODEL = "bench"
 WORKER_CAPACITY = 256
 """Tasks that the worker runs at once, and its agent's slots."""
 
-DURABILITY: dict[DeploymentName, str] = {
+DURABILITY: dict[Place, str] = {
     "embedded": "SQLite synchronous=FULL",
     "rabbitmq": "SQLite synchronous=FULL + RabbitMQ durable queues, confirms",
+    "in process": "one scheduler actor, nothing stored",
 }
 
 
@@ -47,6 +59,9 @@ class Plan:
     tasks_per_agent: int = 100
     agent_rounds: int = 20
     yields: int = 400
+    decision_instances: int = 64
+    decision_waiting: int = 10_000
+    decision_pairs: int = 10_000
 
     def quick(self) -> Plan:
         """A fraction of it, for a first impression: the goals for 100,000 waiting tasks are not judged by it."""
@@ -66,6 +81,7 @@ class Plan:
             tasks_per_agent=5,
             agent_rounds=5,
             yields=100,
+            decision_pairs=2500,
         )
 
 
@@ -103,4 +119,5 @@ GOALS: dict[tuple[str, str], Goal] = {
     ("yield p99", "embedded"): Goal(30, at_least=False),
     ("yield p50", "rabbitmq"): Goal(20, at_least=False),
     ("yield p99", "rabbitmq"): Goal(60, at_least=False),
+    ("decisions", "in process"): Goal(20_000, at_least=True),
 }

@@ -18,7 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from benchmarks.figures import Row
-from benchmarks.plan import DURABILITY, TASK_INPUT_BYTES, DeploymentName, Plan
+from benchmarks.plan import DURABILITY, TASK_INPUT_BYTES, Place, Plan
 
 TITLES = {
     "throughput": "completed end to end, 64 submitters",
@@ -31,6 +31,7 @@ TITLES = {
     "workers together": "the same, many tasks a message",
     "yield p50": "request to yielded, p50",
     "yield p99": "request to yielded, p99",
+    "decisions": "submits and ends, one actor",
 }
 
 
@@ -51,7 +52,7 @@ def show(rows: Sequence[Row], console: Console) -> None:
         table.add_row(TITLES[row.figure], row.deployment, measured, str(row.goal), met, ratio, spread, row.note)
     console.print(table)
     for name in dict.fromkeys(row.deployment for row in rows):
-        console.print(f"{name}: {DURABILITY[cast(DeploymentName, name)]}", style="dim")
+        console.print(f"{name}: {DURABILITY[cast(Place, name)]}", style="dim")
     console.print(
         f"Medians. Task inputs are JSON of {TASK_INPUT_BYTES} bytes. bare: the same load on a FastAPI endpoint that "
         "inserts one row, SQLite synchronous=FULL, in the same run.",
@@ -88,7 +89,7 @@ def _as_json(row: Row) -> dict[str, Any]:
     return {
         "figure": row.figure,
         "deployment": row.deployment,
-        "durability": DURABILITY[cast(DeploymentName, row.deployment)],
+        "durability": DURABILITY[cast(Place, row.deployment)],
         "measured": row.measured,
         "unit": row.unit,
         "goal": str(row.goal),

@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from swarmpilot.cli import activity, agents, demo, instance, preempt, queues, start, submit, task, worker
+from swarmpilot.cli import activity, agents, demo, instance, preempt, queues, simulate, start, submit, task, worker
 from swarmpilot.cli.options import Failure
 from swarmpilot.errors import SchedulerError
 
@@ -34,6 +34,8 @@ EXAMPLES = """
   swarmpilot agents                                      how agents are, and who runs their tasks
 
   swarmpilot activity --follow                           what agents are at, as it changes
+
+  swarmpilot simulate                                    which strategy is best, on a virtual clock
 """
 
 app = typer.Typer(
@@ -55,6 +57,7 @@ app.command("queues")(queues.queues)
 app.command("agents")(agents.agents)
 app.command("shutdown")(agents.shutdown)
 app.command("activity")(activity.activity)
+app.command("simulate")(simulate.simulate)
 app.command("demo")(demo.demo)
 
 

@@ -214,7 +214,9 @@ def test_what_fails_at_run_time_ends_with_code_1(world: World, capsys: pytest.Ca
     assert "connecting to 127.0.0.1:1" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", [[], ["start"], ["instance"], ["submit"], ["task"], ["queues"], ["demo"]])
+@pytest.mark.parametrize(
+    "command", [[], ["start"], ["instance"], ["submit"], ["task"], ["queues"], ["demo"], ["simulate"]]
+)
 def test_help_teaches_by_example(capsys: pytest.CaptureFixture[str], command: list[str]) -> None:
     assert run([*command, "--help"]) == 0
     shown = capsys.readouterr().out
