@@ -43,11 +43,8 @@ class SchedulerPolicy:
 
 
 def _next_due(state: SchedulerState) -> float | None:
-    dues = [
-        due
-        for due in (state.delayed.earliest(), state.absent.earliest(), state.protected.earliest())
-        if due is not None
-    ]
+    deadlines = (state.delayed, state.absent, state.protected, state.deferred)
+    dues = [due for kind in deadlines if (due := kind.earliest()) is not None]
     return min(dues, default=None)
 
 

@@ -14,6 +14,7 @@ from actors.messages.runtime import Resumed, TimePassed
 from actors.messages.scheduler import SchedulerMessage
 from actors.scheduler import activity, admission, agents, openings, preemption, registry, workers
 from actors.scheduler import events as ev
+from actors.scheduler.lookahead import Declined
 from actors.scheduler.placement import choose_next
 from actors.scheduler.queues import describe_queues
 from actors.scheduler.reasons import wait_reason
@@ -71,7 +72,12 @@ def decide(state: SchedulerState, received: Received[SchedulerMessage], now: Now
             return agents.list_agents(state, message)
         case TimePassed():
             forgotten = workers.forget_absent(state, received.chance, now)
-            return forgotten or preemption.end_protection(state, now) or _ready_delayed(state, now)
+            return (
+                forgotten
+                or preemption.end_protection(state, now)
+                or _end_deferral(state, now)
+                or _ready_delayed(state, now)
+            )
         case Resumed():
             return _resume(state, now)
         case _:
@@ -89,7 +95,10 @@ def _place(state: SchedulerState, message: msg.PlaceTasks, chance: float, now: N
     pool = state.pools.get(message.pool)
     if pool is None:
         return Decision()
-    chosen = choose_next(state, pool, chance)
+    chosen = choose_next(state, pool, chance, now)
+    if isinstance(chosen, Declined):
+        is_known = pool.name in state.deferred
+        return Decision(events=[] if is_known else [ev.StartsDeferred(pool.name, chosen.until)])
     if chosen is None:
         return preemption.seek_in_pool(state, pool, message)
     entry, instance = chosen
@@ -144,6 +153,14 @@ def _requeue(state: SchedulerState, message: msg.ReturnTask, chance: float, now:
     moved = registry.moves_from_leaving(state, entry, chance)
     effects = [*release, *openings.after_leaving(state, entry), *preemption.after_leaving(state, entry)]
     return Decision(events=[requeued, *moved, *gone], effects=effects)
+
+
+def _end_deferral(state: SchedulerState, now: Now) -> Verdict | None:
+    """A busy instance was worth waiting for, and should be free by now: look again. None where none is due."""
+    due = state.deferred.due_by(now)
+    if not due:
+        return None
+    return Decision(events=[ev.DeferralEnded(name) for name in due], effects=openings.in_pools(due))
 
 
 def _ready_delayed(state: SchedulerState, now: Now) -> Verdict:

@@ -184,6 +184,21 @@ class ProtectionEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class StartsDeferred:
+    """An instance of the pool is free, and what waits is done sooner on a busy one; looked at again at `until`."""
+
+    pool: str
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
+class DeferralEnded:
+    """That moment has come."""
+
+    pool: str
+
+
+@dataclass(frozen=True, slots=True)
 class PreemptionQueued:
     """Somebody asked a task to give way that waits, or whose instance cannot be asked: it changes nothing."""
 
@@ -241,6 +256,8 @@ SchedulerEvent: TypeAlias = (
     | StrategyChosen
     | AgentClosed
     | AgentReopened
+    | StartsDeferred
+    | DeferralEnded
     | PreemptionQueued
     | PreemptionStarted
     | PreemptionWithdrawn

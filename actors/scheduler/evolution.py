@@ -64,6 +64,10 @@ def evolve(state: SchedulerState, event: ev.SchedulerEvent) -> None:
         case ev.PreemptionQueued():
             entry = state.tasks[event.task_id]
             entry.cannot_give_way = bool(entry.ti_uuid)
+        case ev.StartsDeferred():
+            state.deferred.set(event.pool, event.until)
+        case ev.DeferralEnded():
+            state.deferred.cancel(event.pool)
         case ev.PreemptionStarted():
             yielders.ask(state, event)
         case ev.PreemptionWithdrawn():

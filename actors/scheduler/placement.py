@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from actors.scheduler.lookahead import Declined, decide_start
 from actors.scheduler.state import Instance, Pool, SchedulerState, TaskEntry
 from actors.scheduler.strategies import Candidate
 from actors.scheduler.waiting_line import Rank
@@ -66,8 +67,13 @@ class Spread:
         return chosen.ti_uuid
 
 
-def choose_next(state: SchedulerState, pool: Pool, chance: float) -> tuple[TaskEntry, Instance] | None:
-    """The next task of the pool to start, and the instance to start it; None where that has to wait."""
+def choose_next(
+    state: SchedulerState, pool: Pool, chance: float, now: float
+) -> tuple[TaskEntry, Instance] | Declined | None:
+    """The next task of the pool to start, and the instance to start it; None where that has to wait.
+
+    Declined where what waits is better off waiting for an instance that is busy.
+    """
     free = [instance for instance in pool.instances.values() if instance.has_credit]
     if not free:
         return None
@@ -81,6 +87,8 @@ def choose_next(state: SchedulerState, pool: Pool, chance: float) -> tuple[TaskE
     kept = next((instance for instance in free if head[2] in instance.reserved), None)
     if kept is not None:
         return state.tasks[head[2]], kept
+    if state.strategy(free[0].model_name).pooled:
+        return decide_start(state, pool, free, _place, chance, now)
     own = _best_own(free, head) if _has_home(state, pool, head) else None
     if own is not None:
         return state.tasks[own[0][2]], own[1]

@@ -48,6 +48,7 @@ class SchedulerKept:
     activity_nearly_full: list[str] = field(default_factory=list)
     closings: dict[str, ClosingKept] = field(default_factory=dict)
     parked: dict[str, str] = field(default_factory=dict)
+    deferred: list[tuple[str, float]] = field(default_factory=list)
     learnt: Learnt = field(default_factory=Learnt)
 
 
@@ -78,6 +79,7 @@ def dump(state: SchedulerState) -> SchedulerKept:
             if agent.closed
         },
         parked=dict(sorted(state.claims.parked.items())),
+        deferred=state.deferred.items(),
         learnt=state.predictions.learnt,
     )
 
@@ -106,6 +108,8 @@ def load(state: SchedulerState, kept: SchedulerKept) -> SchedulerState:
         if entry.spec.has_own_agent:
             _resume_activity(state, entry)
     state.activity.refused, state.activity.nearly_full = kept.activity_refused, set(kept.activity_nearly_full)
+    for pool_name, until in kept.deferred:
+        state.deferred.set(pool_name, until)
     for task_id, not_before in kept.delayed:
         state.delayed.set(task_id, not_before)
     for entry in kept.tasks:

@@ -187,6 +187,7 @@ class SchedulerState:
     """The whole. `strategies` maps model names ("" for all) to strategy names.
 
     `victims` are the running tasks that may be made to give way; `protected` has those that may not yet, and from when.
+    `deferred` has the pools where something free is left idle, and until when.
 
     `absent` has the attached workers that are down, by their ti_uuid, and when they will be forgotten.
     """
@@ -206,6 +207,7 @@ class SchedulerState:
     rules: PreemptionRules = field(default_factory=PreemptionRules)
     victims: Victims = field(default_factory=Victims)
     protected: Deadlines = field(default_factory=Deadlines)
+    deferred: Deadlines = field(default_factory=Deadlines)
     arrivals: int = 0
     running: int = 0
 

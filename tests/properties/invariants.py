@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from actors.messages.scopes import overlap
 from actors.scheduler import SchedulerState
 from actors.scheduler.events import SchedulerEvent, TaskBound
+from actors.scheduler.lookahead import FASTER
 from actors.scheduler.state import Instance, TaskEntry
 
 
@@ -109,7 +110,7 @@ def check_activity(state: SchedulerState) -> None:
 def check_quiet(state: SchedulerState) -> None:
     """Nothing that could run waits: for a scheduler that has nothing left to tell itself."""
     for entry in ready_tasks(state):
-        able = takers(state, entry)
+        able = [instance for instance in takers(state, entry) if not may_be_declined(state, instance)]
         assert not able, f"{entry.spec.task_id} waits though {[instance.ti_uuid for instance in able]} could take it"
     for entry in state.tasks.values():
         if not entry.ti_uuid and not entry.asks and not is_kept_a_place(state, entry):
@@ -185,7 +186,17 @@ def check_start(state: SchedulerState, event: TaskBound) -> None:
     for other in ready:
         before = other.rank < entry.rank if pooled else other.rank[0] < entry.rank[0]
         if before and serving_pool(state, other) == instance.pool:
-            assert not takers(state, other), f"{other.spec.task_id} was passed over by {event.task_id}"
+            able = [taker for taker in takers(state, other) if not may_be_declined(state, taker)]
+            assert not able, f"{other.spec.task_id} was passed over by {event.task_id}"
+
+
+def may_be_declined(state: SchedulerState, instance: Instance) -> bool:
+    """Whether it is so slow that a task may be better off waiting for another, which is up and busy."""
+    pool = state.pools[instance.pool]
+    factor = state.predictions.log_factor(pool.name, instance.ti_uuid)
+    others = [i.ti_uuid for i in pool.instances.values() if i.condition == "up" and not i.has_credit]
+    is_slow = any(factor - state.predictions.log_factor(pool.name, other) > FASTER for other in others)
+    return is_slow and state.strategy(instance.model_name).pooled
 
 
 def ready_tasks(state: SchedulerState) -> list[TaskEntry]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from math import exp, log
+from math import exp, log, sqrt
 
 from actors.messages.tasks import Features
 from actors.scheduler.prediction.estimates import ANY, YOUNG, Estimates, shape_of
@@ -102,6 +102,17 @@ class Predictions:
             return exp(speed.log_factor)
         estimates = self.learnt.by_pool.get(pool)
         return exp(estimates.log_factor) if estimates is not None else 1.0
+
+    def log_factor(self, pool: str, ti_uuid: str) -> float:
+        """How slow the instance is, beside others of its pool: the logarithm of a factor, doubt in its favour.
+
+        So one that seems slow after few reports is given tasks until that is sure.
+        """
+        speed = self.learnt.speeds.get(ti_uuid)
+        if speed is not None:
+            return speed.log_factor - sqrt(max(speed.variance, 0.0))
+        estimates = self.learnt.by_pool.get(pool)
+        return estimates.log_factor if estimates is not None else 0.0
 
     def forget_instance(self, ti_uuid: str) -> None:
         """The instance is gone, or is another than before."""
