@@ -17,7 +17,7 @@ from actors.couriers.http import HttpCourier
 from actors.couriers.worker import WorkerCourier
 from actors.dispatcher import DispatcherPolicy, dispatcher_behaviour
 from actors.messages import Message
-from actors.scheduler import PreemptionRules, SchedulerPolicy, scheduler_behaviour
+from actors.scheduler import LineRules, PreemptionRules, SchedulerPolicy, scheduler_behaviour
 from actors.settings import Settings
 from actors.store import TaskReader
 from gateway.config_file import ConfigFile
@@ -65,6 +65,7 @@ def behaviours(s: Settings, config: ConfigFile) -> dict[ActorKind, AnyBehaviour]
                 s.activity_per_agent,
                 s.activity_total,
                 PreemptionRules(s.preempt_limit, s.preempt_min_run_s),
+                LineRules(s.default_deadline_s, config.shares),
             )
         ),
         "agent": agent_behaviour(

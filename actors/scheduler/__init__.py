@@ -2,8 +2,9 @@
 
 Files: `state` (what it knows), `events` (what it remembers), `decisions` with `admission`, `registry`,
 `placement`, `queues`, `openings`, `reasons`, `activity`, `preemption` and `room` (what it decides), `evolution` with
-`lines`, `claims` and `yielders` (how the state changes), and small pure structures and policies: `waiting_line`,
-`scopes`, `strategies`, `durations`, `pools`, `activity_room`, `victims`.
+`lines`, `fair_lines`, `claims` and `yielders` (how the state changes), and small pure structures and policies:
+`waiting_line`, `orders` with `order_names` and `fair_shares`, `scopes`, `strategies`, `durations`, `pools`,
+`activity_room`, `victims`.
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ from actors.scheduler.decisions import decide
 from actors.scheduler.events import SchedulerEvent
 from actors.scheduler.evolution import evolve
 from actors.scheduler.snapshot import SchedulerKept, dump, load
-from actors.scheduler.state import PreemptionRules, SchedulerState
+from actors.scheduler.state import LineRules, PreemptionRules, SchedulerState
 
-__all__ = ["PreemptionRules", "SchedulerPolicy", "SchedulerState", "scheduler_behaviour"]
+__all__ = ["LineRules", "PreemptionRules", "SchedulerPolicy", "SchedulerState", "scheduler_behaviour"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ class SchedulerPolicy:
     activity_per_agent: int = 100
     activity_total: int = 10_000
     preemption: PreemptionRules = field(default_factory=PreemptionRules)
+    lines: LineRules = field(default_factory=LineRules)
 
 
 def _next_due(state: SchedulerState) -> float | None:
@@ -60,7 +62,9 @@ def scheduler_behaviour(
 
     def initial(_: str) -> SchedulerState:
         room = ActivityRoom(policy.activity_per_agent, policy.activity_total)
-        return SchedulerState(dict(policy.slots_of), policy.agent_slots, room, rules=policy.preemption)
+        return SchedulerState(
+            dict(policy.slots_of), policy.agent_slots, room, rules=policy.preemption, line_rules=policy.lines
+        )
 
     return Behaviour(
         initial=initial,

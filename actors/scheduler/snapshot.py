@@ -9,6 +9,7 @@ from actors.scheduler import claims, yielders
 from actors.scheduler.durations import Durations
 from actors.scheduler.events import InstanceRegistered
 from actors.scheduler.evolution import evolve
+from actors.scheduler.fair_shares import FairShares
 from actors.scheduler.state import SchedulerState, TaskEntry
 
 
@@ -26,6 +27,17 @@ class ClosingKept:
 
     until: float
     dismissed: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class FairKept:
+    """The shares of clients among tasks of a model and level of importance: finish tags by client."""
+
+    model_name: str
+    priority: int
+    virtual: float
+    waiting: int
+    finishes: dict[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +61,9 @@ class SchedulerKept:
     activity_nearly_full: list[str] = field(default_factory=list)
     closings: dict[str, ClosingKept] = field(default_factory=dict)
     parked: dict[str, str] = field(default_factory=dict)
+    orders: dict[str, str] = field(default_factory=dict)
+    fair: list[FairKept] = field(default_factory=list)
+    admitted_at: float = 0.0
 
 
 def dump(state: SchedulerState) -> SchedulerKept:
@@ -79,12 +94,21 @@ def dump(state: SchedulerState) -> SchedulerKept:
             if agent.closed
         },
         parked=dict(sorted(state.claims.parked.items())),
+        orders=dict(state.orders),
+        fair=[
+            FairKept(*line, shares.virtual, shares.waiting, shares.finishes)
+            for line, shares in sorted(state.fair.items())
+        ],
+        admitted_at=state.admitted_at,
     )
 
 
 def load(state: SchedulerState, kept: SchedulerKept) -> SchedulerState:
     """Fill a new state with what was kept."""
     state.arrivals, state.strategies, state.durations = kept.arrivals, dict(kept.strategies), kept.durations
+    state.orders, state.admitted_at = dict(kept.orders), kept.admitted_at
+    for fair in kept.fair:
+        state.fair[fair.model_name, fair.priority] = FairShares(fair.virtual, fair.waiting, fair.finishes)
     for name, rotation in kept.rotations.items():
         state.pool(name).rotation = rotation
     for instance in kept.instances:
@@ -98,6 +122,7 @@ def load(state: SchedulerState, kept: SchedulerKept) -> SchedulerState:
         agent = state.agent(agent_id)
         agent.closed_until, agent.dismissed = closing.until, frozenset(closing.dismissed)
     for entry in kept.tasks:
+        entry.key = entry.key or float(entry.arrival)
         state.tasks[entry.spec.task_id] = entry
         if entry.ti_uuid:
             _resume_place(state, entry)

@@ -209,7 +209,12 @@ def submit(
     origin: Origin = "rest",
     fresh: bool = False,
     scope: str = "",
+    user: str = "",
+    deadline_ms: int | None = None,
 ) -> SubmitTask:
     """A task of `agent`, or of the agent that stands in for the model. Over gRPC it waits for instances."""
-    spec = TaskSpec(task_id, agent or f"model:{model}", model, priority, 999.0, digest, origin, scope)
+    agent_id = agent or f"model:{model}"
+    spec = TaskSpec(
+        task_id, agent_id, model, priority, 999.0, digest, origin, scope, user_id=user, deadline_ms=deadline_ms
+    )
     return SubmitTask(spec, b"{}", id_is_fresh=fresh, waits_for_instances=origin == "grpc")
