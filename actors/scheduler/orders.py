@@ -37,8 +37,7 @@ def key_for(state: SchedulerState, spec: TaskSpec, now: float) -> LineKey:
     admitted_at = max(now, state.admitted_at + LEAST_STEP_S)
     order = state.order(spec.model_name)
     if order == "shortest_predicted":
-        mean_s, deviation_s = expected_s(state, spec)
-        return LineKey(admitted_at, admitted_at + PATIENCE * (mean_s + RISK * deviation_s))
+        return LineKey(admitted_at, shortest_first(admitted_at, *expected_s(state, spec)))
     if order == "deadline":
         return LineKey(admitted_at, _deadline(state, spec, admitted_at))
     if order in ("fair", "fair_agents"):
@@ -50,6 +49,11 @@ def expected_s(state: SchedulerState, spec: TaskSpec) -> tuple[float, float]:
     """Mean and standard deviation (s) of the task's execution time, wherever it will run."""
     mean_ms, deviation_ms = state.durations.expect(spec.model_name, "")
     return mean_ms / 1000.0, deviation_ms / 1000.0
+
+
+def shortest_first(admitted_at: float, mean_s: float, deviation_s: float) -> float:
+    """The key of a task that is expected to take so long, give or take the deviation."""
+    return admitted_at + PATIENCE * (mean_s + RISK * deviation_s)
 
 
 def client_of(spec: TaskSpec, *, by_user: bool) -> str:
