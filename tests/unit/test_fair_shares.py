@@ -31,8 +31,9 @@ def test_clients_with_a_backlog_use_as_much_each_whatever_their_tasks_cost_and_h
 def test_a_task_of_a_new_client_comes_before_the_backlog_of_another() -> None:
     shares = FairShares()
     backlog = [admit(shares, "a", 1.0) for _ in range(5)]
-    shares.start(backlog[0], 1000.0)
-    assert backlog[0] <= admit(shares, "b", 1.0) < backlog[1]
+    for tag in backlog[:3]:
+        shares.start(tag, 1000.0)
+    assert backlog[2] <= admit(shares, "b", 1.0) < backlog[3]
 
 
 def test_who_pauses_gains_no_credit_and_who_stays_owes_one_task_at_most() -> None:

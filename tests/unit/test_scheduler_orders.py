@@ -96,6 +96,18 @@ def test_what_a_task_is_predicted_to_cost_counts_against_its_user() -> None:
     assert key["a1"] - key["a0"] == pytest.approx(0.1)
 
 
+def test_tasks_that_end_while_they_wait_leave_a_fair_line_as_if_they_had_been_started() -> None:
+    scheduling = ordered("fair")
+    for name in ("a0", "a1"):
+        scheduling.tell(submit(name, user="a"))
+        scheduling.settle(name)
+    [shares] = [shares for (_, priority), shares in scheduling.state.fair.items() if priority == 0]
+    assert shares.waiting == 0
+    scheduling.pass_time(60.0)
+    scheduling.tell(submit("b", user="b"))
+    assert (scheduling.state.tasks["b"].key, list(shares.finishes)) == (1060.0, ["user:b"])
+
+
 def test_the_shortest_goes_first_but_who_waits_is_overtaken_only_for_a_while() -> None:
     scheduling = ordered("shortest_predicted")
     scheduling.tell(submit("unknown"))  # a second is assumed, give or take a second
