@@ -34,6 +34,10 @@ class Deadlines:
         """Forget `key`; nothing happens where it is not there."""
         self._due.pop(key, None)
 
+    def due_of(self, key: str) -> float | None:
+        """When `key` is due; None where it is not there."""
+        return self._due.get(key)
+
     def earliest(self) -> float | None:
         """The next due time, None where nothing is due ever."""
         while self._heap:

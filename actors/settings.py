@@ -26,7 +26,7 @@ class Settings(BaseSettings):
     config: Path | None = Field(
         None,
         validation_alias=AliasChoices("SWARMPILOT_CONFIG", "SCHEDULER_CONFIG_PATH", "config"),
-        description="YAML file with `instances:`, `strategy:`, `agents:`, `predictions:`.",
+        description="YAML file with `instances:`, `strategy:`, `order:`, `agents:`, `predictions:`.",
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO",
@@ -96,6 +96,9 @@ class Settings(BaseSettings):
     )
     preempt_limit: int = Field(
         10, ge=0, le=1_000_000, description="How often a task is displaced by more important ones; 0: never."
+    )
+    default_deadline_s: float = Field(
+        600.0, gt=0, le=30 * 86400, description="When a task without a deadline counts as due, in the order `deadline`."
     )
     run_timeout_s: float = Field(3600.0, gt=0, le=30 * 86400, description="Longest run of one attempt.")
     push_timeout_s: float = Field(10.0, gt=0, le=3600, description="How long an instance may take to accept a task.")

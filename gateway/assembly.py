@@ -17,7 +17,7 @@ from actors.couriers.http import HttpCourier
 from actors.couriers.worker import WorkerCourier
 from actors.dispatcher import DispatcherPolicy, dispatcher_behaviour
 from actors.messages import Message
-from actors.scheduler import PreemptionRules, SchedulerPolicy, scheduler_behaviour
+from actors.scheduler import LineRules, PreemptionRules, SchedulerPolicy, scheduler_behaviour
 from actors.scheduler.prediction import LookupTable, TableError, parse_table
 from actors.settings import Settings
 from actors.store import TaskReader
@@ -67,6 +67,7 @@ def behaviours(s: Settings, config: ConfigFile) -> dict[ActorKind, AnyBehaviour]
                 s.activity_total,
                 PreemptionRules(s.preempt_limit, s.preempt_min_run_s),
                 prediction_tables(config),
+                LineRules(s.default_deadline_s, config.shares),
             )
         ),
         "agent": agent_behaviour(

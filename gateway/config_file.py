@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -60,6 +61,9 @@ class ConfigFile(BaseModel):
     instances: list[InstanceEntry] = []
     strategy: str | None = None
     strategies: dict[str, str] = {}
+    order: str | None = None
+    orders: dict[str, str] = {}
+    shares: dict[str, Annotated[float, Field(gt=0, le=1_000_000, allow_inf_nan=False)]] = {}
     agents: dict[str, AgentEntry] = {}
     predictions: dict[str, PredictionEntry] = {}
 

@@ -12,12 +12,13 @@ from actors.addresses import SCHEDULER
 from actors.errors import SwarmPilotError
 from actors.messages.answers import ActivityRoomDescribed, QueuesDescribed, StrategySet
 from actors.messages.scheduler import DescribeActivityRoom, DescribeQueues, SetStrategy
+from gateway.bad_request import BadRequest
 from gateway.edge import Edge
 from gateway.expecting import ask
 from gateway.front_door import edge_of
 from gateway.metrics import Metrics
 from gateway.rest_errors import RETRY_AFTER_S
-from gateway.schemas_service import STRATEGIES, Health, Strategies, StrategyRequest, StrategyResponse
+from gateway.schemas_service import ORDERS, STRATEGIES, Health, Strategies, StrategyRequest, StrategyResponse
 from gateway.strict_route import ERRORS, StrictRoute
 
 VERSION: Final = "2.0.0"
@@ -47,19 +48,34 @@ async def health(response: Response, edge: TheEdge) -> Health:
     )
 
 
-@router.post("/scheduler/set", summary="Choose the placement strategy")
+@router.post("/scheduler/set", summary="Choose the placement strategy, or the order of the line")
 async def set_strategy(body: StrategyRequest, edge: TheEdge) -> StrategyResponse:
-    """For one model, or for all that have none of their own; tasks submitted from now on are placed by it."""
-    chosen = await ask(edge, SCHEDULER, SetStrategy(body.name, body.model_name or ""), StrategySet)
-    text = f"Strategy set to {chosen.name}" + (f" for model {chosen.model_name}" if chosen.model_name else "")
-    return StrategyResponse(status="success", message=text, name=chosen.name, model_name=chosen.model_name)
+    """For one model, or for all that have none of their own; tasks submitted from now on are placed by it.
+
+    `order` chooses the order of the line instead, or as well; tasks that wait already keep their places.
+    """
+    if body.name is None and body.order is None:
+        raise BadRequest("name", "must be given")
+    wanted = SetStrategy(body.name or "", body.model_name or "", body.order or "")
+    chosen = await ask(edge, SCHEDULER, wanted, StrategySet)
+    said = [f"Strategy set to {chosen.name}"] if body.name else []
+    said += [f"Order set to {chosen.order}"] if body.order else []
+    text = ", ".join(said) + (f" for model {chosen.model_name}" if chosen.model_name else "")
+    return StrategyResponse(
+        status="success", message=text, name=chosen.name, model_name=chosen.model_name, order=chosen.order
+    )
 
 
-@router.get("/scheduler/strategies", summary="Placement strategies")
+@router.get("/scheduler/strategies", summary="Placement strategies and orders of the line")
 async def strategies(edge: TheEdge) -> Strategies:
     """What can be chosen, and what is in force."""
     described = await ask(edge, SCHEDULER, DescribeQueues(), QueuesDescribed)
-    return Strategies(current=described.strategy, strategies=list(STRATEGIES))
+    return Strategies(
+        current=described.strategy,
+        strategies=list(STRATEGIES),
+        current_order=described.order,
+        orders=list(ORDERS),
+    )
 
 
 @router.get(

@@ -33,10 +33,15 @@ class Health(Response):
 
 
 class StrategyRequest(Request):
-    """The strategy to place tasks by from now on."""
+    """The strategy to place tasks by from now on, the order of the line for tasks that come from now on, or both."""
 
-    name: Name = Field(
-        description="Name of the strategy, in any spelling of it.", examples=["ShortestQueue", "round_robin"]
+    name: Name | None = Field(
+        None,
+        description="Name of the strategy, in any spelling of it; needed unless `order` is given.",
+        examples=["ShortestQueue", "round_robin"],
+    )
+    order: Name | None = Field(
+        None, description="Name of the order among equals in importance, in any spelling.", examples=["fair"]
     )
     model_name: Name | None = Field(
         None, description="Model that it is for; without it, all that have none of their own."
@@ -44,12 +49,13 @@ class StrategyRequest(Request):
 
 
 class StrategyResponse(Response):
-    """The strategy that is in force now."""
+    """The strategy and the order that are in force now."""
 
     status: Literal["success"] = Field(description="Always success; a failure is an HTTP error.")
     message: str = Field(description="The same in words.", examples=["Strategy set to round_robin"])
     name: str = Field(description="Name of the strategy.", examples=["round_robin"])
     model_name: str = Field(description="Model that it was set for; empty for all.")
+    order: str = Field(description="Name of the order of the line.", examples=["priority"])
 
 
 class Strategy(Response):
@@ -59,11 +65,20 @@ class Strategy(Response):
     description: str = Field(description="How it chooses.")
 
 
+class Order(Response):
+    """A way to order the line of waiting tasks among equals in importance."""
+
+    name: str = Field(description="Name to set it by.", examples=["fair"])
+    description: str = Field(description="Who goes first.")
+
+
 class Strategies(Response):
     """What can be chosen, and what is."""
 
     current: str = Field(description="Name of the strategy in force where a model has none of its own.")
     strategies: list[Strategy] = Field(description="All strategies.")
+    current_order: str = Field(description="Name of the order in force where a model has none of its own.")
+    orders: list[Order] = Field(description="All orders of the line.")
 
 
 STRATEGIES: tuple[Strategy, ...] = (
@@ -71,4 +86,12 @@ STRATEGIES: tuple[Strategy, ...] = (
     Strategy(name="round_robin", description="One instance after the other."),
     Strategy(name="weighted", description="In proportion to the instances' capacities."),
     Strategy(name="probabilistic", description="At random, the more likely the shorter the instance's queue."),
+)
+
+ORDERS: tuple[Order, ...] = (
+    Order(name="priority", description="In order of admission."),
+    Order(name="fair", description="Users (metadata.user_id; else agents) take equal shares of the execution time."),
+    Order(name="fair_agents", description="Agents take equal shares of the execution time."),
+    Order(name="shortest_predicted", description="Shortest predicted execution time, with a bound on waiting."),
+    Order(name="deadline", description="Earliest deadline (metadata.deadline_ms)."),
 )

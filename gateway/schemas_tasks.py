@@ -28,6 +28,13 @@ class Metadata(Request):
     timeout_ms: int | None = Field(
         None, ge=1, le=MAX_TIMEOUT_MS, description="Longest run of one attempt in milliseconds; else the server's."
     )
+    deadline_ms: int | None = Field(
+        None,
+        ge=1,
+        le=MAX_TIMEOUT_MS,
+        description="Milliseconds from now in which the task should be done: its place in a line in the order "
+        "`deadline`. It is not given up when they are over.",
+    )
     scope: str | None = Field(None, max_length=255, description=SCOPE_TEXT, examples=["repo.docs, global.resource"])
     repo_id: Text = Field(None, description="Repository, for the agent's activity buffer.")
     worktree_id: Text = Field(None, description="Worktree, for the agent's activity buffer.")

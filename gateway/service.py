@@ -14,6 +14,7 @@ from actors.errors import SwarmPilotError
 from actors.messages.answers import QueuesDescribed, Refused
 from actors.messages.scheduler import DescribeActivityRoom, DescribeQueues, ExplainWait, ListAgents, SetStrategy
 from actors.runtime import RuntimeSettings
+from actors.scheduler.order_names import ORDERS, find_order
 from actors.scheduler.strategies import STRATEGIES, find_strategy
 from actors.settings import Settings
 from actors.store import WholeStore
@@ -49,7 +50,7 @@ class Service:
         self.phase: Phase = "starting"
         self.grpc_port: int | None = None
         self._config: ConfigFile = read_config(settings.config)
-        self._strategies = self._named_strategies()
+        self._chosen = self._choices()
         self._store = _opened_later(settings)
         self._broker = make_broker(settings)
         self._asking = Asking(self._post_all, settings.ask_timeout_s)
@@ -97,7 +98,7 @@ class Service:
         answers = f"swarm.gateway.{self._asking.address.key}"
         await self._supervisor.start()
         await self._broker.receive(answers, self._asking.receive, temporary=True)
-        await self._apply_strategies()
+        await self._apply_choices()
         if self._rpc is not None:
             await self._rpc.start()
         self.phase = "serving"
@@ -158,21 +159,27 @@ class Service:
         else:
             await self._broker.publish([envelope])
 
-    def _named_strategies(self) -> dict[str, str]:
-        """What the configuration names, by model, "" for all. Raises ConfigError."""
-        everywhere = self.settings.strategy or self._config.strategy
-        named = ({"": everywhere} if everywhere else {}) | self._config.strategies
-        for name in named.values():
+    def _choices(self) -> list[SetStrategy]:
+        """The strategies and orders that the configuration names. Raises ConfigError."""
+        config = self._config
+        everywhere = self.settings.strategy or config.strategy
+        strategies = ({"": everywhere} if everywhere else {}) | config.strategies
+        orders = ({"": config.order} if config.order else {}) | config.orders
+        for name in strategies.values():
             if find_strategy(name) is None:
                 raise ConfigError(f"strategy: must be one of {', '.join(STRATEGIES)}; got {name!r}")
-        return named
+        for name in orders.values():
+            if find_order(name) is None:
+                raise ConfigError(f"order: must be one of {', '.join(ORDERS)}; got {name!r}")
+        chosen = [SetStrategy(name, model_name) for model_name, name in strategies.items()]
+        return chosen + [SetStrategy("", model_name, order=name) for model_name, name in orders.items()]
 
-    async def _apply_strategies(self) -> None:
-        """Set what the configuration names; where it names none, the strategy in force stays."""
-        for model_name, name in self._strategies.items():
-            answer = await self._asking.ask(SCHEDULER, SetStrategy(name, model_name))
+    async def _apply_choices(self) -> None:
+        """Set what the configuration names; where it names none, what is in force stays."""
+        for choice in self._chosen:
+            answer = await self._asking.ask(SCHEDULER, choice)
             if isinstance(answer, Refused):
-                raise ConfigError(f"strategy: {answer.reason}")
+                raise ConfigError(f"{'strategy' if choice.name else 'order'}: {answer.reason}")
 
     async def _register(self, entry: InstanceEntry) -> None:
         """Register an instance of the configuration file, however long it takes to appear."""

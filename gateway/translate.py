@@ -20,6 +20,7 @@ from actors.messages.tasks import (
     TaskSpec,
 )
 from gateway.bad_request import (
+    MAX_ID_LENGTH,
     BadRequest,
     MalformedJson,
     line_of,
@@ -129,6 +130,8 @@ def build_submit(
         callback_url=_optional(facts, "callback_url", url_of),
         activity=activity,
         features=features_of(facts, content),
+        user_id=_user(facts),
+        deadline_ms=_optional(facts, "deadline_ms", _timeout),
     )
     return SubmitTask(spec, task_input, content_type, metadata, id_is_fresh, waits_for_instances)
 
@@ -211,6 +214,14 @@ def _timeout(field: str, value: object) -> int:
 def _optional(facts: Mapping[str, Any], name: str, check: Any) -> Any:
     value = facts.get(name)
     return None if value is None else check(f"metadata.{name}", value)
+
+
+def _user(facts: Mapping[str, Any]) -> str:
+    """Whom the task is for; free-form metadata may use the name for something else, so what is no id is passed over."""
+    user = facts.get("user_id")
+    if isinstance(user, int) and not isinstance(user, bool):
+        user = str(user)
+    return user if isinstance(user, str) and len(user) <= MAX_ID_LENGTH else ""
 
 
 def _activity(facts: Mapping[str, Any], params: Mapping[str, Any]) -> Activity | None:

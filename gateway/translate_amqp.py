@@ -31,7 +31,7 @@ COMMANDS: Final = {
     "SubmitTask": ("model_name", "task_input", "metadata", "task_id", "agent_id", "priority", "scope"),
     "RequestPreemption": ("agent_id", "task_id", "reason"),
     "ShutdownAgent": ("agent_id", "grace_period_s"),
-    "SetStrategy": ("name", "model_name"),
+    "SetStrategy": ("name", "model_name", "order"),
     "RemoveInstance": ("host", "port"),
     "DescribeQueues": ("model_name",),
     "AttachWorker": ("worker_id", "agent_id", "capacity", "incarnation"),
@@ -114,7 +114,7 @@ def _message(
             grace_s = grace_of(command.get("grace_period_s"), absent=shutdown_grace_s)
             return ShutdownAgent(agent_name(_needed(command, "agent_id")), grace_s)
         case "SetStrategy":
-            return SetStrategy(name_of("name", _needed(command, "name")), _model(command))
+            return _strategy(command)
         case "RemoveInstance":
             port = whole_number_of("port", _needed(command, "port"), 1, 65535)
             return RemoveInstance(name_of("host", _needed(command, "host")), port)
@@ -143,6 +143,15 @@ def _submit(command: Mapping[str, Any], order: PriorityOrder, now: float, new_id
         id_is_fresh=given_id is None,
         waits_for_instances=True,
     )
+
+
+def _strategy(command: Mapping[str, Any]) -> Message:
+    """A strategy, an order of the line, or both."""
+    order = command.get("order")
+    if order is None:
+        return SetStrategy(name_of("name", _needed(command, "name")), _model(command))
+    name = command.get("name")
+    return SetStrategy("" if name is None else name_of("name", name), _model(command), name_of("order", order))
 
 
 def _preemption(command: Mapping[str, Any]) -> Message:

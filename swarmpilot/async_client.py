@@ -177,6 +177,10 @@ class AsyncClient:
         """Choose the placement strategy: ShortestQueue, RoundRobin, Weighted, Probabilistic -> its name."""
         return await self._perform(calls.set_strategy(name, model))
 
+    async def set_order(self, name: str, model: str | None = None) -> str:
+        """Choose the order among equals in importance: priority, fair, shortest_predicted, deadline -> its name."""
+        return await self._perform(calls.set_order(name, model))
+
     async def health(self) -> Health:
         """How the scheduler is. Raises SchedulerUnreachable."""
         return await self._perform(calls.health())

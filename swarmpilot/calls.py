@@ -117,6 +117,12 @@ def set_strategy(name: str, model: str | None) -> Call[str]:
     return Call("POST", "/scheduler/set", lambda answer: str(_success(answer).get("name") or name), _encode(body))
 
 
+def set_order(name: str, model: str | None) -> Call[str]:
+    """Choose the order of the line, for one model or for all."""
+    body = {"order": name, **({"model_name": model} if model else {})}
+    return Call("POST", "/scheduler/set", lambda answer: str(_success(answer).get("order") or name), _encode(body))
+
+
 def health() -> Call[Health]:
     """Ask how the scheduler is."""
     return Call("GET", "/health", lambda body: Health(str(body["status"]), str(body.get("version", "")), body))

@@ -194,6 +194,10 @@ class Client:
         """Choose the placement strategy: ShortestQueue, RoundRobin, Weighted, Probabilistic -> its name."""
         return self._perform(calls.set_strategy(name, model))
 
+    def set_order(self, name: str, model: str | None = None) -> str:
+        """Choose the order among equals in importance: priority, fair, shortest_predicted, deadline -> its name."""
+        return self._perform(calls.set_order(name, model))
+
     def health(self) -> Health:
         """How the scheduler is. Raises SchedulerUnreachable."""
         return self._perform(calls.health())

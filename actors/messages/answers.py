@@ -49,10 +49,11 @@ class InstanceRemoval:
 
 @dataclass(frozen=True, slots=True)
 class StrategySet:
-    """The strategy now in force."""
+    """The strategy now in force, and the order of the line."""
 
     name: str
     model_name: str
+    order: str = ""
 
 
 InstanceCondition: TypeAlias = Literal["up", "down", "draining"]
@@ -76,12 +77,13 @@ class QueueOfInstance:
 
 @dataclass(frozen=True, slots=True)
 class QueuesDescribed:
-    """All instances asked for, with the strategy in force and totals of the scheduler."""
+    """All instances asked for, with the strategy and the order in force and totals of the scheduler."""
 
     queues: tuple[QueueOfInstance, ...]
     strategy: str
     waiting_total: int
     running_total: int
+    order: str = ""
 
 
 @dataclass(frozen=True, slots=True)

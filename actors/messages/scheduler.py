@@ -79,10 +79,14 @@ class DetachWorker:
 
 @dataclass(frozen=True, slots=True)
 class SetStrategy:
-    """Choose the placement strategy, for one model or (model_name "") for all. -> StrategySet or Refused."""
+    """Choose placement strategy, order of the line or both ("" leaves one), for one model or (model_name "") for all.
+
+    -> StrategySet or Refused.
+    """
 
     name: str
     model_name: str = ""
+    order: str = ""
 
 
 @dataclass(frozen=True, slots=True)

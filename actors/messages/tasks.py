@@ -66,7 +66,8 @@ class TaskSpec:
 
     `priority` is -19..20, higher is more important. `submitted_at` is Unix seconds. `digest` identifies
     the content, so that a retry of the same submit is told from another task under the same id.
-    `timeout_ms` bounds one attempt's run time; None means the server's setting.
+    `timeout_ms` bounds one attempt's run time; None means the server's setting. `user_id` is whom it is for, where
+    its submitter says; `deadline_ms`, counted from `submitted_at`, is when it should be done.
     """
 
     task_id: str
@@ -81,6 +82,8 @@ class TaskSpec:
     callback_url: str | None = None
     activity: Activity | None = None
     features: Features | None = None
+    user_id: str = ""
+    deadline_ms: int | None = None
 
     @property
     def has_own_agent(self) -> bool:

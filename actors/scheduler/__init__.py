@@ -2,8 +2,9 @@
 
 Files: `state` (what it knows), `events` (what it remembers), `decisions` with `admission`, `registry`,
 `placement`, `queues`, `openings`, `reasons`, `activity`, `preemption` and `room` (what it decides), `evolution` with
-`lines`, `claims` and `yielders` (how the state changes), and small pure structures and policies: `waiting_line`,
-`scopes`, `strategies`, `prediction`, `pools`, `activity_room`, `victims`.
+`lines`, `fair_lines`, `claims` and `yielders` (how the state changes), and small pure structures and policies:
+`waiting_line`, `orders` with `order_names` and `fair_shares`, `scopes`, `strategies`, `prediction`, `pools`,
+`activity_room`, `victims`.
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ from actors.scheduler.evolution import evolve
 from actors.scheduler.pools import pool_of_model
 from actors.scheduler.prediction import LookupTable, Predictions
 from actors.scheduler.snapshot import SchedulerKept, dump, load
-from actors.scheduler.state import PreemptionRules, SchedulerState
+from actors.scheduler.state import LineRules, PreemptionRules, SchedulerState
 
-__all__ = ["PreemptionRules", "SchedulerPolicy", "SchedulerState", "scheduler_behaviour"]
+__all__ = ["LineRules", "PreemptionRules", "SchedulerPolicy", "SchedulerState", "scheduler_behaviour"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,7 @@ class SchedulerPolicy:
     activity_total: int = 10_000
     preemption: PreemptionRules = field(default_factory=PreemptionRules)
     tables: Mapping[str, LookupTable] = field(default_factory=dict)
+    lines: LineRules = field(default_factory=LineRules)
 
 
 def _next_due(state: SchedulerState) -> float | None:
@@ -62,9 +64,13 @@ def scheduler_behaviour(
     def initial(_: str) -> SchedulerState:
         room = ActivityRoom(policy.activity_per_agent, policy.activity_total)
         tables = {pool_of_model(model_name): table for model_name, table in policy.tables.items()}
-        predictions = Predictions(tables)
         return SchedulerState(
-            dict(policy.slots_of), policy.agent_slots, room, rules=policy.preemption, predictions=predictions
+            dict(policy.slots_of),
+            policy.agent_slots,
+            room,
+            rules=policy.preemption,
+            line_rules=policy.lines,
+            predictions=Predictions(tables),
         )
 
     return Behaviour(

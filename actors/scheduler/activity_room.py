@@ -45,8 +45,8 @@ class ActivityRoom:
         self.total = total
         self._entries: dict[str, int] = {}
         self._without: dict[str, WaitingLine] = {}
-        self._blocked: dict[str, int] = {}
-        self._oldest: list[tuple[int, str]] = []
+        self._blocked: dict[str, float] = {}
+        self._oldest: list[tuple[float, str]] = []
         self._sum_without = 0
         self.entries = 0
         self.refused = 0

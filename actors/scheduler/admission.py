@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from actors import addresses
 from actors.addresses import SCHEDULER
-from actors.behaviour import Decision, Keep, Received, Reply, Send
+from actors.behaviour import Decision, Keep, Now, Received, Reply, Send
 from actors.messages.agent import ExpectTask
 from actors.messages.answers import Refused, TaskAccepted
 from actors.messages.scheduler import PlaceTasks, SubmitTask
 from actors.scheduler import activity, openings, preemption
 from actors.scheduler.events import SchedulerEvent, TaskQueued
+from actors.scheduler.orders import key_for
 from actors.scheduler.placement import choose_tentative
 from actors.scheduler.pools import pools_for
 from actors.scheduler.reasons import wait_reason, why_waiting
 from actors.scheduler.state import SchedulerState
 
 
-def submit(state: SchedulerState, received: Received[SubmitTask]) -> Decision[SchedulerEvent]:
+def submit(state: SchedulerState, received: Received[SubmitTask], now: Now) -> Decision[SchedulerEvent]:
     """Queue the task, or answer a repeat as the first time, or refuse."""
     message = received.message
     spec = message.spec
@@ -32,9 +33,12 @@ def submit(state: SchedulerState, received: Received[SubmitTask]) -> Decision[Sc
     if not tentative and not message.waits_for_instances:
         return _refuse("no_instances", f"No TaskInstances configured for model {spec.model_name}")
     keep = Keep(spec.task_id, "input", message.input, message.content_type, message.metadata)
-    answer = TaskAccepted(spec.task_id, tentative, why_waiting(state, spec, pools))
-    queued, place = TaskQueued(spec, pools, tentative), Send(SCHEDULER, PlaceTasks(pool))
-    opened = openings.after_claiming(state, [(spec, state.rank_of(spec), pool)]) if spec.scope else []
+    line = key_for(state, spec, now)
+    rank = (-spec.priority, line.key, spec.task_id)
+    answer = TaskAccepted(spec.task_id, tentative, why_waiting(state, spec, pools, rank))
+    queued = TaskQueued(spec, pools, tentative, line.admitted_at, line.key, line.client, line.finish)
+    place = Send(SCHEDULER, PlaceTasks(pool))
+    opened = openings.after_claiming(state, [(spec, rank, pool)]) if spec.scope else []
     opened += preemption.seek_for(state, spec.task_id, spec.priority)
     if not spec.has_own_agent:
         return Decision(events=[queued], effects=[keep, Reply(answer), place, *opened])

@@ -28,7 +28,7 @@ def decide(state: SchedulerState, received: Received[SchedulerMessage], now: Now
     message = received.message
     match message:
         case msg.SubmitTask():
-            return admission.submit(state, received)  # type: ignore[arg-type]
+            return admission.submit(state, received, now)  # type: ignore[arg-type]
         case msg.PlaceTasks():
             return _place(state, message, received.chance, now)
         case msg.TaskSettled():

@@ -56,11 +56,20 @@ class InstanceMarkedUp:
 
 @dataclass(frozen=True, slots=True)
 class TaskQueued:
-    """A task was admitted and waits. `pools` are the pools that may run it, best first (see `pools`)."""
+    """A task was admitted and waits. `pools` are the pools that may run it, best first (see `pools`).
+
+    `admitted_at` grows from task to task; `key` is its place among equals in importance (see `orders`), 0.0 in records
+    from before there were orders: then the number of its arrival is. In a fair line it is `client`'s, whose share is
+    used up to `finish` with it.
+    """
 
     spec: TaskSpec
     pools: tuple[str, ...]
     scheduled_ti: str
+    admitted_at: float = 0.0
+    key: float = 0.0
+    client: str = ""
+    finish: float = 0.0
 
     @property
     def task_id(self) -> str:
@@ -119,6 +128,14 @@ class TaskClosed:
 @dataclass(frozen=True, slots=True)
 class StrategyChosen:
     """The placement strategy for one model, or ("") for all."""
+
+    name: str
+    model_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class OrderChosen:
+    """The order of the line for tasks of one model, or ("") of all, that are admitted from now on."""
 
     name: str
     model_name: str
@@ -254,6 +271,7 @@ SchedulerEvent: TypeAlias = (
     | TaskReadied
     | TaskClosed
     | StrategyChosen
+    | OrderChosen
     | AgentClosed
     | AgentReopened
     | StartsDeferred

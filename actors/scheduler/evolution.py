@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from actors.scheduler import claims, lines, yielders
+from actors.scheduler import claims, fair_lines, lines, yielders
 from actors.scheduler import events as ev
 from actors.scheduler.pools import pool_of_instance
 from actors.scheduler.state import Instance, SchedulerState, TaskEntry
@@ -50,6 +50,10 @@ def evolve(state: SchedulerState, event: ev.SchedulerEvent) -> None:
             claims.review(state)
         case ev.StrategyChosen():
             _strategy_chosen(state, event)
+        case ev.OrderChosen():
+            if not event.model_name:
+                state.orders.clear()
+            state.orders[event.model_name] = event.name
         case ev.AgentClosed():
             agent = state.agent(event.agent_id)
             agent.closed, agent.closed_until = True, event.until
@@ -99,7 +103,10 @@ def _task_queued(state: SchedulerState, event: ev.TaskQueued) -> None:
     pool = state.pool(state.serving_pool(event.pools))
     if pool.instances:
         pool.rotation += 1
-    entry = TaskEntry(event.spec, state.arrivals, event.pools, pool.name, event.scheduled_ti)
+    key = event.key or float(state.arrivals)
+    entry = TaskEntry(event.spec, state.arrivals, event.pools, pool.name, event.scheduled_ti, key=key)
+    state.admitted_at = max(state.admitted_at, event.admitted_at)
+    fair_lines.enter(state, entry, event)
     state.tasks[event.spec.task_id] = entry
     if event.spec.has_own_agent:
         state.activity.take(event.spec.agent_id)
@@ -111,6 +118,7 @@ def _task_bound(state: SchedulerState, event: ev.TaskBound) -> None:
     claims.run(state, entry)
     entry.ti_uuid = event.ti_uuid
     entry.tentative = event.ti_uuid
+    fair_lines.start(state, entry, event.bound_at)
     entry.bound_at = event.bound_at
     instance = state.instances[event.ti_uuid]
     instance.in_flight.add(event.task_id)
@@ -124,6 +132,7 @@ def _task_bound(state: SchedulerState, event: ev.TaskBound) -> None:
 
 def _task_closed(state: SchedulerState, event: ev.TaskClosed) -> None:
     entry = state.tasks.pop(event.task_id)
+    fair_lines.leave(state, entry)
     # What failed or was resumed says little of how long such tasks take.
     is_whole = bool(entry.ti_uuid) and not entry.resumption and event.state is TaskState.COMPLETED
     if is_whole and event.execution_ms is not None:

@@ -65,7 +65,7 @@ def decide_start(
     if head is None:
         return None
     factors = {
-        ti_uuid: state.predictions.log_factor(pool.name, ti_uuid)
+        ti_uuid: state.predictions.least_log_slowness(pool.name, ti_uuid)
         for ti_uuid, instance in pool.instances.items()
         if instance.condition == "up"
     }

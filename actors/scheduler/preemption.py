@@ -101,9 +101,18 @@ def after_starting(state: SchedulerState, entry: TaskEntry) -> list[Send]:
 
 
 def after_leaving(state: SchedulerState, entry: TaskEntry) -> list[Send]:
-    """The task runs or waits no longer: whoever waited behind it for its scope now waits for another, or a slot."""
-    behind = sorted(state.claims.behind.get(entry.spec.task_id, ())) if len(state.victims) else []
-    seekers = [msg.SeekRoom(rank[2]) for rank in behind if state.victims.has_below(-rank[0])]
+    """The task runs or waits no longer: whoever waited behind it for its scope now waits for another, or a slot.
+
+    What was to give way to it can be chosen again by then.
+    """
+    spare = state.tasks.get(entry.asks)
+    behind = sorted(state.claims.behind.get(entry.spec.task_id, ())) if len(state.victims) or spare else []
+    lowest = spare.spec.priority if spare is not None else None
+    seekers = [
+        msg.SeekRoom(rank[2])
+        for rank in behind
+        if state.victims.has_below(-rank[0]) or (lowest is not None and lowest < -rank[0])
+    ]
     return [*after_starting(state, entry), *(Send(SCHEDULER, seeker) for seeker in seekers)]
 
 

@@ -13,6 +13,7 @@ def describe_queues(state: SchedulerState, model_name: str, now: float) -> Queue
     shown = [i for i in state.instances.values() if model_name in ("", i.model_name) and i.condition != "draining"]
     return QueuesDescribed(
         queues=tuple(_describe(state, instance, now) for instance in shown),
+        order=state.order(model_name),
         strategy=STRATEGIES[state.strategy(model_name).name].name,
         waiting_total=len(state.tasks) - state.running,
         running_total=state.running,

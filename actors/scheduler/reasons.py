@@ -6,6 +6,7 @@ from actors.messages.scopes import paths_of
 from actors.messages.tasks import TaskSpec
 from actors.scheduler.pools import describe
 from actors.scheduler.state import SchedulerState, TaskEntry
+from actors.scheduler.waiting_line import Rank
 
 FOR_AN_INSTANCE = "waiting for a free TaskInstance"
 
@@ -18,7 +19,7 @@ def wait_reason(state: SchedulerState, entry: TaskEntry) -> str:
         return f"waiting for task {entry.asks} to give way"
     if entry.spec.task_id in state.delayed:
         return "waiting for its next attempt, the one before having failed"
-    return why_waiting(state, entry.spec, entry.pools) or FOR_AN_INSTANCE
+    return why_waiting(state, entry.spec, entry.pools, entry.rank) or FOR_AN_INSTANCE
 
 
 def _why_not_preempted(entry: TaskEntry) -> str:
@@ -29,12 +30,12 @@ def _why_not_preempted(entry: TaskEntry) -> str:
     return ""
 
 
-def why_waiting(state: SchedulerState, spec: TaskSpec, pools: tuple[str, ...]) -> str:
-    """What a task waits for, or would if it were admitted now; "" where an instance can start it now."""
+def why_waiting(state: SchedulerState, spec: TaskSpec, pools: tuple[str, ...], rank: Rank) -> str:
+    """What a task waits for, or would if it were admitted now with this rank; "" where an instance can start it now."""
     pool = state.pools.get(state.serving_pool(pools))
     if pool is None or not pool.is_served():
         return f"waiting for a TaskInstance or worker that serves {describe(pools)}"
-    if spec.scope and (behind := _behind(state, spec)):
+    if spec.scope and (behind := _behind(state, spec, rank)):
         return behind
     agent = state.agents.get(spec.agent_id)
     if agent is not None and agent.closed:
@@ -46,8 +47,8 @@ def why_waiting(state: SchedulerState, spec: TaskSpec, pools: tuple[str, ...]) -
     return ""
 
 
-def _behind(state: SchedulerState, spec: TaskSpec) -> str:
-    blocker = state.claims.blocker(state.rank_of(spec), paths_of(spec.scope))
+def _behind(state: SchedulerState, spec: TaskSpec, rank: Rank) -> str:
+    blocker = state.claims.blocker(rank, paths_of(spec.scope))
     if blocker is None:
         return ""
     other = state.tasks[blocker[2]]

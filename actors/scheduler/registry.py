@@ -15,6 +15,7 @@ from actors.messages.scheduler import (
 )
 from actors.scheduler import agents, openings
 from actors.scheduler import events as ev
+from actors.scheduler.order_names import ORDERS, find_order
 from actors.scheduler.placement import Spread, choose_tentative
 from actors.scheduler.pools import pool_of_instance
 from actors.scheduler.state import Instance, SchedulerState, TaskEntry
@@ -157,15 +158,23 @@ def mark_up(state: SchedulerState, message: InstanceCameUp) -> Decision[ev.Sched
 
 
 def set_strategy(state: SchedulerState, message: SetStrategy) -> Decision[ev.SchedulerEvent]:
-    """Change the strategy from the next placement on."""
-    strategy = find_strategy(message.name)
-    if strategy is None:
-        known = ", ".join(STRATEGIES)
-        return Decision(effects=[Reply(Refused("invalid", f"unknown strategy {message.name!r}; known are {known}"))])
-    return Decision(
-        events=[ev.StrategyChosen(strategy.name, message.model_name)],
-        effects=[Reply(StrategySet(strategy.name, message.model_name))],
-    )
+    """Change the strategy from the next placement on, and the order of the line from the next admission on."""
+    strategy, order = find_strategy(message.name), find_order(message.order)
+    if not message.name and not message.order:
+        return _invalid("neither a strategy nor an order is named")
+    if message.name and strategy is None:
+        return _invalid(f"unknown strategy {message.name!r}; known are {', '.join(STRATEGIES)}")
+    if message.order and order is None:
+        return _invalid(f"unknown order {message.order!r}; known are {', '.join(ORDERS)}")
+    model = message.model_name
+    events: list[ev.SchedulerEvent] = [ev.StrategyChosen(strategy.name, model)] if strategy is not None else []
+    events += [ev.OrderChosen(order, model)] if order is not None else []
+    in_force = (strategy or state.strategy(model)).name, order or state.order(model)
+    return Decision(events=events, effects=[Reply(StrategySet(in_force[0], model, in_force[1]))])
+
+
+def _invalid(reason: str) -> Decision[ev.SchedulerEvent]:
+    return Decision(effects=[Reply(Refused("invalid", reason))])
 
 
 def _leave_pool(state: SchedulerState, instance: Instance, chance: float) -> list[ev.TaskMoved]:

@@ -8,6 +8,7 @@ from actors.messages.answers import InstanceCondition
 from actors.scheduler import claims, yielders
 from actors.scheduler.events import InstanceRegistered
 from actors.scheduler.evolution import evolve
+from actors.scheduler.fair_shares import FairShares
 from actors.scheduler.prediction import Learnt
 from actors.scheduler.state import SchedulerState, TaskEntry
 
@@ -26,6 +27,17 @@ class ClosingKept:
 
     until: float
     dismissed: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class FairKept:
+    """The shares of clients among tasks of a model and level of importance: finish tags by client."""
+
+    model_name: str
+    priority: int
+    virtual: float
+    waiting: int
+    finishes: dict[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +62,9 @@ class SchedulerKept:
     parked: dict[str, str] = field(default_factory=dict)
     deferred: list[tuple[str, float]] = field(default_factory=list)
     learnt: Learnt = field(default_factory=Learnt)
+    orders: dict[str, str] = field(default_factory=dict)
+    fair: list[FairKept] = field(default_factory=list)
+    admitted_at: float = 0.0
 
 
 def dump(state: SchedulerState) -> SchedulerKept:
@@ -81,12 +96,21 @@ def dump(state: SchedulerState) -> SchedulerKept:
         parked=dict(sorted(state.claims.parked.items())),
         deferred=state.deferred.items(),
         learnt=state.predictions.learnt,
+        orders=dict(state.orders),
+        fair=[
+            FairKept(*line, shares.virtual, shares.waiting, shares.finishes)
+            for line, shares in sorted(state.fair.items())
+        ],
+        admitted_at=state.admitted_at,
     )
 
 
 def load(state: SchedulerState, kept: SchedulerKept) -> SchedulerState:
     """Fill a new state with what was kept."""
     state.arrivals, state.strategies, state.predictions.learnt = kept.arrivals, dict(kept.strategies), kept.learnt
+    state.orders, state.admitted_at = dict(kept.orders), kept.admitted_at
+    for fair in kept.fair:
+        state.fair[fair.model_name, fair.priority] = FairShares(fair.virtual, fair.waiting, fair.finishes)
     for name, rotation in kept.rotations.items():
         state.pool(name).rotation = rotation
     for instance in kept.instances:
@@ -100,6 +124,7 @@ def load(state: SchedulerState, kept: SchedulerKept) -> SchedulerState:
         agent = state.agent(agent_id)
         agent.closed_until, agent.dismissed = closing.until, frozenset(closing.dismissed)
     for entry in kept.tasks:
+        entry.key = entry.key or float(entry.arrival)
         state.tasks[entry.spec.task_id] = entry
         if entry.ti_uuid:
             _resume_place(state, entry)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from actors.deadlines import Deadlines
@@ -10,6 +11,8 @@ from actors.messages.scheduler import Protocol
 from actors.messages.scopes import Path
 from actors.messages.tasks import TaskSpec
 from actors.scheduler.activity_room import ActivityRoom
+from actors.scheduler.fair_shares import FairShares
+from actors.scheduler.order_names import DEFAULT_ORDER
 from actors.scheduler.prediction import Prediction, Predictions
 from actors.scheduler.scopes import ScopeIndex
 from actors.scheduler.strategies import DEFAULT_STRATEGY, STRATEGIES, Strategy
@@ -21,8 +24,10 @@ from actors.scheduler.waiting_line import Rank, WaitingLine
 class TaskEntry:
     """A task that has not ended. `ti_uuid` is "" while it waits; then `tentative` is what the strategy gave it.
 
-    `tried` are the instances on which an attempt has failed. `arrival` numbers admissions. `has_entry`: there is
-    room for its entry in the activity buffer (of a task of an agent that a client named; others have none).
+    `tried` are the instances on which an attempt has failed. `arrival` numbers admissions, `key` is its place among
+    equals in importance. `client` is whose share it will use once it is started; "" where it was, or in a line that is
+    not fair. `has_entry`: there is room for its entry in the activity buffer (of a task of an agent that a client
+    named; others have none).
 
     While it runs: `gives_way` says that it has been asked to, `for_task` for whom ("" where somebody just asked),
     `is_named` that somebody asked for it by name, `cannot_give_way` that somebody did and its instance cannot be asked;
@@ -50,11 +55,13 @@ class TaskEntry:
     is_protected: bool = False
     asks: str = ""
     reserved: str = ""
+    key: float = 0.0
+    client: str = ""
 
     @property
     def rank(self) -> Rank:
         """Its place in any line."""
-        return (-self.spec.priority, self.arrival, self.spec.task_id)
+        return (-self.spec.priority, self.key, self.spec.task_id)
 
 
 @dataclass(slots=True)
@@ -182,9 +189,19 @@ class PreemptionRules:
     min_run_s: float = 1.0
 
 
+@dataclass(frozen=True, slots=True)
+class LineRules:
+    """What orders go by: when a task without a deadline is taken to be due, and weights of clients other than 1."""
+
+    default_deadline_s: float = 600.0
+    shares: Mapping[str, float] = field(default_factory=dict)
+
+
 @dataclass(slots=True)
 class SchedulerState:
-    """The whole. `strategies` maps model names ("" for all) to strategy names.
+    """The whole. `strategies` and `orders` map model names ("" for all) to names of strategies and orders.
+
+    `fair` has the shares of clients by model and level of importance. `admitted_at` is when the last task was admitted.
 
     `victims` are the running tasks that may be made to give way; `protected` has those that may not yet, and from when.
     `deferred` has the pools where something free is left idle, and until when.
@@ -201,6 +218,9 @@ class SchedulerState:
     agents: dict[str, AgentSlots] = field(default_factory=dict)
     strategies: dict[str, str] = field(default_factory=dict)
     predictions: Predictions = field(default_factory=Predictions)
+    orders: dict[str, str] = field(default_factory=dict)
+    fair: dict[tuple[str, int], FairShares] = field(default_factory=dict)
+    line_rules: LineRules = field(default_factory=LineRules)
     claims: Claims = field(default_factory=Claims)
     delayed: Deadlines = field(default_factory=Deadlines)
     absent: Deadlines = field(default_factory=Deadlines)
@@ -209,6 +229,7 @@ class SchedulerState:
     protected: Deadlines = field(default_factory=Deadlines)
     deferred: Deadlines = field(default_factory=Deadlines)
     arrivals: int = 0
+    admitted_at: float = 0.0
     running: int = 0
 
     def pool(self, name: str) -> Pool:
@@ -233,11 +254,6 @@ class SchedulerState:
                 return name
         return pools[-1]
 
-    def rank_of(self, spec: TaskSpec) -> Rank:
-        """The task's place in any line; where it is not admitted, the one that it would get now."""
-        entry = self.tasks.get(spec.task_id)
-        return entry.rank if entry is not None else (-spec.priority, self.arrivals + 1, spec.task_id)
-
     def may_claim(self, spec: TaskSpec, pool_name: str) -> bool:
         """Whether somebody could run the task as things stand, so that others may have to wait for it."""
         pool, agent = self.pools.get(pool_name), self.agents.get(spec.agent_id)
@@ -254,6 +270,10 @@ class SchedulerState:
     def strategy(self, model_name: str) -> Strategy:
         """The strategy in force for a model."""
         return STRATEGIES[self.strategies.get(model_name) or self.strategies.get("", DEFAULT_STRATEGY)]
+
+    def order(self, model_name: str) -> str:
+        """The order in force for a model."""
+        return self.orders.get(model_name) or self.orders.get("", DEFAULT_ORDER)
 
     def instance_at(self, host: str, port: int) -> Instance | None:
         """The instance registered there that is not on its way out."""

@@ -90,5 +90,10 @@ DEFAULT_STRATEGY = "shortest_queue"
 
 def find_strategy(name: str) -> Strategy | None:
     """By `shortest_queue`, `ShortestQueue`, `shortest-queue` or any such spelling; None where there is none."""
-    wanted = "".join(letter for letter in name.lower() if letter.isalnum())
-    return next((s for s in STRATEGIES.values() if s.name.replace("_", "") == wanted), None)
+    wanted = plain_name(name)
+    return next((s for s in STRATEGIES.values() if plain_name(s.name) == wanted), None)
+
+
+def plain_name(name: str) -> str:
+    """The same for all spellings of a name."""
+    return "".join(letter for letter in name.lower() if letter.isalnum())

@@ -1,4 +1,4 @@
-"""A line of waiting tasks: the most important first, and among equals the one that arrived first."""
+"""A line of waiting tasks: the most important first, and among equals the one with the smallest key."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Callable
 from heapq import heapify, heappop, heappush
 from typing import TypeAlias
 
-Rank: TypeAlias = tuple[int, int, str]
-"""(-priority, arrival number, task id): the smallest goes first."""
+Rank: TypeAlias = tuple[int, float, str]
+"""(-priority, key by the order of the line, task id): the smallest goes first."""
 
 
 class WaitingLine:

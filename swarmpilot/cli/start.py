@@ -34,7 +34,8 @@ def start(
     config: Annotated[
         Path | None,
         typer.Option(
-            help="YAML file with instances:, strategy:, agents:.", envvar=["SWARMPILOT_CONFIG", "SCHEDULER_CONFIG_PATH"]
+            help="YAML file with instances:, strategy:, order:, agents:.",
+            envvar=["SWARMPILOT_CONFIG", "SCHEDULER_CONFIG_PATH"],
         ),
     ] = None,
     strategy: Annotated[

@@ -55,11 +55,11 @@ def test_a_command_reaches_the_scheduler_and_its_answer_the_producer(rig: Rabbit
         assert asked.reply_to == ReturnAddress(Address("producer", producer.queue), "c-1")
         assert not kept.deliveries[0].redeliverable
 
-        await broker.publish([Envelope("c-1", asked.reply_to.to, StrategySet("weighted", ""))])
+        await broker.publish([Envelope("c-1", asked.reply_to.to, StrategySet("weighted", "", "fair"))])
         answer = await producer.next()
         assert answer.header.properties.correlation_id == "c-1"
         assert answer.header.properties.content_type == "application/json"
-        assert json.loads(answer.body) == {"type": "StrategySet", "name": "weighted", "model_name": ""}
+        assert json.loads(answer.body) == {"type": "StrategySet", "name": "weighted", "model_name": "", "order": "fair"}
 
     perform(rig, story)
 

@@ -10,8 +10,10 @@ from typing import Any, cast
 import pytest
 from jsonschema import Draft202012Validator
 
+from actors.scheduler.order_names import ORDERS
 from actors.scheduler.strategies import STRATEGIES
 from gateway.rest import HANDLERS, build_app
+from gateway.schemas_service import ORDERS as DOCUMENTED_ORDERS
 from gateway.schemas_service import STRATEGIES as DOCUMENTED_STRATEGIES
 from tests.embedded import embedded, instance
 from tests.rest_client import Document, Rest, rest_client
@@ -107,6 +109,7 @@ def test_what_the_front_door_answers_is_documented() -> None:
 
 def test_the_documented_strategies_are_those_of_the_scheduler() -> None:
     assert [strategy.name for strategy in DOCUMENTED_STRATEGIES] == list(STRATEGIES)
+    assert [order.name for order in DOCUMENTED_ORDERS] == list(ORDERS)
 
 
 async def walk(rest: Rest, port: int) -> None:

@@ -108,6 +108,21 @@ def test_strategies_are_listed_and_chosen() -> None:
     play(scene)
 
 
+def test_orders_of_the_line_are_listed_and_chosen() -> None:
+    async def scene(rest: Rest, service: Embedded) -> None:
+        listed = (await rest.get("/scheduler/strategies")).body
+        assert listed["current_order"] == "priority"
+        for order in listed["orders"]:
+            reply = await rest.post("/scheduler/set", {"order": order["name"]})
+            assert (reply.status, reply.body["order"], reply.body["name"]) == (200, order["name"], "shortest_queue")
+            assert reply.body["message"] == f"Order set to {order['name']}"
+            assert (await rest.get("/scheduler/strategies")).body["current_order"] == order["name"]
+        reply = await rest.post("/scheduler/set", {"name": "weighted", "order": "Fair", "model_name": MODEL})
+        assert reply.body["message"] == f"Strategy set to weighted, Order set to fair for model {MODEL}"
+
+    play(scene)
+
+
 def test_a_tasks_story() -> None:
     async def scene(rest: Rest, service: Embedded) -> None:
         async with instance(service, MODEL) as steered:

@@ -84,8 +84,8 @@ def test_what_actors_of_another_store_left_in_the_queue_has_no_effect(tmp_path: 
 
     heard = asyncio.run(publish())
     assert [(envelope.id, envelope.message) for envelope in heard] == [
-        ("2", StrategySet("round_robin", "")),
-        ("3", StrategySet("shortest_queue", "")),
+        ("2", StrategySet("round_robin", "", "priority")),
+        ("3", StrategySet("shortest_queue", "", "priority")),
     ]
 
 
@@ -100,6 +100,6 @@ def test_a_message_that_breaks_an_actor_costs_only_itself(tmp_path: Path) -> Non
             return sorted(heard, key=lambda envelope: envelope.id)
 
     first, second, third = asyncio.run(publish())
-    assert first.message == StrategySet("weighted", "")
+    assert first.message == StrategySet("weighted", "", "priority")
     assert "its log says why" in str(second.message)
-    assert third.message == StrategySet("round_robin", "")
+    assert third.message == StrategySet("round_robin", "", "priority")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 
 from actors.messages.scopes import overlap
@@ -39,6 +40,7 @@ def check(state: SchedulerState) -> None:
         assert not together, f"{entry.spec.task_id} runs together with {together}, which its scope overlaps"
     check_claims(state)
     check_preemption(state)
+    check_shares(state)
     gone = {task_id for line in lines_of(state).values() for task_id in line} - state.tasks.keys()
     assert not gone, f"tasks that have ended still wait: {gone}"
     check_activity(state)
@@ -85,6 +87,19 @@ def check_preemption(state: SchedulerState) -> None:
         assert instance.condition == "up" or not instance.reserved, f"{instance.ti_uuid} keeps what it has not"
     protected = {task_id for task_id, entry in state.tasks.items() if entry.is_protected}
     assert {task_id for task_id, _ in state.protected.items()} == protected
+
+
+def check_shares(state: SchedulerState) -> None:
+    """In fair lines those count that were never started, and clients are remembered only while they are ahead."""
+    waiting = Counter((entry.spec.model_name, entry.spec.priority) for entry in state.tasks.values() if entry.client)
+    assert {line: shares.waiting for line, shares in state.fair.items() if shares.waiting} == waiting
+    for line, shares in state.fair.items():
+        assert not shares.is_idle, f"nothing is to be remembered of {line}"
+        assert all(finish > shares.virtual for finish in shares.finishes.values()), f"{line}: {shares.finishes}"
+    started = [entry.spec.task_id for entry in state.tasks.values() if entry.client and entry.ti_uuid]
+    assert not started, f"{started} run, and are yet to use their share"
+    keys = [entry.rank for entry in state.tasks.values()]
+    assert all(key > 0.0 for _, key, _ in keys), f"a task has no place in line: {keys}"
 
 
 def may_give_way(state: SchedulerState, entry: TaskEntry) -> bool:
@@ -193,9 +208,9 @@ def check_start(state: SchedulerState, event: TaskBound) -> None:
 def may_be_declined(state: SchedulerState, instance: Instance) -> bool:
     """Whether it is so slow that a task may be better off waiting for another, which is up and busy."""
     pool = state.pools[instance.pool]
-    factor = state.predictions.log_factor(pool.name, instance.ti_uuid)
+    factor = state.predictions.least_log_slowness(pool.name, instance.ti_uuid)
     others = [i.ti_uuid for i in pool.instances.values() if i.condition == "up" and not i.has_credit]
-    is_slow = any(factor - state.predictions.log_factor(pool.name, other) > FASTER for other in others)
+    is_slow = any(factor - state.predictions.least_log_slowness(pool.name, other) > FASTER for other in others)
     return is_slow and state.strategy(instance.model_name).pooled
 
 

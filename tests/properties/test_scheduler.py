@@ -27,6 +27,7 @@ from actors.messages.scheduler import (
 )
 from actors.messages.tasks import Features, Origin
 from actors.scheduler import PreemptionRules, SchedulerPolicy
+from actors.scheduler.order_names import ORDERS
 from actors.scheduler.strategies import STRATEGIES
 from actors.task_lifecycle import TaskState
 from tests.properties import invariants
@@ -44,7 +45,13 @@ number = st.integers(0, 7)
 
 ARGUMENTS: dict[str, st.SearchStrategy[tuple[Any, ...]]] = {
     "submit": st.tuples(
-        st.sampled_from(AGENTS), st.sampled_from(MODELS), st.integers(-1, 1), st.booleans(), st.sampled_from(SCOPES)
+        st.sampled_from(AGENTS),
+        st.sampled_from(MODELS),
+        st.integers(-1, 1),
+        st.booleans(),
+        st.sampled_from(SCOPES),
+        st.sampled_from(["", "u", "v"]),
+        st.sampled_from([None, None, 500, 700_000]),
     ),
     "settle": st.tuples(number, st.sampled_from([None, 10.0, 2000.0])),
     "end": st.tuples(number, st.sampled_from([None, 10.0, 2000.0])),
@@ -56,6 +63,7 @@ ARGUMENTS: dict[str, st.SearchStrategy[tuple[Any, ...]]] = {
     "down": st.tuples(number),
     "up": st.tuples(number),
     "strategy": st.tuples(st.sampled_from(list(STRATEGIES)), st.sampled_from(("", *MODELS))),
+    "order": st.tuples(st.sampled_from(ORDERS), st.sampled_from(("", *MODELS))),
     "wait": st.tuples(st.sampled_from([0.5, 2.0])),
     "repeat": st.tuples(number, st.booleans()),
     "stale": st.tuples(number),
@@ -96,7 +104,16 @@ class History:
             assert self.twin.tell(message, chance=chance) == told
         return told
 
-    def _submit(self, agent: str, model: str, priority: int, grpc: bool, scope: str = "") -> None:
+    def _submit(
+        self,
+        agent: str,
+        model: str,
+        priority: int,
+        grpc: bool,
+        scope: str = "",
+        user: str = "",
+        deadline_ms: int | None = None,
+    ) -> None:
         self.count += 1
         origin: Origin = "grpc" if grpc else "rest"
         message = submit(
@@ -107,6 +124,8 @@ class History:
             origin=origin,
             scope=scope,
             features=FEATURES[self.count % len(FEATURES)],
+            user=user,
+            deadline_ms=deadline_ms,
         )
         answer = self.tell(message, chance=(self.count % 10) / 10).answer
         if isinstance(answer, TaskAccepted):
@@ -170,6 +189,9 @@ class History:
     def _strategy(self, name: str, model: str) -> None:
         self.tell(SetStrategy(name, model))
 
+    def _order(self, name: str, model: str) -> None:
+        self.tell(SetStrategy("", model, name))
+
     def _wait(self, seconds: float) -> None:
         for each in (self.one, self.twin):
             if each is not None:
@@ -223,11 +245,12 @@ class History:
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.sampled_from(list(STRATEGIES)), histories)
-def test_every_promise_holds_after_every_decision(strategy: str, steps: list[tuple[Any, ...]]) -> None:
+@given(st.sampled_from(list(STRATEGIES)), st.sampled_from(ORDERS), histories)
+def test_every_promise_holds_after_every_decision(strategy: str, order: str, steps: list[tuple[Any, ...]]) -> None:
     history = History()
     for name, *args in [
         ("strategy", strategy, ""),
+        ("order", order, ""),
         ("register", 1, "m", 2, ("preempt",)),
         ("register", 2, "m", 1),
         *steps,

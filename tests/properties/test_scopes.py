@@ -20,7 +20,7 @@ def index_after(steps: list[tuple[str, int] | int]) -> tuple[ScopeIndex, dict[Ra
     index, inside = ScopeIndex(), dict[Rank, str]()
     for n, step in enumerate(steps):
         if isinstance(step, tuple):
-            rank = (-step[1], n, f"t{n}")
+            rank: Rank = (-step[1], float(n), f"t{n}")
             inside[rank] = step[0]
             index.add(rank, paths_of(step[0]))
         elif inside:

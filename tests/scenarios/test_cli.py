@@ -187,6 +187,9 @@ def test_what_is_configured_wrongly_ends_with_code_2(
         ),
         ("predictions: {m: {}}", "`predictions.m.table`: must be given; got nothing"),
         ("strategies: {m: Fastest}", "strategy: must be one of .*; got 'Fastest'"),
+        ("order: 5", "`order`: must be a string; got 5"),
+        ("orders: {m: Lifo}", "order: must be one of priority, fair, .*; got 'Lifo'"),
+        ("shares: {alice: 0}", "`shares.alice`: must be greater than 0; got 0"),
     ],
 )
 def test_a_wrong_configuration_file_is_told_in_the_words_of_rest(

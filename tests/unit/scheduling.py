@@ -210,9 +210,21 @@ def submit(
     fresh: bool = False,
     scope: str = "",
     features: Features | None = None,
+    user: str = "",
+    deadline_ms: int | None = None,
 ) -> SubmitTask:
     """A task of `agent`, or of the agent that stands in for the model. Over gRPC it waits for instances."""
     spec = TaskSpec(
-        task_id, agent or f"model:{model}", model, priority, 999.0, digest, origin, scope, features=features
+        task_id,
+        agent or f"model:{model}",
+        model,
+        priority,
+        999.0,
+        digest,
+        origin,
+        scope,
+        features=features,
+        user_id=user,
+        deadline_ms=deadline_ms,
     )
     return SubmitTask(spec, b"{}", id_is_fresh=fresh, waits_for_instances=origin == "grpc")

@@ -63,6 +63,15 @@ def test_a_request_to_give_way_names_agent_and_task(grace_s: float | None, body:
     assert read(call, 200, {"enqueued": False}) is False
 
 
+@pytest.mark.parametrize(
+    ("model", "body"), [(None, {"order": "Fair"}), ("m", {"order": "Fair", "model_name": "m"})], ids=["all", "one"]
+)
+def test_an_order_is_chosen_for_one_model_or_all(model: str | None, body: dict[str, Any]) -> None:
+    call = calls.set_order("Fair", model)
+    assert (call.method, call.path, json.loads(call.body or b"")) == ("POST", "/scheduler/set", body)
+    assert read(call, 200, {"status": "success", "name": "weighted", "order": "fair"}) == "fair"
+
+
 def test_many_tasks_go_in_few_requests_and_answers_keep_their_place() -> None:
     batches = calls.submit_batches("m", ({"n": n} for n in range(501)), None, None)
     assert [len(json.loads(batch.body or b"")["tasks"]) for batch in batches] == [500, 1]

@@ -24,7 +24,8 @@ def test_a_task_that_an_instance_can_start_is_stored_queued_answered_and_started
     scheduling.register("i1")
     message = submit("t1")
     told = scheduling.tell(message)
-    assert told.events == [TaskQueued(message.spec, ("model:m",), "i1"), TaskBound("t1", "model:m", "i1", 1, 1000.0)]
+    queued = TaskQueued(message.spec, ("model:m",), "i1", admitted_at=1000.0, key=1000.0)
+    assert told.events == [queued, TaskBound("t1", "model:m", "i1", 1, 1000.0)]
     keep, reply, run = told.effects
     assert keep == Keep("t1", "input", b"{}")
     assert reply == Reply(TaskAccepted("t1", "i1", ""))

@@ -198,3 +198,12 @@ def test_an_asker_that_ends_while_it_waits_for_a_scope_leaves_its_victim_to_the_
     assert not asked(scheduling.tell(submit("high-b", scope="r.b", priority=1)))
     assert asked(scheduling.settle("high-a")) == ["low"]
     assert scheduling.state.tasks["high-b"].asks == "low"
+
+
+def test_one_that_waits_behind_an_asker_for_its_scope_asks_the_same_victim_when_that_ends() -> None:
+    scheduling = with_instances(2)
+    scheduling.tell(submit("low", scope="r"))
+    assert asked(scheduling.tell(submit("high-a", scope="r", priority=1))) == ["low"]
+    assert not asked(scheduling.tell(submit("high-b", scope="r", priority=1)))
+    assert asked(scheduling.settle("high-a")) == ["low"]
+    assert scheduling.state.tasks["high-b"].asks == "low"

@@ -215,7 +215,7 @@ def test_another_strategy_gives_those_who_wait_lines_of_their_own_or_one_common_
         scheduling.tell(submit(f"t{n}"))
     told = scheduling.tell(SetStrategy("round_robin"))
     assert told.events == [StrategyChosen("round_robin", "")]
-    assert told.answer == StrategySet("round_robin", "")
+    assert told.answer == StrategySet("round_robin", "", "priority")
     own = {name: len(i.own_line) for name, i in scheduling.state.instances.items()}
     assert own == {"i1": 2, "i2": 2}
     assert scheduling.settle("t1").bound == [("t3", "i2")]

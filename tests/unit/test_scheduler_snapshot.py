@@ -85,7 +85,35 @@ def learnt(scheduling: Scheduling) -> None:
         scheduling.settle(f"t{n}", took)
 
 
-SITUATIONS = [busy, delayed, returned, own_lines, one_down, draining, closed, changed_model, scoped, unserved, learnt]
+def shared(scheduling: Scheduling) -> None:
+    scheduling.tell(SetStrategy("", order="fair"))
+    learnt(scheduling)
+    for n in range(6):
+        scheduling.tell(submit(f"u{n}", user="uv"[n % 2], priority=n % 2))
+
+
+def mixed_orders(scheduling: Scheduling) -> None:
+    shared(scheduling)
+    for order in ("deadline", "shortest_predicted", "fair_agents"):
+        scheduling.tell(SetStrategy("", "m", order))
+        scheduling.tell(submit(order, deadline_ms=5000))
+
+
+SITUATIONS = [
+    shared,
+    mixed_orders,
+    busy,
+    delayed,
+    returned,
+    own_lines,
+    one_down,
+    draining,
+    closed,
+    changed_model,
+    scoped,
+    unserved,
+    learnt,
+]
 
 
 def follow(scheduling: Scheduling) -> list[object]:

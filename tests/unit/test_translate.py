@@ -78,6 +78,16 @@ def test_a_task_without_an_agent_belongs_to_its_model() -> None:
     assert (spec.agent_id, spec.model_name, spec.has_own_agent) == ("model:gpt", "gpt", False)
 
 
+@pytest.mark.parametrize(
+    ("user", "known"), [("alice", "alice"), (7, "7"), (True, ""), ({"id": 1}, ""), ("x" * 256, ""), (None, "")]
+)
+def test_metadata_names_the_user_and_the_deadline_and_what_is_no_users_id_is_passed_over(
+    user: object, known: str
+) -> None:
+    spec = submit(metadata=json.dumps({"user_id": user, "deadline_ms": 1500}).encode()).spec
+    assert (spec.user_id, spec.deadline_ms) == (known, 1500)
+
+
 def test_metadata_names_agent_priority_timeout_callback_and_activity() -> None:
     metadata = {
         "agent_id": "worker-1",
@@ -184,6 +194,8 @@ def test_the_scope_is_the_one_given_else_that_of_the_metadata() -> None:
     ({"agent_id": "model:gpt"}, "agent_id", "must not begin with"),
     ({"metadata": b'{"agent_id": "model:gpt"}'}, "metadata.agent_id", "must not begin with"),
     ({"metadata": b'{"agent_id": 5}'}, "metadata.agent_id", "must be a string"),
+    ({"metadata": b'{"deadline_ms": 0}'}, "metadata.deadline_ms", "must be an integer from 1 to"),
+    ({"metadata": b'{"deadline_ms": "soon"}'}, "metadata.deadline_ms", "must be an integer from 1 to"),
     ({"metadata": b'{"timeout_ms": 0}'}, "metadata.timeout_ms", "must be an integer from 1 to"),
     ({"metadata": b'{"timeout_ms": 1.5}'}, "metadata.timeout_ms", "must be an integer from 1 to"),
     ({"metadata": b'{"timeout_ms": true}'}, "metadata.timeout_ms", "must be an integer from 1 to"),

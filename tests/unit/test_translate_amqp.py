@@ -55,6 +55,8 @@ def test_the_same_task_has_the_same_digest_as_over_rest() -> None:
     (command("ShutdownAgent", agent_id="w"), ShutdownAgent("w", 30.0)),
     (command("ShutdownAgent", agent_id="w", grace_period_s=0), ShutdownAgent("w", 0.0)),
     (command("SetStrategy", name="weighted"), SetStrategy("weighted", "")),
+    (command("SetStrategy", order="fair", model_name="m"), SetStrategy("", "m", "fair")),
+    (command("SetStrategy", name="weighted", order="fair"), SetStrategy("weighted", "", "fair")),
     (command("RemoveInstance", host="h", port=8100), RemoveInstance("h", 8100)),
     (command("DescribeQueues", model_name="gpt"), DescribeQueues("gpt")),
 ])  # fmt: skip

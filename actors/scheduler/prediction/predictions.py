@@ -103,8 +103,8 @@ class Predictions:
         estimates = self.learnt.by_pool.get(pool)
         return exp(estimates.log_factor) if estimates is not None else 1.0
 
-    def log_factor(self, pool: str, ti_uuid: str) -> float:
-        """How slow the instance is, beside others of its pool: the logarithm of a factor, doubt in its favour.
+    def least_log_slowness(self, pool: str, ti_uuid: str) -> float:
+        """The logarithm of `slowness`, with the doubt in the instance's favour.
 
         So one that seems slow after few reports is given tasks until that is sure.
         """
