@@ -78,6 +78,13 @@ def decide_start(
     return _deal_out(state, pool, offers, now)
 
 
+def is_worth_it(state: SchedulerState, pool: Pool, instance: Instance) -> bool:
+    """Whether a free place on this instance is taken at once, whatever is in line."""
+    up = (ti_uuid for ti_uuid, other in pool.instances.items() if other.condition == "up")
+    fastest = min(state.predictions.least_log_slowness(pool.name, ti_uuid) for ti_uuid in up)
+    return state.predictions.least_log_slowness(pool.name, instance.ti_uuid) - fastest <= FASTER
+
+
 def _deal_out(
     state: SchedulerState, pool: Pool, offers: Sequence[_Offer], now: float
 ) -> tuple[TaskEntry, Instance] | Declined:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from actors.messages.answers import QueueOfInstance, QueuesDescribed
-from actors.scheduler.prediction import remaining
-from actors.scheduler.state import Instance, SchedulerState
+from actors.scheduler.lookahead import is_worth_it
+from actors.scheduler.prediction import Remaining, remaining
+from actors.scheduler.state import Instance, Pool, SchedulerState
 from actors.scheduler.strategies import STRATEGIES
+
+DOUBT = 1.1
+"""What is expected of execution times is itself not sure: waits vary by so much more in simulations."""
 
 
 def describe_queues(state: SchedulerState, model_name: str, now: float) -> QueuesDescribed:
@@ -37,6 +43,53 @@ def _describe(state: SchedulerState, instance: Instance, now: float) -> QueueOfI
 
 
 def expected_wait(state: SchedulerState, instance: Instance, now: float) -> tuple[float, float]:
+    """Mean and standard deviation (ms) of the wait of a task that is submitted now and meant for this instance."""
+    if state.strategy(instance.model_name).pooled:
+        return _wait_in_common_line(state, state.pools[instance.pool], now)
+    return _wait_in_own_line(state, instance, now)
+
+
+def _wait_in_common_line(state: SchedulerState, pool: Pool, now: float) -> tuple[float, float]:
+    """Until a place is there that those in line leave over.
+
+    The first place comes free when the first of the running tasks is done, each later one at the rate at which all
+    places together are done with whole tasks. The more places there are, and the more execution times differ, the more
+    is left to chance when that is: with many it is as if events came at random, with one it is the deviation of a task.
+    """
+    waiting = len(pool.line)
+    up = [instance for instance in pool.instances.values() if instance.condition == "up"]
+    free = [instance for instance in up if instance.has_credit]
+    if not up or (not waiting and any(is_worth_it(state, pool, instance) for instance in free)):
+        return 0.0, 0.0
+    each = state.predictions.ordinary(pool.name, None)
+    irregular = min((each.std_ms / each.mean_ms) ** 2, 1.0) if each.mean_ms > 0.0 else 1.0
+    rate = sum(instance.capacity / _positive(state.predict_any(instance).mean_ms) for instance in up)
+    left = [_left_of(state, instance, task_id, now) for instance in up for task_id in sorted(instance.in_flight)]
+    first = _first_of(left) if left else 1.0 / rate
+    at_random = 1.0 + (irregular - 1.0) / sum(instance.capacity for instance in up)
+    variance = DOUBT * at_random * (first**2 + waiting / rate**2)
+    return first + waiting / rate, variance**0.5
+
+
+def _first_of(left: Sequence[Remaining]) -> float:
+    """When the first of them is done (ms), by Weibull's distribution of their deviation."""
+    means = [_positive(each.mean_ms) for each in left]
+    variation = sum(each.std_ms for each in left) / sum(means)
+    shape = 1.0 / min(max(variation, 0.02), 1.0)
+    least = min(means)
+    return least * float(sum((least / mean) ** shape for mean in means) ** (-1.0 / shape))
+
+
+def _left_of(state: SchedulerState, instance: Instance, task_id: str, now: float) -> Remaining:
+    entry = state.tasks[task_id]
+    return remaining(state.predict(entry, instance), (now - entry.bound_at) * 1000.0)
+
+
+def _positive(ms: float) -> float:
+    return max(ms, 1e-3)
+
+
+def _wait_in_own_line(state: SchedulerState, instance: Instance, now: float) -> tuple[float, float]:
     """Mean and standard deviation (ms) of the wait of a task that would queue behind all that waits here.
 
     What runs counts with what is left of it after the time it has run; the work ahead is shared by the instance's

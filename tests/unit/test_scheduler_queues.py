@@ -49,7 +49,9 @@ def test_what_waits_counts_whole_and_is_shared_by_the_places() -> None:
     scheduling = warmed_up(100.0, capacity=2)
     for n in range(6):
         scheduling.tell(submit(f"t{n}"))
-    assert wait(scheduling)[0] == pytest.approx((2 * 100.0 + 4 * 100.0) / 2)
+    assert wait(scheduling)[0] == pytest.approx((2 * 100.0 + 4 * 100.0) / 2, rel=0.12), (
+        "as far as it is sure of itself by now"
+    )
 
 
 def test_the_error_is_the_deviation_of_all_that_is_ahead() -> None:
