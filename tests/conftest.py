@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import Iterator
 
 import pytest
 
 from tests.rabbit_queues import delete_queues
 from tests.rabbit_server import RabbitServer, obtain
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell that runs us in the background has it ignored, and every program that is tested would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
