@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import NamedTuple, cast
 
 from aiormq import Channel
@@ -42,39 +43,35 @@ class Publisher:
         self, body: bytes, properties: Basic.Properties, *, exchange: str = "", routing_key: str, mandatory: bool = True
     ) -> None:
         """Returns once confirmed. Raises BrokerUnavailable, or Unroutable where `mandatory` and no queue takes it."""
-        channel = self._usable() or await self._open()
-        self._under_way[channel] = self._under_way.get(channel, 0) + 1
-        try:
-            with as_unavailable(f"publishing to {exchange or routing_key}"):
-                async with asyncio.timeout(self._timeout_s):
-                    await channel.basic_publish(
-                        body,
-                        exchange=exchange,
-                        routing_key=routing_key,
-                        properties=properties,
-                        mandatory=mandatory,
-                        wait=False,
-                    )
-        except BrokerUnavailable:
-            # Its confirms can no longer be told apart from late ones: nothing new goes over this channel.
-            if self._channel is channel:
-                self._channel = None
-            raise
-        finally:
-            self._leave(channel)
+        async with self._confirming(exchange or routing_key) as channel:
+            await channel.basic_publish(
+                body,
+                exchange=exchange,
+                routing_key=routing_key,
+                properties=properties,
+                mandatory=mandatory,
+                wait=False,
+            )
 
     async def post(self, posts: Sequence[Post]) -> None:
         """Publish all of these at once; returns once all are confirmed. Raises BrokerUnavailable."""
         if not posts:
             return
+        async with self._confirming(posts[0].exchange or posts[0].routing_key) as channel:
+            for confirmed in await _write(channel, posts):
+                await confirmed
+
+    @asynccontextmanager
+    async def _confirming(self, place: str) -> AsyncIterator[Channel]:
+        """A channel to publish to `place` and await the confirms on, in the block and in time."""
         channel = self._usable() or await self._open()
         self._under_way[channel] = self._under_way.get(channel, 0) + 1
         try:
-            with as_unavailable(f"publishing to {posts[0].exchange or posts[0].routing_key}"):
+            with as_unavailable(f"publishing to {place}"):
                 async with asyncio.timeout(self._timeout_s):
-                    for confirmed in await _write(channel, posts):
-                        await confirmed
+                    yield channel
         except BrokerUnavailable:
+            # Its confirms can no longer be told apart from late ones: nothing new goes over this channel.
             if self._channel is channel:
                 self._channel = None
             raise

@@ -7,15 +7,12 @@ sooner without it, and no longer.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from heapq import heapify, heapreplace
 from math import exp, log
-from typing import TypeAlias
 
-from actors.scheduler.prediction import remaining
 from actors.scheduler.state import Instance, Pool, SchedulerState, TaskEntry
-from actors.scheduler.waiting_line import Rank
 
 PATIENCE, HASTE = 0.7, 0.15
 """A busy instance is waited for where it is done sooner by more than the first, as a share of what the task takes on
@@ -35,9 +32,6 @@ DEPTH = 64
 LEAST_WAIT_S = 0.01
 
 
-Place: TypeAlias = Callable[[SchedulerState, Pool, Rank, Sequence[Instance], float], tuple[TaskEntry, Instance]]
-
-
 @dataclass(frozen=True, slots=True)
 class Declined:
     """Whoever waits had better wait for a busy instance; look again at `until` (Unix seconds)."""
@@ -54,41 +48,24 @@ class _Offer:
     factor: float
 
 
-def decide_start(
-    state: SchedulerState, pool: Pool, free: Sequence[Instance], place: Place, chance: float, now: float
-) -> tuple[TaskEntry, Instance] | Declined | None:
-    """The task that starts now, and where; None where nothing waits.
+def worth_it(state: SchedulerState, pool: Pool, free: Sequence[Instance]) -> Sequence[Instance]:
+    """The best of these, all as good as each other, where a task had better start on them than wait for any; else none.
 
-    `free` is not empty. `place` chooses for the first in line among instances that are as good as each other.
+    One at least is free, so that some instance of the pool is up.
     """
-    head = pool.line.head()
-    if head is None:
-        return None
-    factors = {
-        ti_uuid: state.predictions.least_log_slowness(pool.name, ti_uuid)
-        for ti_uuid, instance in pool.instances.items()
-        if instance.condition == "up"
-    }
-    fastest = min(factors.values())
-    best = min(factors[instance.ti_uuid] for instance in free)
-    if best - fastest <= FASTER:
-        alike = [instance for instance in free if factors[instance.ti_uuid] - best <= ALIKE]
-        return place(state, pool, head, alike, chance)
-    offers = [_offer(state, pool.instances[ti_uuid], exp(f - fastest), now) for ti_uuid, f in factors.items()]
-    return _deal_out(state, pool, offers, now)
+    slowness = {instance.ti_uuid: _slowness(state, pool, instance) for instance in _up(pool)}
+    best = min(slowness[instance.ti_uuid] for instance in free)
+    if best - min(slowness.values()) > FASTER:
+        return ()
+    return [instance for instance in free if slowness[instance.ti_uuid] - best <= ALIKE]
 
 
-def is_worth_it(state: SchedulerState, pool: Pool, instance: Instance) -> bool:
-    """Whether a free place on this instance is taken at once, whatever is in line."""
-    up = (ti_uuid for ti_uuid, other in pool.instances.items() if other.condition == "up")
-    fastest = min(state.predictions.least_log_slowness(pool.name, ti_uuid) for ti_uuid in up)
-    return state.predictions.least_log_slowness(pool.name, instance.ti_uuid) - fastest <= FASTER
-
-
-def _deal_out(
-    state: SchedulerState, pool: Pool, offers: Sequence[_Offer], now: float
-) -> tuple[TaskEntry, Instance] | Declined:
-    reference = min(offers, key=lambda offer: offer.factor).instance
+def deal_out(state: SchedulerState, pool: Pool, now: float) -> tuple[TaskEntry, Instance] | Declined:
+    """The first task in line, which is not empty, that had better start on what is free than wait; and where."""
+    up = _up(pool)
+    reference = min(up, key=lambda instance: _slowness(state, pool, instance))
+    fastest = _slowness(state, pool, reference)
+    offers = [_offer(state, instance, exp(_slowness(state, pool, instance) - fastest), now) for instance in up]
     chosen: list[tuple[TaskEntry, Instance]] = []
     looked_at = 0
     patience = PATIENCE + HASTE * len(pool.line) / len(offers)
@@ -112,6 +89,14 @@ def _deal_out(
     return Declined(now + max(soonest_ms / 1000.0, LEAST_WAIT_S))
 
 
+def _up(pool: Pool) -> list[Instance]:
+    return [instance for instance in pool.instances.values() if instance.condition == "up"]
+
+
+def _slowness(state: SchedulerState, pool: Pool, instance: Instance) -> float:
+    return state.predictions.least_log_slowness(pool.name, instance.ti_uuid)
+
+
 def _done_in(offer: _Offer, takes_ms: float, patience: float) -> float:
     wait_ms = offer.free_in[0]
     return wait_ms + takes_ms * offer.factor + (patience * takes_ms if wait_ms > 0.0 else 0.0)
@@ -121,7 +106,6 @@ def _offer(state: SchedulerState, instance: Instance, factor: float, now: float)
     free_in = [0.0] * (instance.capacity - len(instance.in_flight))
     for task_id in sorted(instance.in_flight):
         entry = state.tasks[task_id]
-        left = remaining(state.predict(entry, instance), (now - entry.bound_at) * 1000.0)
-        free_in.append(max(left.mean_ms, 1e-3))
+        free_in.append(max(state.left_of(entry, instance, now).mean_ms, 1e-3))
     heapify(free_in)
     return _Offer(instance, free_in, factor)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from actors.scheduler.lookahead import Declined, decide_start
+from actors.scheduler.lookahead import Declined, deal_out, worth_it
 from actors.scheduler.state import Instance, Pool, SchedulerState, TaskEntry
 from actors.scheduler.strategies import Candidate
 from actors.scheduler.waiting_line import Rank
@@ -88,7 +88,8 @@ def choose_next(
     if kept is not None:
         return state.tasks[head[2]], kept
     if state.strategy(free[0].model_name).pooled:
-        return decide_start(state, pool, free, _place, chance, now)
+        at_once = worth_it(state, pool, free)
+        return _place(state, pool, head, at_once, chance) if at_once else deal_out(state, pool, now)
     own = _best_own(free, head) if _has_home(state, pool, head) else None
     if own is not None:
         return state.tasks[own[0][2]], own[1]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from actors.messages.answers import QueueOfInstance, QueuesDescribed
-from actors.scheduler.lookahead import is_worth_it
-from actors.scheduler.prediction import Remaining, remaining
+from actors.scheduler.lookahead import worth_it
+from actors.scheduler.prediction import Remaining
 from actors.scheduler.state import Instance, Pool, SchedulerState
 from actors.scheduler.strategies import STRATEGIES
 
@@ -17,8 +17,13 @@ DOUBT = 1.1
 def describe_queues(state: SchedulerState, model_name: str, now: float) -> QueuesDescribed:
     """All instances, or those of one model, with expectation and deviation of the wait in milliseconds."""
     shown = [i for i in state.instances.values() if model_name in ("", i.model_name) and i.condition != "draining"]
+    common = {
+        instance.pool: _wait_in_common_line(state, state.pools[instance.pool], now)
+        for instance in {i.pool: i for i in shown if state.strategy(i.model_name).pooled}.values()
+    }
+    waits = [common.get(instance.pool) or _wait_in_own_line(state, instance, now) for instance in shown]
     return QueuesDescribed(
-        queues=tuple(_describe(state, instance, now) for instance in shown),
+        queues=tuple(_describe(instance, *wait) for instance, wait in zip(shown, waits, strict=True)),
         order=state.order(model_name),
         strategy=STRATEGIES[state.strategy(model_name).name].name,
         waiting_total=len(state.tasks) - state.running,
@@ -26,8 +31,7 @@ def describe_queues(state: SchedulerState, model_name: str, now: float) -> Queue
     )
 
 
-def _describe(state: SchedulerState, instance: Instance, now: float) -> QueueOfInstance:
-    wait_ms, error_ms = expected_wait(state, instance, now)
+def _describe(instance: Instance, wait_ms: float, error_ms: float) -> QueueOfInstance:
     return QueueOfInstance(
         model_name=instance.model_name,
         ti_uuid=instance.ti_uuid,
@@ -42,15 +46,8 @@ def _describe(state: SchedulerState, instance: Instance, now: float) -> QueueOfI
     )
 
 
-def expected_wait(state: SchedulerState, instance: Instance, now: float) -> tuple[float, float]:
-    """Mean and standard deviation (ms) of the wait of a task that is submitted now and meant for this instance."""
-    if state.strategy(instance.model_name).pooled:
-        return _wait_in_common_line(state, state.pools[instance.pool], now)
-    return _wait_in_own_line(state, instance, now)
-
-
 def _wait_in_common_line(state: SchedulerState, pool: Pool, now: float) -> tuple[float, float]:
-    """Until a place is there that those in line leave over.
+    """Mean and standard deviation (ms) of the wait until a place is there that those in line leave over.
 
     The first place comes free when the first of the running tasks is done, each later one at the rate at which all
     places together are done with whole tasks. The more places there are, and the more execution times differ, the more
@@ -59,12 +56,12 @@ def _wait_in_common_line(state: SchedulerState, pool: Pool, now: float) -> tuple
     waiting = len(pool.line)
     up = [instance for instance in pool.instances.values() if instance.condition == "up"]
     free = [instance for instance in up if instance.has_credit]
-    if not up or (not waiting and any(is_worth_it(state, pool, instance) for instance in free)):
+    if not up or (not waiting and free and worth_it(state, pool, free)):
         return 0.0, 0.0
     each = state.predictions.ordinary(pool.name, None)
     irregular = min((each.std_ms / each.mean_ms) ** 2, 1.0) if each.mean_ms > 0.0 else 1.0
     rate = sum(instance.capacity / _positive(state.predict_any(instance).mean_ms) for instance in up)
-    left = [_left_of(state, instance, task_id, now) for instance in up for task_id in sorted(instance.in_flight)]
+    left = [state.left_of(state.tasks[task_id], i, now) for i in up for task_id in sorted(i.in_flight)]
     first = _first_of(left) if left else 1.0 / rate
     at_random = 1.0 + (irregular - 1.0) / sum(instance.capacity for instance in up)
     variance = DOUBT * at_random * (first**2 + waiting / rate**2)
@@ -78,11 +75,6 @@ def _first_of(left: Sequence[Remaining]) -> float:
     shape = 1.0 / min(max(variation, 0.02), 1.0)
     least = min(means)
     return least * float(sum((least / mean) ** shape for mean in means) ** (-1.0 / shape))
-
-
-def _left_of(state: SchedulerState, instance: Instance, task_id: str, now: float) -> Remaining:
-    entry = state.tasks[task_id]
-    return remaining(state.predict(entry, instance), (now - entry.bound_at) * 1000.0)
 
 
 def _positive(ms: float) -> float:
@@ -100,7 +92,6 @@ def _wait_in_own_line(state: SchedulerState, instance: Instance, now: float) -> 
     each = state.predict_any(instance)
     wait_ms, variance = instance.waiting * each.mean_ms, instance.waiting * each.std_ms**2
     for task_id in sorted(instance.in_flight):
-        entry = state.tasks[task_id]
-        left = remaining(state.predict(entry, instance), (now - entry.bound_at) * 1000.0)
+        left = state.left_of(state.tasks[task_id], instance, now)
         wait_ms, variance = wait_ms + left.mean_ms, variance + left.std_ms**2
     return wait_ms / instance.capacity, variance**0.5 / instance.capacity

@@ -13,7 +13,7 @@ from actors.messages.tasks import TaskSpec
 from actors.scheduler.activity_room import ActivityRoom
 from actors.scheduler.fair_shares import FairShares
 from actors.scheduler.order_names import DEFAULT_ORDER
-from actors.scheduler.prediction import Prediction, Predictions
+from actors.scheduler.prediction import Prediction, Predictions, Remaining, remaining
 from actors.scheduler.scopes import ScopeIndex
 from actors.scheduler.strategies import DEFAULT_STRATEGY, STRATEGIES, Strategy
 from actors.scheduler.victims import Victims
@@ -262,6 +262,10 @@ class SchedulerState:
     def predict(self, entry: TaskEntry, instance: Instance) -> Prediction:
         """How long the task takes on this instance."""
         return self.predictions.predict(instance.pool, entry.spec.features, instance.ti_uuid)
+
+    def left_of(self, entry: TaskEntry, instance: Instance, now: float) -> Remaining:
+        """What is left of a task that runs on this instance."""
+        return remaining(self.predict(entry, instance), (now - entry.bound_at) * 1000.0)
 
     def predict_any(self, instance: Instance) -> Prediction:
         """How long a task takes on this instance of which nothing is known."""
