@@ -12,6 +12,7 @@ from actors.errands import CancelOnInstance
 from actors.messages.agent import AttemptFailed, TaskEnded
 from actors.messages.answers import ReportAnswered
 from actors.messages.dispatcher import DropTask, Report
+from actors.messages.scheduler import CANCEL
 
 
 def take_report(state: DispatcherState, report: Report) -> Decision[DispatcherEvent]:
@@ -45,7 +46,7 @@ def drop(state: DispatcherState, message: DropTask) -> Decision[DispatcherEvent]
         return Decision()
     dropped = FlightDropped(message.task_id, message.attempt, message.reason)
     instance = state.instance
-    if instance is None or "cancel" not in instance.capabilities:
+    if instance is None or CANCEL not in instance.capabilities:
         return Decision((dropped,))
     cancel = CancelOnInstance(instance.endpoint, message.task_id, message.attempt, message.resumption)
     return Decision((dropped,), (cancel,))

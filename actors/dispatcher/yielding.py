@@ -13,9 +13,7 @@ from actors.errands import YieldOnInstance
 from actors.messages.agent import AttemptYielded, NoteProgress, SparePreemption, YieldDeferred
 from actors.messages.answers import ReportAnswered
 from actors.messages.dispatcher import AskToYield, ReportProgress, ReportYield, YieldAnswered
-
-PREEMPT = "preempt"
-"""The capability of an instance that can be asked to let a run give way."""
+from actors.messages.scheduler import PREEMPT
 
 LOST = "the instance does not have it any more"
 NOTHING: Decision[DispatcherEvent] = Decision()

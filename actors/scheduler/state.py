@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from actors.deadlines import Deadlines
 from actors.messages.answers import InstanceCondition
-from actors.messages.scheduler import Protocol
+from actors.messages.scheduler import PREEMPT, Protocol
 from actors.messages.scopes import Path
 from actors.messages.tasks import TaskSpec
 from actors.scheduler.activity_room import ActivityRoom
@@ -89,7 +89,7 @@ class Instance:
     @property
     def can_preempt(self) -> bool:
         """Whether what it runs can be asked to give way."""
-        return "preempt" in self.capabilities
+        return PREEMPT in self.capabilities
 
     @property
     def has_credit(self) -> bool:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from actors.behaviour import Decision, Now, Received, Reply
 from actors.messages.answers import InstanceRemoval, WorkerAttached
 from actors.messages.dispatcher import AttendInstance
-from actors.messages.scheduler import AttachWorker, DetachWorker
+from actors.messages.scheduler import CANCEL, PREEMPT, AttachWorker, DetachWorker
 from actors.scheduler import agents, registry
 from actors.scheduler.events import InstanceRegistered, SchedulerEvent
 from actors.scheduler.pools import pool_of_agent
 from actors.scheduler.state import Instance, SchedulerState
 
-CAPABILITIES = ("cancel", "preempt")
+CAPABILITIES = (CANCEL, PREEMPT)
 """What every attached worker can be asked for beyond running tasks."""
 
 
