@@ -17,6 +17,7 @@ from yarl import URL
 
 from actors.courier import InstanceReport, InstanceUnreachable
 from actors.couriers.bodies import cancel_body, idempotency_key, push_body, push_head, whole_push, yield_body
+from actors.couriers.checkpoints import checkpoint_for
 from actors.couriers.instance_answers import describe, read_object, read_push, read_report, read_uptime, read_yield
 from actors.couriers.kept_connections import IDLE_S, KeptConnections, NotSent
 from actors.errands import (
@@ -34,7 +35,7 @@ from actors.messages import Message
 from actors.messages.agent import CallbackAnswered
 from actors.messages.dispatcher import ProbeAnswered, PushAnswered, YieldAnswered
 from actors.messages.tasks import CHECKPOINT_BYTES
-from actors.store import Payload, TaskReader
+from actors.store import TaskReader
 from actors.task_record import record_of
 
 UNREACHABLE = "Connection failed: Unable to reach host"
@@ -122,18 +123,13 @@ class HttpCourier:
             if task is None:
                 return answered("refused", "the task's input is not in the store")
             host, port, head = _push_head(errand.endpoint)
-            body = push_body(errand, task, await self._checkpoint(errand))
+            body = push_body(errand, task, await checkpoint_for(self._reader, errand))
             status, answer = await self._pushing.send(host, port, whole_push(head, idempotency_key(errand), body))
         except _NOT_SENT as error:
             return answered("unreachable", _say(error))
         except _FAILED as error:
             return answered("unknown", _say(error))
         return read_push(errand, status, answer)
-
-    async def _checkpoint(self, errand: PushToInstance) -> Payload | None:
-        """What an earlier run left behind; a first run is spared the look into the store."""
-        is_first = errand.attempt <= 1 and errand.resumption == 0
-        return None if is_first else await self._reader.payload(errand.task_id, "checkpoint")
 
     async def _probe(self, endpoint: Endpoint) -> ProbeAnswered:
         path = "/info" if endpoint.protocol == "submit" else "/status"

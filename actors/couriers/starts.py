@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 from actors.addresses import dispatcher, queue_of, worker
 from actors.asker import AskerOfMany
+from actors.couriers.checkpoints import checkpoint_for
 from actors.errands import PushToInstance
 from actors.messages import Answer
 from actors.messages.worker import StartTask
@@ -62,9 +63,7 @@ class Starts:
                 asked.set_result(None)
 
     async def _start(self, errand: PushToInstance, row: TaskRow, task: Payload) -> StartTask:
-        # The first run of all has nothing to go on from.
-        is_first = errand.attempt == 1 and errand.resumption == 0
-        left = None if is_first else await self._reader.payload(errand.task_id, "checkpoint")
+        left = await checkpoint_for(self._reader, errand)
         return StartTask(
             task_id=errand.task_id,
             attempt=errand.attempt,
