@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from actors.scheduler.state import AgentSlots, Instance, SchedulerState, TaskEntry
+from actors.scheduler.instance import Instance
+from actors.scheduler.state import AgentSlots, SchedulerState, TaskEntry
 from actors.scheduler.waiting_line import Rank, WaitingLine
 
 
@@ -78,8 +79,15 @@ def leave_pool_of(state: SchedulerState, instance: Instance) -> None:
     """The instance is no longer one of its pool's; a pool without instances has nothing to take turns with."""
     pool = state.pool(instance.pool)
     del pool.instances[instance.ti_uuid]
+    recount(state, pool.name)
     if not pool.instances:
         pool.rotation = 0
+
+
+def recount(state: SchedulerState, pool_name: str) -> None:
+    """Instances came to the pool, left it or are others than they were."""
+    pool = state.pool(pool_name)
+    pool.standings.rebuild(pool.instances.values(), state.predictions)
 
 
 def forget_idle(state: SchedulerState, ended: TaskEntry) -> None:
@@ -164,3 +172,4 @@ def count_tentative(state: SchedulerState, entry: TaskEntry, change: int) -> Non
     instance = state.instances.get(entry.tentative)
     if instance is not None:
         instance.waiting += change
+        state.note(instance)

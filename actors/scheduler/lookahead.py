@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from heapq import heapify, heapreplace
 from math import exp, log
 
-from actors.scheduler.state import Instance, Pool, SchedulerState, TaskEntry
+from actors.scheduler.instance import Instance
+from actors.scheduler.state import Pool, SchedulerState, TaskEntry
 
 PATIENCE, HASTE = 0.7, 0.15
 """A busy instance is waited for where it is done sooner by more than the first, as a share of what the task takes on
@@ -53,11 +54,11 @@ def worth_it(state: SchedulerState, pool: Pool, free: Sequence[Instance]) -> Seq
 
     One at least is free, so that some instance of the pool is up.
     """
-    slowness = {instance.ti_uuid: _slowness(state, pool, instance) for instance in _up(pool)}
-    best = min(slowness[instance.ti_uuid] for instance in free)
-    if best - min(slowness.values()) > FASTER:
+    slowness = pool.standings.slowness_of(free)
+    best = min(slowness)
+    if best - min(pool.standings.slowness) > FASTER:
         return ()
-    return [instance for instance in free if slowness[instance.ti_uuid] - best <= ALIKE]
+    return [instance for instance, slow in zip(free, slowness, strict=True) if slow - best <= ALIKE]
 
 
 def deal_out(state: SchedulerState, pool: Pool, now: float) -> tuple[TaskEntry, Instance] | Declined:

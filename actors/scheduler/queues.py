@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from actors.messages.answers import QueueOfInstance, QueuesDescribed
+from actors.scheduler.instance import Instance
 from actors.scheduler.lookahead import worth_it
 from actors.scheduler.prediction import Remaining
-from actors.scheduler.state import Instance, Pool, SchedulerState
+from actors.scheduler.state import Pool, SchedulerState
 from actors.scheduler.strategies import STRATEGIES
 
 DOUBT = 1.1

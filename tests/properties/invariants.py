@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterable
 from actors.messages.scopes import overlap
 from actors.scheduler import SchedulerState
 from actors.scheduler.events import SchedulerEvent, TaskBound
+from actors.scheduler.instance import Instance
 from actors.scheduler.lookahead import FASTER
-from actors.scheduler.state import Instance, TaskEntry
+from actors.scheduler.state import TaskEntry
 
 
 def check(state: SchedulerState) -> None:
