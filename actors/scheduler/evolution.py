@@ -144,11 +144,11 @@ def _task_closed(state: SchedulerState, event: ev.TaskClosed) -> None:
 
 
 def _learn(state: SchedulerState, entry: TaskEntry, execution_ms: float) -> None:
-    """What is expected of its instance is noted when the task leaves it."""
     state.predictions.observe(entry.pool, entry.spec.features, entry.ti_uuid, execution_ms)
-    pool = state.pools.get(entry.pool)
-    if pool is not None:
-        pool.standings.note_unheard(state.predictions)
+    instance = state.instances.get(entry.ti_uuid)
+    for name in {entry.pool, instance.pool if instance is not None else entry.pool}:
+        if name in state.pools:
+            state.pools[name].standings.note_report(entry.ti_uuid, state.predictions)
 
 
 def _leave_activity(state: SchedulerState, entry: TaskEntry) -> None:
@@ -233,7 +233,7 @@ def _instance_registered(state: SchedulerState, event: ev.InstanceRegistered) ->
         del state.instances[event.ti_uuid]
     state.instances[event.ti_uuid] = instance
     state.pool(pool).instances[event.ti_uuid] = instance
-    lines.recount(state, pool)
+    state.pool(pool).standings.put(instance, state.predictions)
     if known is not None and known.pool != pool:
         lines.move_to_serving_pools(state, known.pool)
     lines.move_to_serving_pools(state, pool)

@@ -79,15 +79,9 @@ def leave_pool_of(state: SchedulerState, instance: Instance) -> None:
     """The instance is no longer one of its pool's; a pool without instances has nothing to take turns with."""
     pool = state.pool(instance.pool)
     del pool.instances[instance.ti_uuid]
-    recount(state, pool.name)
+    pool.standings.remove(instance.ti_uuid, state.predictions)
     if not pool.instances:
         pool.rotation = 0
-
-
-def recount(state: SchedulerState, pool_name: str) -> None:
-    """Instances came to the pool, left it or are others than they were."""
-    pool = state.pool(pool_name)
-    pool.standings.rebuild(pool.instances.values(), state.predictions)
 
 
 def forget_idle(state: SchedulerState, ended: TaskEntry) -> None:

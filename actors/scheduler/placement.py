@@ -93,7 +93,7 @@ def choose_next(
     if kept is not None:
         return state.tasks[head[2]], kept
     if state.strategy(free[0].model_name).pooled:
-        at_once = worth_it(state, pool, free)
+        at_once = worth_it(pool, free)
         return _place(state, pool, head, at_once, chance) if at_once else deal_out(state, pool, now)
     own = _best_own(free, head) if _has_home(state, pool, head) else None
     if own is not None:

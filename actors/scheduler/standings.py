@@ -5,7 +5,7 @@ Each change of an instance is noted here at once; finding the best of all is the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import inf
 
@@ -28,36 +28,51 @@ class Standings:
     free: set[int] = field(default_factory=set)
     unheard: set[int] = field(default_factory=set)
     _places: dict[str, int] = field(default_factory=dict)
+    _expected: list[float] = field(default_factory=list)
+    _least: list[float] = field(default_factory=list)
 
-    def rebuild(self, instances: Iterable[Instance], predictions: Predictions) -> None:
-        """These instances, and no others."""
-        self.instances = list(instances)
-        self._places = {instance.ti_uuid: place for place, instance in enumerate(self.instances)}
-        self.completion = [inf] * len(self.instances)
-        self.slowness = [inf] * len(self.instances)
-        self.free.clear()
-        self.unheard.clear()
-        for instance in self.instances:
-            self.note(instance, predictions)
+    def put(self, instance: Instance, predictions: Predictions) -> None:
+        """An instance comes, or is another than it was."""
+        place = self._places.setdefault(instance.ti_uuid, len(self.instances))
+        if place == len(self.instances):
+            self.instances.append(instance)
+            for numbers in (self.completion, self.slowness, self._expected, self._least):
+                numbers.append(inf)
+        self.instances[place] = instance
+        self.unheard.add(place)
+        self._note_speed(place, predictions)
 
-    def note(self, instance: Instance, predictions: Predictions) -> None:
+    def remove(self, ti_uuid: str, predictions: Predictions) -> None:
+        """An instance goes, and those after it move up."""
+        staying = [instance for instance in self.instances if instance.ti_uuid != ti_uuid]
+        for numbers in (self.instances, self.completion, self.slowness, self._expected, self._least):
+            numbers.clear()
+        for known in (self.free, self.unheard, self._places):
+            known.clear()
+        for instance in staying:
+            self.put(instance, predictions)
+
+    def note(self, instance: Instance) -> None:
         """The instance, which is one of the pool's, has changed."""
         place = self._places[instance.ti_uuid]
         if instance.condition != "up":
             self.completion[place] = self.slowness[place] = inf
             self.free.discard(place)
-            self.unheard.discard(place)
             return
-        self._note_speed(place, instance, predictions)
-        if len(instance.in_flight) < instance.capacity:
+        running = len(instance.in_flight)
+        self.completion[place] = self._expected[place] * ((running + instance.waiting) / instance.capacity + 1.0)
+        self.slowness[place] = self._least[place]
+        if running < instance.capacity:
             self.free.add(place)
         else:
             self.free.discard(place)
 
-    def note_unheard(self, predictions: Predictions) -> None:
-        """What is expected of those that have not reported yet has changed, by the report of another."""
+    def note_report(self, ti_uuid: str, predictions: Predictions) -> None:
+        """An instance has reported how long a task took: what is expected of it, and of those unheard, is new."""
+        if ti_uuid in self._places:
+            self.unheard.add(self._places[ti_uuid])
         for place in tuple(self.unheard):
-            self._note_speed(place, self.instances[place], predictions)
+            self._note_speed(place, predictions)
 
     def free_instances(self) -> list[Instance]:
         """Those that can start a task now, in the order of the pool."""
@@ -81,11 +96,9 @@ class Standings:
         """The least slowness of each of these."""
         return [self.slowness[self._places[instance.ti_uuid]] for instance in instances]
 
-    def _note_speed(self, place: int, instance: Instance, predictions: Predictions) -> None:
-        expected, least, has_reported = predictions.speed_of(instance.pool, instance.ti_uuid)
-        self.slowness[place] = least
-        self.completion[place] = expected * ((len(instance.in_flight) + instance.waiting) / instance.capacity + 1.0)
+    def _note_speed(self, place: int, predictions: Predictions) -> None:
+        instance = self.instances[place]
+        self._expected[place], self._least[place], has_reported = predictions.speed_of(instance.pool, instance.ti_uuid)
         if has_reported:
             self.unheard.discard(place)
-        else:
-            self.unheard.add(place)
+        self.note(instance)

@@ -209,7 +209,7 @@ class SchedulerState:
 
     def note(self, instance: Instance) -> None:
         """The instance has changed: its credits, its condition, or what waits for it."""
-        self.pools[instance.pool].standings.note(instance, self.predictions)
+        self.pools[instance.pool].standings.note(instance)
 
     def agent(self, agent_id: str) -> AgentSlots:
         """The agent of that name, made when it is first asked for by `evolve`."""
