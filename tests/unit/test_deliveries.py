@@ -44,7 +44,8 @@ def delivery(channel: int, tag: int, body: bytes, properties: Basic.Properties, 
     """As pamqp writes it."""
     deliver = Basic.Deliver("consumer", tag, tag % 2 == 0, "swarm.commands", "a.key")
     parts = [body[start : start + most] for start in range(0, len(body), most)]
-    frames = [deliver, ContentHeader(0, len(body), properties), *map(ContentBody, parts)]
+    frames: list[pamqp.frame.FrameTypes] = [deliver, ContentHeader(0, len(body), properties)]
+    frames += [ContentBody(part) for part in parts]
     return b"".join(pamqp.frame.marshal(frame, channel) for frame in frames)
 
 
