@@ -124,6 +124,7 @@ class Runtime:
                     continue
             log.warning("the lease has run out; nothing is decided until it is renewed")
             await self._tenure.regained()
+            self.arrivals.wake()  # for what has come meanwhile
 
     async def _take_turn(self) -> None:
         taken = self.arrivals.take(self._settings.turn_messages)
