@@ -6,10 +6,16 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeVar
 
+import asyncpg
+
+from actors.errors import StoreUnavailable
 from actors.leases import Lease, Member
 from actors.store import ShardAppend, Transaction, WholeStore
+from actors.stores import open_store
+from actors.stores.postgres.schema import SCHEMA
 from actors.stores.sqlite import SqliteStore
 from tests.contracts.store_rigs import entry
+from tests.postgres_server import PostgresServer
 
 T = TypeVar("T")
 
@@ -68,6 +74,52 @@ class SqliteLeases:
         self._runner.close()
 
 
+class PostgresLeases:
+    """PostgreSQL: each process has connections of its own, and is gone when they end. Time passes as rows grow old."""
+
+    ttl = 5.0
+
+    def __init__(self, server: PostgresServer) -> None:
+        self._server = server
+        self._runner = asyncio.Runner()
+        self._url = server.store()
+        self._stores: list[WholeStore] = []
+        self.processes: list[Process] = []
+
+    def __call__(self, awaitable: Awaitable[T]) -> T:
+        async def wait() -> T:
+            return await awaitable
+
+        return self._runner.run(wait())
+
+    def process(self) -> WholeStore:
+        store = open_store(self._url)
+        self(store.open())
+        self._stores.append(store)
+        return store
+
+    def let_pass(self, seconds: float) -> None:
+        self._run(f"UPDATE member SET expires_at = expires_at - make_interval(secs => {seconds})")
+
+    def kill(self, store: WholeStore, member: Member) -> None:
+        lock = f"FROM pg_locks JOIN member ON objid = number::bigint::oid AND objsubid = 2 WHERE id = '{member.id}'"
+        self._run(f"SELECT pg_terminate_backend(pid, 5000) {lock}")
+
+    def close(self) -> None:
+        for store in self._stores:
+            self(store.close())
+        self._runner.close()
+        self._server.free(self._url)
+
+    def _run(self, statement: str) -> None:
+        async def run() -> None:
+            connection = await asyncpg.connect(self._url, server_settings={"search_path": SCHEMA})
+            await connection.execute(statement)
+            await connection.close()
+
+        self(run())
+
+
 class Process:
     """A process that holds shards, and writes to them as long as it believes that it may."""
 
@@ -79,8 +131,11 @@ class Process:
         rig(self.store.join(self.member, SHARDS, rig.ttl))
 
     def renew(self) -> dict[str, str]:
-        """Live on; who holds what."""
-        return dict(self._rig(self.store.renew(self.member, self._rig.ttl)).owners)
+        """Live on, whatever has become of the connection; who holds what."""
+        try:
+            return dict(self._rig(self.store.renew(self.member, self._rig.ttl)).owners)
+        except StoreUnavailable:
+            return dict(self._rig(self.store.renew(self.member, self._rig.ttl)).owners)
 
     def living(self) -> set[str]:
         """Live on; who else does."""
@@ -111,4 +166,7 @@ class Process:
         self._rig.kill(self.store, self.member)
 
 
-LEASE_RIGS: dict[str, Callable[[], LeaseRig]] = {"sqlite": SqliteLeases}
+LEASE_RIGS: dict[str, Callable[[Callable[[], PostgresServer]], LeaseRig]] = {
+    "sqlite": lambda _: SqliteLeases(),
+    "postgres": lambda server: PostgresLeases(server()),
+}

@@ -5,16 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from actors.errors import Fenced
-from tests.contracts.lease_rigs import LEASE_RIGS, SHARDS, LeaseRig, Process
+from tests.contracts.lease_rigs import LEASE_RIGS, SHARDS, LeaseRig, PostgresLeases, Process, SqliteLeases
+from tests.postgres_server import PostgresServer
 
 
 @pytest.fixture(name="rig", params=LEASE_RIGS)
 def _rig(request: pytest.FixtureRequest) -> Iterator[LeaseRig]:
-    rig = LEASE_RIGS[request.param]()
+    rig = LEASE_RIGS[request.param](lambda: request.getfixturevalue("postgres_server"))
+    yield rig
+    rig.close()
+
+
+@pytest.fixture(name="postgres_rig")
+def _postgres_rig(postgres_server: PostgresServer) -> Iterator[PostgresLeases]:
+    rig = PostgresLeases(postgres_server)
+    rig.processes = [Process(rig, f"p{n}") for n in range(3)]
     yield rig
     rig.close()
 
@@ -121,19 +130,22 @@ STEPS = st.lists(
 )
 
 
-@pytest.mark.parametrize("kind", LEASE_RIGS)
 @settings(max_examples=60, deadline=None)
 @given(steps=STEPS)
-def test_of_two_who_believe_to_own_a_shard_the_writes_of_one_succeed(kind: str, steps: list[tuple[str, int]]) -> None:
-    rig = LEASE_RIGS[kind]()
-    try:
-        _play(rig, steps)
-    finally:
-        rig.close()
+def test_of_all_who_believe_to_own_a_shard_the_writes_of_one_succeed(steps: list[tuple[str, int]]) -> None:
+    rig = SqliteLeases()
+    _play(rig, [Process(rig, f"p{n}") for n in range(3)], steps)
+    rig.close()
 
 
-def _play(rig: LeaseRig, steps: list[tuple[str, int]]) -> None:
-    processes = [Process(rig, f"p{n}") for n in range(3)]
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(histories=STEPS)
+def test_on_a_database_too(postgres_rig: PostgresLeases, histories: list[tuple[str, int]]) -> None:
+    """One history after the other by the same processes, each from where the last one has left it."""
+    _play(postgres_rig, postgres_rig.processes, histories)
+
+
+def _play(rig: LeaseRig, processes: list[Process], steps: list[tuple[str, int]]) -> None:
     for step, who in steps:
         process = processes[who]
         match step:
@@ -146,8 +158,8 @@ def _play(rig: LeaseRig, steps: list[tuple[str, int]]) -> None:
             case "pass":
                 rig.let_pass(rig.ttl * 0.7)
             case "kill":
-                rig.kill(process.store, process.member)
-                rig(process.store.join(process.member, SHARDS, rig.ttl))
+                process.kill()
+                process.renew()
             case _:
                 pass
         believers = [p for p in processes if "scheduler" in p.leases]

@@ -48,9 +48,7 @@ async def enroll(connection: asyncpg.Connection, shards: Sequence[str]) -> None:
     await connection.execute("DELETE FROM member WHERE expires_at < clock_timestamp() - interval '1 day'")
 
 
-async def acquire(
-    connection: asyncpg.Connection, shards: Sequence[str], owner: str, store_id: str
-) -> dict[str, Lease]:
+async def acquire(connection: asyncpg.Connection, shards: Sequence[str], owner: str, store_id: str) -> dict[str, Lease]:
     """Become the owner of what is free of these."""
     rows = await connection.fetch(_ACQUIRE, sorted(shards), owner)
     return {shard: Lease(shard, epoch, seq, store_id) for shard, epoch, seq in rows}

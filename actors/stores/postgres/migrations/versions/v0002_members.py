@@ -27,5 +27,5 @@ def upgrade() -> None:
         "CREATE VIEW living_member AS SELECT id, kinds FROM member WHERE expires_at > clock_timestamp() AND "
         "(renewed_at < pg_postmaster_start_time() OR EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' "
         "AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) "
-        "AND classid = 1398229328 AND objid = member.number::bigint::oid AND objsubid = 2 AND granted))"
+        "AND classid = 1398230352 AND objid = member.number::bigint::oid AND objsubid = 2 AND granted))"
     )
