@@ -18,7 +18,7 @@ from actors.broker import Broker
 from actors.courier import Courier
 from actors.envelope import Envelope
 from actors.envelope_json import decode_parcel
-from actors.errors import BrokerUnavailable, Fenced, StoreUnavailable, WrongShards
+from actors.errors import BrokerUnavailable, Fenced, StoreInUse, StoreUnavailable, WrongShards
 from actors.fair_shares import fair_change
 from actors.leases import Member, Membership
 from actors.messages.runtime import Resumed
@@ -112,6 +112,7 @@ class Supervisor:
         """
         async with self._changing:
             self.membership = await self.tenure.renew()
+            self._refuse_company()
             me = self.tenure.member.id
             lost = [s.name for s in self.runtime.shards if not self.membership.holds(me, s.name, s.epoch)]
             await self._drop(lost)
@@ -226,6 +227,15 @@ class Supervisor:
             except (StoreUnavailable, BrokerUnavailable) as error:
                 log.warning("could not look after the shards; trying again", reason=str(error))
                 await asyncio.sleep(self._leases.look_s)
+
+    def _refuse_company(self) -> None:
+        """Who has no broker in common with others would never hear of what they decide."""
+        if self._leases.is_alone and len(self.membership.members) > 1:
+            others = sorted(self.membership.members.keys() - {self.tenure.member.id})
+            raise StoreInUse(
+                f"this store is in use by {', '.join(others)}, and this process has no broker to reach it by: "
+                "give each of them --amqp with the same RabbitMQ, or this one another store"
+            )
 
     async def _refuse_other_shards(self) -> None:
         """With another number of shards, actors would be looked for where they are not."""

@@ -13,10 +13,14 @@ from actors.leases import Leases, Member, Membership
 
 @dataclass(frozen=True, slots=True)
 class LeaseSettings:
-    """`ttl_s`: how long a renewal is good for; `look_s`: how often to renew, and to look who else lives (s)."""
+    """`ttl_s`: how long a renewal is good for; `look_s`: how often to renew, and to look who else lives (s).
+
+    `is_alone`: this process has no way to speak to others, so that nobody else may host actors of its store.
+    """
 
     ttl_s: float = 5.0
     look_s: float = 0.5
+    is_alone: bool = False
 
 
 class Tenure:
