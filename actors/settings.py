@@ -20,7 +20,14 @@ class Settings(BaseSettings):
         50053, ge=-1, le=65535, description="gRPC port; 0 lets the system choose, -1 turns gRPC off."
     )
     store: str = Field(
-        "sqlite:///swarmpilot.db", description="Where truth lives: sqlite:///PATH, or sqlite:// for memory."
+        "sqlite:///swarmpilot.db",
+        description="Where truth lives: sqlite:///PATH, sqlite:// for memory, or postgresql://user:password@host/database.",
+    )
+    store_connections: int = Field(
+        4, ge=1, le=100, description="Connections to PostgreSQL to read by, at most; two more commit and listen."
+    )
+    store_timeout_s: float = Field(
+        10.0, gt=0, le=600, description="How long PostgreSQL may take to answer; then the store counts as unavailable."
     )
     amqp: str | None = Field(None, description="amqp://user:password@host:port/vhost; without it, no broker is needed.")
     config: Path | None = Field(
