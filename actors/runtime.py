@@ -12,6 +12,7 @@ import asyncio
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import structlog
 
@@ -25,6 +26,7 @@ from actors.errands import PushToInstance
 from actors.errors import AlreadyReceived, Fenced, StoreUnavailable
 from actors.hosted_shards import HostedShards
 from actors.intake import Intake
+from actors.mending import PAUSE_S, Mending
 from actors.messages.answers import Refused
 from actors.messages.runtime import TimePassed
 from actors.outbox import Outbox
@@ -35,8 +37,7 @@ from actors.turn import Poisoned, Turn
 
 log = structlog.get_logger(__name__)
 
-PAUSE_S = 0.2
-"""Pause before the store is tried again (s)."""
+T = TypeVar("T")
 
 POISON_PAUSE_S = 60.0
 """Pause before an actor that failed at a deadline of its own is woken again (s)."""
@@ -96,7 +97,7 @@ class Runtime:
         self.shards = HostedShards(settings.shards)
         self._intake = Intake(self.shards.find, store)
         self._errands = ErrandRuns(courier, self.arrivals.add_outcome)
-        self._sleep_in: dict[Address, float] = {}
+        self._mending = Mending(store, self.shards)
         self._stopping = False
 
     def unhost(self, names: Collection[str]) -> list[Shard]:
@@ -176,7 +177,12 @@ class Runtime:
         except StoreUnavailable as error:
             log.error("the store cannot be used; trying again", reason=str(error))
             await asyncio.sleep(PAUSE_S)
-            await self._start_over(turn, deliveries)
+            await self._mending.rebuild(turn.touched)
+            if await self._mending.was_written(turn.transaction):
+                self._intake.remember(turn.transaction.inbox)
+                self._let_go(turn, deliveries)
+            else:
+                self._take_again(turn, deliveries)
         except Fenced as fenced:
             self._drop(fenced)
             await self._start_over(turn, deliveries)
@@ -247,7 +253,7 @@ class Runtime:
         log.error("an actor failed at a message; it is set aside", id=root.id, reason=reason, exc_info=poisoned)
         self._intake.set_aside(root.id)
         if isinstance(root.message, TimePassed):
-            self._sleep_in[root.to] = self._clock() + POISON_PAUSE_S
+            self._mending.let_sleep(root.to, self._clock() + POISON_PAUSE_S)
         if root.reply_to is not None:
             refusal = Refused("invalid", "the service failed at this request; its log says why")
             self._answer(Envelope(root.reply_to.correlation, root.reply_to.to, refusal))
@@ -258,26 +264,12 @@ class Runtime:
 
     async def _start_over(self, turn: Turn, deliveries: Sequence[Delivery]) -> None:
         """What is in memory may be ahead of the store: rebuild it, and take the messages again, before newer ones."""
-        self._outbox.put_back_sent(turn.transaction.sent)
-        for name in turn.touched:
-            if name in self.shards:
-                await self._rebuild(name)
-        self.arrivals.put_first(deliveries)
+        await self._mending.rebuild(turn.touched)
+        self._take_again(turn, deliveries)
 
-    async def _rebuild(self, name: str) -> None:
-        while True:
-            shard = self.shards[name].reborn()
-            try:
-                await shard.load(self._store)
-            except StoreUnavailable as error:
-                log.error("the store cannot be read; trying again", reason=str(error))
-                await asyncio.sleep(PAUSE_S)
-                continue
-            self.shards.add(shard)
-            for address, until in self._sleep_in.items():
-                if self.shards.find(address) is shard:
-                    shard.wakeups.set(address.key, until)
-            return
+    def _take_again(self, turn: Turn, deliveries: Sequence[Delivery]) -> None:
+        self._outbox.put_back_sent(turn.transaction.sent)
+        self.arrivals.put_first(deliveries)
 
     def _has_a_home(self, delivery: Delivery) -> bool:
         """Whether it is for a shard that runs here: all of a delivery is for one. What was asked within the process
