@@ -62,7 +62,7 @@ LONG: list[Conduct] = [*CONDUCTS, "accept", "accept"]
 def test_in_peace_every_moment_is_of_a_kind_that_is_swept(folder: Path, hand_over: bool) -> None:
     [fuse] = world_of(folder, hand_over, LONG).run()
     kinds = {moment.removeprefix("before ").removeprefix("after ") for moment in fuse.moments}
-    swept = {"take_over", "outbox", "declare", "receive", "turn", "commit", "settle", "publish", "errand", "snapshot"}
+    swept = {"acquire", "outbox", "declare", "receive", "turn", "commit", "settle", "publish", "errand", "snapshot"}
     assert kinds == swept | ({"answer"} if hand_over else set())
 
 
@@ -99,6 +99,14 @@ def test_a_commit_that_the_store_refuses_is_made_again_from_what_is_stored(folde
         [stumbled] = world_of(folder, hand_over, SHORT).run(stumble=stumble)
         # How many commits there are depends on what happens to arrive together.
         assert stumbled.stumble is None or stumbled.moments.count("before commit") <= stumble
+
+
+@pytest.mark.parametrize("hand_over", [True, False])
+def test_a_commit_whose_answer_is_lost_is_not_made_again(folder: Path, hand_over: bool) -> None:
+    """As when the connection to the database breaks: what it decided is done, at once and not at the next start."""
+    [peace] = world_of(folder, hand_over, SHORT).run()
+    for stumble in range(0, peace.moments.count("before commit"), 2 if hand_over else 5):
+        world_of(folder, hand_over, SHORT).run(stumble=stumble, after_writing=True)
 
 
 @pytest.mark.parametrize(
