@@ -37,7 +37,8 @@ class JournalEntry:
     """One event, as stored. `seq` counts up by one within a shard; `at` is Unix seconds, later with each decision.
 
     `cause` is the id of the message that brought it about, `task_id` the task it is about ("" for none). `shard`
-    is where it was read from, "" before; that is no part of what it says.
+    is where it was read from, "" before, and `epoch` the one that it was written under, 0 where that was not recorded;
+    these are no part of what it says.
     """
 
     seq: int
@@ -48,6 +49,7 @@ class JournalEntry:
     kind: str
     body: bytes
     shard: str = field(default="", compare=False)
+    epoch: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from actors.record_reader import RecordReader
 from actors.store import WholeStore
-from actors.stores.sqlite import SqliteStore
+from actors.stores.sqlite import SqliteRecord, SqliteStore
 
 FORMS = "sqlite:///relative.db, sqlite:////absolute/path.db, or sqlite:// for memory"
 
@@ -27,3 +28,13 @@ def open_store(url: str, *, activity_history: int = 10_000) -> WholeStore:
     if rest == "/" or rest.endswith("/"):
         raise ValueError(f"{url!r} names no file; accepted are {FORMS}")
     return SqliteStore(Path(rest[1:]), activity_history=activity_history)
+
+
+def open_record(url: str) -> RecordReader:
+    """The whole record of the store that `url` names, constructed and not yet opened. Raises ValueError."""
+    scheme, separator, rest = url.partition("://")
+    if not separator or scheme != "sqlite" or not rest.startswith("/") or rest.endswith("/"):
+        raise ValueError(
+            f"{url!r} names no store that can be read from outside; accepted are {FORMS.rpartition(', or')[0]}"
+        )
+    return SqliteRecord(Path(rest[1:]))

@@ -18,6 +18,7 @@ _SELECT: Final = (
     f"SELECT {','.join(f'activity.{column}' for column in _COLUMNS)}, task.state "
     "FROM activity JOIN task ON task.task_id = activity.task_id"
 )
+ALL: Final = f"{_SELECT} ORDER BY change"
 _KNOWN: Final = frozenset(("agent_id", *_CHANGED))
 _FILTERS: Final = ("agent_id", "repo_id", "worktree_id", "task_id")
 
@@ -124,10 +125,12 @@ def changes(connection: Connection, after: int, limit: int) -> list[ActivityRow]
 
 def _read(connection: Connection, rest: str, parameters: Sequence[Any]) -> list[ActivityRow]:
     rows = connection.execute(f"{_SELECT} WHERE {rest} LIMIT ?", parameters).fetchall()
-    return [_row(list(row)) for row in rows]
+    return [read(row) for row in rows]
 
 
-def _row(values: list[Any]) -> ActivityRow:
+def read(row: Sequence[Any]) -> ActivityRow:
+    """The row that ALL found."""
+    values = list(row)
     values[-1] = TaskState(values[-1])
     return ActivityRow(*values)
 

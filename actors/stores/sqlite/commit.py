@@ -19,7 +19,7 @@ _FENCE = bulk.per_row(
     "UPDATE shard SET seq = coalesce(new.column4, shard.seq) FROM ({values}) AS new "
     "WHERE id = new.column1 AND epoch = new.column2 AND seq = coalesce(new.column3, shard.seq)",
 )
-_JOURNAL = bulk.insert("journal", "pos", "shard", "first", "last", "entries")
+_JOURNAL = bulk.insert("journal", "pos", "shard", "epoch", "first", "last", "entries")
 _INBOX = bulk.insert("inbox", "id", "at")
 _RECEIVED = bulk.per_row(1, "SELECT id FROM inbox WHERE id IN ({values})")
 _OUTBOX = bulk.insert("outbox", "id", "shard", "body")
@@ -134,11 +134,12 @@ def _journal(connection: Connection, appends: Sequence[ShardAppend], position: i
     for append in appends:
         if entries := append.entries:
             packed = batches.pack(entries)
-            rows.append((position + len(rows), append.shard, entries[0].seq, entries[-1].seq, packed))
+            span = entries[0].seq, entries[-1].seq
+            rows.append((position + len(rows), append.shard, append.epoch, *span, packed))
             mentioned.update(entry.task_id for entry in entries)
     mentioned.discard("")
     bulk.change(connection, _JOURNAL, rows)
     if mentioned:
-        span = (position, position + len(rows) - 1, batches.hashes(mentioned))
-        connection.execute("INSERT INTO mention (first, last, tasks) VALUES (?, ?, ?)", span)
+        mention = (position, position + len(rows) - 1, batches.hashes(mentioned))
+        connection.execute("INSERT INTO mention (first, last, tasks) VALUES (?, ?, ?)", mention)
     return sum(len(row[-1]) for row in rows)
