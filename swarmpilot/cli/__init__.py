@@ -10,7 +10,20 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from swarmpilot.cli import activity, agents, demo, instance, preempt, queues, simulate, start, submit, task, worker
+from swarmpilot.cli import (
+    activity,
+    agents,
+    demo,
+    instance,
+    preempt,
+    queues,
+    simulate,
+    start,
+    submit,
+    task,
+    verify,
+    worker,
+)
 from swarmpilot.cli.options import Failure
 from swarmpilot.errors import SchedulerError
 
@@ -35,6 +48,8 @@ EXAMPLES = """
 
   swarmpilot activity --follow                           what agents are at, as it changes
 
+  swarmpilot verify                                      whether the record keeps every promise
+
   swarmpilot simulate                                    which strategy is best, on a virtual clock
 """
 
@@ -58,6 +73,7 @@ app.command("agents")(agents.agents)
 app.command("shutdown")(agents.shutdown)
 app.command("activity")(activity.activity)
 app.command("simulate")(simulate.simulate)
+app.command("verify")(verify.verify)
 app.command("demo")(demo.demo)
 
 
