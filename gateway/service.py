@@ -13,6 +13,7 @@ from actors.envelope import Envelope
 from actors.errors import SwarmPilotError
 from actors.messages.answers import QueuesDescribed, Refused
 from actors.messages.scheduler import DescribeActivityRoom, DescribeQueues, ExplainWait, ListAgents, SetStrategy
+from actors.retention import Retention, RetentionLimits
 from actors.runtime import RuntimeSettings
 from actors.scheduler.order_names import ORDERS, find_order
 from actors.scheduler.strategies import STRATEGIES, find_strategy
@@ -75,6 +76,12 @@ class Service:
         self._activity = ActivityFeed(self._store, settings.activity_streams)
         self.edge = Edge(self._asking, self._store, self._courier, settings, self.status, workers, self._activity)
         self._rpc = RpcServer(self.edge) if settings.grpc_port >= 0 else None
+        self._retention = Retention(
+            self._store,
+            RetentionLimits(settings.retention_days, settings.retention_tasks),
+            is_mine=lambda: self._supervisor.runtime.hosts(SCHEDULER),
+        )
+        self._trimming: asyncio.Task[None] | None = None
         self._registering: set[asyncio.Task[None]] = set()
 
     def status(self) -> ServiceStatus:
@@ -101,6 +108,7 @@ class Service:
         await self._apply_choices()
         if self._rpc is not None:
             await self._rpc.start()
+        self._trimming = asyncio.create_task(self._retention.run(), name="retention")
         self.phase = "serving"
         for entry in self._config.instances:
             task = asyncio.create_task(self._register(entry))
@@ -131,7 +139,7 @@ class Service:
         """Stop serving, keep everything, close everything."""
         self.phase = "draining"
         self._activity.close()
-        for task in self._registering:
+        for task in (*self._registering, *([self._trimming] if self._trimming is not None else [])):
             task.cancel()
         if self._rpc is not None:
             await self._rpc.stop(1.0)

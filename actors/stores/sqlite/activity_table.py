@@ -34,6 +34,8 @@ _PURGE: Final = (
     "FROM ({values}) AS new WHERE activity.task_id = new.column2 AND activity.status = 'ended'"
 )
 _purge = bulk.per_row(2, _PURGE)
+_ended_among = bulk.per_row(1, "SELECT change FROM activity WHERE status = 'ended' AND task_id IN ({values})")
+_drop = bulk.per_row(1, "DELETE FROM activity WHERE change IN ({values})")
 
 
 class ActivityTable:
@@ -96,6 +98,15 @@ class ActivityTable:
             connection.execute("UPDATE activity_forgotten SET change = ?", found)
             self._forgotten = int(found[0])
         self._ended = _count_ended(connection)
+
+    def drop_ended(self, connection: Connection, task_ids: Sequence[tuple[str]]) -> None:
+        """Drop the entries of these ended tasks, which are being dropped themselves."""
+        newest = [change for (change,) in bulk.select(connection, _ended_among, [t for (t,) in task_ids])]
+        if newest:
+            bulk.change(connection, _drop, [(change,) for change in newest])
+            self._ended -= len(newest)
+            self._forgotten = max(self._forgotten, *newest)
+            connection.execute("UPDATE activity_forgotten SET change = ?", (self._forgotten,))
 
     def _next(self) -> int:
         self._newest += 1

@@ -11,7 +11,7 @@ from typing import Any
 
 from actors.errors import AlreadyReceived, Fenced
 from actors.store import ShardAppend, Transaction
-from actors.stores.sqlite import batches, bulk, task_table
+from actors.stores.sqlite import batches, bulk, dead_letters, task_table
 from actors.stores.sqlite.activity_table import ActivityTable
 
 _FENCE = bulk.per_row(
@@ -75,6 +75,8 @@ def commit(connection: Connection, work: Transaction, activity: ActivityTable, p
         task_table.write(connection, work.new_rows, work.changed_rows)
         if work.touches_activity:
             activity.write(connection, work)
+        if work.dead or work.replayed:
+            dead_letters.write(connection, work.dead, work.replayed)
     size += sum(len(p.body) + len(p.metadata) for p in work.payloads) + sum(len(row.body) for row in work.outbox)
     return Written(position + sum(1 for append in appends if append.entries), size)
 

@@ -13,7 +13,7 @@ from actors.errors import StoreUnavailable
 APPLICATION_ID = 0x53574D50
 """Marks the file as ours ("SWMP"), for `file` and against opening a stranger's database."""
 
-MIGRATIONS = ("schema.sql", "activity.sql", "epochs.sql")
+MIGRATIONS = ("schema.sql", "activity.sql", "epochs.sql", "retention.sql")
 """Scripts that take a file from schema version n to n + 1; the version is `PRAGMA user_version`."""
 
 PAGE_BYTES = 4096

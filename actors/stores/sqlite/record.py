@@ -11,7 +11,7 @@ from typing import Any
 from actors.activity_reader import ActivityRow
 from actors.errors import StoreUnavailable
 from actors.store import JournalEntry, Lease, OutboxRow, Snapshot, TaskRow
-from actors.stores.sqlite import activity_table, batches, connection, snapshots, task_table
+from actors.stores.sqlite import activity_table, batches, connection, snapshots, task_table, trimming
 from actors.stores.sqlite.connection import unavailable
 
 ROWS = 256
@@ -96,11 +96,11 @@ class SqliteRecord:
 
     async def trimmed_until(self) -> float | None:
         """Tasks that ended up to then (Unix seconds) may have been dropped; None where none ever was."""
-        return None
+        return trimming.trimmed_until(self._open)
 
     async def dead_letters(self) -> list[str]:
         """The ids of the messages that could have no effect."""
-        return []
+        return [letter_id for (letter_id,) in self._rows("SELECT id FROM dead_letter ORDER BY id")]
 
     @property
     def _open(self) -> sqlite3.Connection:
