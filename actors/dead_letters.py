@@ -10,6 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol, TypeAlias
 
+from actors.envelope import Envelope
+from actors.envelope_json import encode_envelope
+
 DeadKind: TypeAlias = Literal["message", "bundle", "command"]
 """`message`: one of ours that an actor failed at. `bundle`: several of ours that the broker gave up. `command`: what a
 producer published and nobody could read."""
@@ -50,9 +53,25 @@ class DeadLetterReader(Protocol):
         """The whole of one."""
 
 
-def replay_id(letter: DeadLetter) -> str:
-    """The id of the message that replays it, as it is now."""
-    return f"{_REPLAY}{len(letter.failures)}~{letter.id}"
+def letter_about(envelope: Envelope, at: float, reason: str) -> DeadLetter:
+    """The letter of a message that an actor failed at, which may have been a replay of that letter already."""
+    message = envelope.message
+    spec = getattr(message, "spec", None)
+    task_id = str(getattr(message, "task_id", "") or getattr(spec, "task_id", ""))
+    return DeadLetter(
+        letter_of(envelope.id) or envelope.id,
+        "message",
+        "/".join(envelope.to),
+        type(message).__name__,
+        task_id,
+        encode_envelope(envelope),
+        (Failure(at, reason),),
+    )
+
+
+def replay_id(letter: DeadLetter, part: int = 0) -> str:
+    """The id of the message that replays it, as it is now; the `part`-th, where it holds several."""
+    return f"{_REPLAY}{len(letter.failures)}.{part}~{letter.id}"
 
 
 def letter_of(message_id: str) -> str | None:

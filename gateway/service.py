@@ -23,12 +23,14 @@ from actors.stores import open_store
 from actors.supervisor import Supervisor
 from gateway.activity_feed import ActivityFeed
 from gateway.asking import Asking
-from gateway.assembly import behaviours, make_broker, make_courier
+from gateway.assembly import behaviours, make_broker, make_courier, translation
 from gateway.attached_workers import AttachedWorkers
 from gateway.config_file import ConfigError, ConfigFile, InstanceEntry, read_config
+from gateway.dead_letters import DeadLetters
 from gateway.edge import Edge, Phase, ServiceStatus
 from gateway.registering import RegistrationRefused, register_instance
 from gateway.rpc import RpcServer
+from rabbitmq import RabbitBroker
 
 log = structlog.get_logger(__name__)
 
@@ -74,7 +76,11 @@ class Service:
         )
         workers = AttachedWorkers(self._broker, self._asking, self._store, self._post, settings.max_body_bytes)
         self._activity = ActivityFeed(self._store, settings.activity_streams)
-        self.edge = Edge(self._asking, self._store, self._courier, settings, self.status, workers, self._activity)
+        translate = translation(settings)
+        self._dead = DeadLetters(self._store, self._post_all, lambda body: translate(body, {}))
+        self.edge = Edge(
+            self._asking, self._store, self._courier, settings, self.status, workers, self._activity, self._dead
+        )
         self._rpc = RpcServer(self.edge) if settings.grpc_port >= 0 else None
         self._retention = Retention(
             self._store,
@@ -105,6 +111,8 @@ class Service:
         answers = f"swarm.gateway.{self._asking.address.key}"
         await self._supervisor.start()
         await self._broker.receive(answers, self._asking.receive, temporary=True)
+        if isinstance(self._broker, RabbitBroker):
+            await self._broker.receive_dead(self._dead.keep)
         await self._apply_choices()
         if self._rpc is not None:
             await self._rpc.start()
@@ -145,6 +153,7 @@ class Service:
             await self._rpc.stop(1.0)
         await self._supervisor.stop(self.settings.drain_timeout_s)
         await self._courier.close()
+        await self._dead.close()
         await self._broker.close()
         await self._store.close()
 

@@ -117,20 +117,20 @@ class RabbitDelivery:
 
     envelopes: Sequence[Envelope]
     redeliverable: bool
-    _message: DeliveredMessage
+    message: DeliveredMessage
     _consumption: Consumption
 
     def settle(self) -> None:
         """Acknowledge it."""
-        self._consumption.settle(self._message.delivery_tag or 0)
+        self._consumption.settle(self.message.delivery_tag or 0)
 
     def put_back(self) -> None:
         """Return it to its queue."""
-        self._consumption.put_back(self._message.delivery_tag or 0)
+        self._consumption.put_back(self.message.delivery_tag or 0)
 
     def reject(self, reason: str) -> None:
         """To the dead letters."""
-        self._consumption.reject(self._message, reason)
+        self._consumption.reject(self.message, reason)
 
 
 class Mailbox:

@@ -13,6 +13,7 @@ import typer
 from swarmpilot.cli import (
     activity,
     agents,
+    dead,
     demo,
     instance,
     preempt,
@@ -48,6 +49,8 @@ EXAMPLES = """
 
   swarmpilot activity --follow                           what agents are at, as it changes
 
+  swarmpilot dead list                                   messages that could have no effect, and why
+
   swarmpilot verify                                      whether the record keeps every promise
 
   swarmpilot simulate                                    which strategy is best, on a virtual clock
@@ -73,6 +76,7 @@ app.command("agents")(agents.agents)
 app.command("shutdown")(agents.shutdown)
 app.command("activity")(activity.activity)
 app.command("simulate")(simulate.simulate)
+app.add_typer(dead.app, name="dead")
 app.command("verify")(verify.verify)
 app.command("demo")(demo.demo)
 
