@@ -52,17 +52,19 @@ class Retention:
         is_mine: Callable[[], bool] = lambda: True,
         clock: Callable[[], float] = time.time,
         rest: float = REST,
+        every_s: float = EVERY_S,
     ) -> None:
         self._store = store
         self._limits = limits
         self._is_mine = is_mine
         self._clock = clock
         self._rest = rest
+        self._every_s = every_s
 
     async def run(self) -> None:
         """Round after round, for ever."""
         while True:
-            await asyncio.sleep(EVERY_S)
+            await asyncio.sleep(self._every_s)
             if self._is_mine():
                 try:
                     await self.round()

@@ -33,8 +33,13 @@ class AgentMoves:
         return Checker(Rule.LEGAL_MOVES, events=events)
 
     def _started(self, entry: JournalEntry, event: AttemptPlaced | AttemptBegan) -> None:
-        if event.agent_moves is not None:
-            self._move(entry, self._states.get(entry.key), event.agent_moves)
+        if event.agent_moves is None:
+            return
+        before = self._states.get(entry.key)
+        if before is not None or self._given.trimmed_until is None:
+            self._move(entry, before, event.agent_moves)
+        else:
+            self._states[entry.key] = event.agent_moves
 
     def _moved(self, entry: JournalEntry, event: AgentMoved) -> None:
         known = self._states.get(entry.key)
@@ -47,6 +52,8 @@ class AgentMoves:
 
     def _move(self, entry: JournalEntry, before: LifecycleState | None, after: LifecycleState) -> None:
         self._findings.looked_at["moves of agents"] += 1
-        if before is not None and not may_move(before, after):
-            self._findings.add(Rule.LEGAL_MOVES, f"agent {entry.key} moved from {before} to {after}", "", entry)
+        is_legal = may_move(before, after) if before is not None else after is LifecycleState.INITIALIZING
+        if not is_legal:
+            text = f"agent {entry.key} moved from {before or 'nothing'} to {after}"
+            self._findings.add(Rule.LEGAL_MOVES, text, "", entry)
         self._states[entry.key] = after

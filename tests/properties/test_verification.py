@@ -124,12 +124,12 @@ def move_illegally(record: Recorded) -> str:
 
 
 def move_an_agent_illegally(record: Recorded) -> str:
-    rewrite(record, find(record, "AgentMoved", before=None), after="resumed")
+    rewrite(record, find(record, "AgentMoved"), before=None, after="resumed")
     return ""
 
 
 def move_an_agent_from_where_it_was_not(record: Recorded) -> str:
-    rewrite(record, find(record, "AgentMoved", before="initializing"), before="waiting")
+    rewrite(record, find(record, "AgentMoved"), before="suspended")
     return ""
 
 
@@ -251,7 +251,8 @@ def forge_a_snapshot(record: Recorded) -> str:
 
 
 def write_what_cannot_be_replayed(record: Recorded) -> str:
-    return record.entries.pop(find(record, "PushBegan")).task_id
+    record.entries.pop(find(record, "TaskQueued"))
+    return ""
 
 
 def write_what_cannot_be_read(record: Recorded) -> str:
