@@ -16,20 +16,23 @@ from dataclasses import dataclass
 import structlog
 
 from actors.addresses import Address, shard_of
-from actors.arrivals import Arrivals
+from actors.arrivals import Arrivals, LocalDelivery
 from actors.broker import Delivery
 from actors.courier import Courier
 from actors.dead_letters import DeadLetter, letter_about
 from actors.envelope import Envelope
+from actors.errand_runs import ErrandRuns
 from actors.errands import PushToInstance
-from actors.errors import AlreadyReceived, StoreUnavailable
+from actors.errors import AlreadyReceived, Fenced, StoreUnavailable
+from actors.hosted_shards import HostedShards
 from actors.intake import Intake
 from actors.messages.answers import Refused
 from actors.messages.runtime import TimePassed
 from actors.outbox import Outbox
 from actors.shard import Shard
 from actors.store import Store, Transaction
-from actors.turn import Poisoned, SentErrand, Turn
+from actors.tenure import Tenure
+from actors.turn import Poisoned, Turn
 
 log = structlog.get_logger(__name__)
 
@@ -42,17 +45,25 @@ POISON_PAUSE_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class RuntimeSettings:
-    """`shards` per kind; `hand_over`: local messages spare the broker; limits as in `Settings`."""
+    """`shards` per kind; `hand_over`: local messages spare the broker; limits as in `Settings`.
+
+    `outlives_fence`: a shard that another process has taken is dropped; else the process ends, because nobody should
+    have been able to take it.
+    """
 
     shards: int
     hand_over: bool = True
     announces: bool = False
     turn_messages: int = 256
     snapshot_every: int = 20_000
+    outlives_fence: bool = False
 
 
 class Runtime:
     """Hosts shards and runs their turns.
+
+    Shards come and go between turns only: whoever hosts or unhosts holds `between_turns`. `fenced_writes` counts the
+    transactions that the store refused because another process has taken a shard.
 
     While `hold_pushes` is set nothing is given to instances: a push that is held back (`pushes_held` counts
     them) is under way as far as its dispatcher knows, and is asked for again after the next start.
@@ -64,48 +75,67 @@ class Runtime:
         courier: Courier,
         outbox: Outbox,
         settings: RuntimeSettings,
+        tenure: Tenure,
         answer: Callable[[Envelope], None] = lambda _: None,
         asked_here: Collection[Address] = (),
         clock: Callable[[], float] = time.time,
+        on_loss: Callable[[Collection[str]], None] = lambda _: None,
     ) -> None:
         self.arrivals = Arrivals()
+        self.between_turns = asyncio.Lock()
+        self.fenced_writes = 0
         self.hold_pushes = False
         self.pushes_held = 0
         self._store = store
-        self._courier = courier
         self._outbox = outbox
         self._settings = settings
+        self._tenure = tenure
+        self._on_loss = on_loss
         self._answer = answer
         self._asked_here = asked_here
         self._clock = clock
-        self._shards: dict[str, Shard] = {}
-        self._homes: dict[Address, Shard] = {}
-        self._intake = Intake(self._find_shard, store)
-        self._errands: set[asyncio.Task[None]] = set()
+        self.shards = HostedShards(settings.shards)
+        self._intake = Intake(self.shards.find, store)
+        self._errands = ErrandRuns(courier, self.arrivals.add_outcome)
         self._sleep_in: dict[Address, float] = {}
         self._dead: dict[str, DeadLetter] = {}
         self._stopping = False
 
-    def host(self, shard: Shard) -> None:
-        """Run this shard from now on."""
-        self._shards[shard.name] = shard
-        self._homes.clear()
+    def unhost(self, names: Collection[str]) -> list[Shard]:
+        """Run these no longer: what waits for them is let go of, their errands are abandoned. Returns them as they are.
+
+        What was delivered is neither settled nor put back: its queue gets it back when it is received no more.
+        """
+        gone = self.shards.remove(names)
+        self.arrivals.sift(self._has_a_home)
+        self._errands.abandon(names)
+        self._outbox.drop(names)
+        return gone
 
     def hosts(self, address: Address) -> bool:
         """Whether the actor lives in this process."""
-        return self._find_shard(address) is not None
+        return self.shards.find(address) is not None
 
     async def run(self) -> None:
-        """Turn after turn, until `stop`. Raises Fenced where another process has taken a shard."""
+        """Turn after turn, until `stop`. Raises Fenced where another process has taken a shard that none should."""
         while not self._stopping:
             await self.arrivals.wait(self._pause())
-            deliveries = self.arrivals.take(self._settings.turn_messages)
-            try:
-                await self._run_turn(deliveries)
-            except BaseException:
-                for delivery in deliveries:
-                    delivery.put_back()
-                raise
+            async with self.between_turns:
+                if self._tenure.is_good:
+                    await self._take_turn()
+                    continue
+            log.warning("the lease has run out; nothing is decided until it is renewed")
+            await self._tenure.regained()
+            self.arrivals.wake()  # for what has come meanwhile
+
+    async def _take_turn(self) -> None:
+        taken = self.arrivals.take(self._settings.turn_messages)
+        try:
+            await self._run_turn([delivery for delivery in taken if self._has_a_home(delivery)])
+        except BaseException:
+            for delivery in taken:
+                delivery.put_back()
+            raise
 
     def stop(self) -> None:
         """Let `run` return after the current turn."""
@@ -114,20 +144,23 @@ class Runtime:
 
     async def abandon_errands(self) -> None:
         """Leave errands where they are: their actors ask for them again on `Resumed`."""
-        for errand in self._errands:
-            errand.cancel()
-        await asyncio.gather(*self._errands, return_exceptions=True)
+        await self._errands.abandon_all()
 
-    async def keep_snapshots(self) -> None:
-        """Save every shard's state and what the outbox knows to be sent. For a stopped runtime."""
-        await self._store.commit(Transaction(sent=self._outbox.take_sent()))
-        for shard in self._shards.values():
+    async def keep_snapshots(self, shards: Iterable[Shard]) -> None:
+        """Save the state of these, which run no longer, and what the outbox knows to be sent. Raises Fenced."""
+        sent = self._outbox.take_sent()
+        try:
+            await self._store.commit(Transaction(sent=sent))
+        except StoreUnavailable:
+            self._outbox.put_back_sent(sent)
+            raise
+        for shard in shards:
             if shard.has_unsaved_history:
                 await self._store.save_snapshot(shard.lease, shard.take_snapshot())
 
     async def _run_turn(self, deliveries: list[Delivery]) -> None:
         turn = Turn(
-            self._find_shard,
+            self.shards.find,
             self._clock(),
             hand_over=self._settings.hand_over,
             message_limit=4 * self._settings.turn_messages,
@@ -147,9 +180,21 @@ class Runtime:
             log.error("the store cannot be used; trying again", reason=str(error))
             await asyncio.sleep(PAUSE_S)
             await self._start_over(turn, deliveries)
+        except Fenced as fenced:
+            self._drop(fenced)
+            await self._start_over(turn, deliveries)
         else:
             self._let_go(turn, deliveries)
             await self._snapshot(turn)
+
+    def _drop(self, fenced: Fenced) -> None:
+        """Another process has these shards. Raises what it was given where that cannot be."""
+        self.fenced_writes += 1
+        if not self._settings.outlives_fence:
+            raise fenced
+        log.warning("another process has taken shards", shards=sorted(fenced.shards))
+        self.unhost(fenced.shards)
+        self._on_loss(fenced.shards)
 
     async def _decide(self, turn: Turn, deliveries: list[Delivery]) -> None:
         fresh = self._intake.fresh(deliveries)
@@ -157,7 +202,7 @@ class Runtime:
         for envelope in fresh:
             turn.handle(envelope, recalled)
         turn.plan_wakeups()
-        for shard in self._shards.values():
+        for shard in self.shards:
             for key in shard.wakeups.due_by(turn.now):
                 turn.wake(shard, key)
 
@@ -180,28 +225,16 @@ class Runtime:
         for reply in turn.replies:
             self._answer(reply)
         for outgoing in turn.outgoing:
-            self._outbox.add(outgoing.row_id, outgoing.parcel)
+            self._outbox.add(outgoing.row_id, outgoing.parcel, outgoing.shard)
         for answer in turn.unstored:
             self._outbox.add("", answer)
         for sent in turn.errands:
             if self.hold_pushes and isinstance(sent.errand, PushToInstance):
                 self.pushes_held += 1
                 continue
-            task = asyncio.create_task(self._run_errand(sent))
-            self._errands.add(task)
-            task.add_done_callback(self._errands.discard)
-        if turn.put_off:
-            self.arrivals.add_local(turn.put_off)
-
-    async def _run_errand(self, sent: SentErrand) -> None:
-        try:
-            outcome = await self._courier.run(sent.errand)
-        except Exception:
-            # The actor's own deadline for the task is what ends this; a courier is not expected to raise.
-            log.exception("an errand failed unexpectedly", errand=type(sent.errand).__name__)
-            return
-        if outcome is not None:
-            self.arrivals.add_outcome(Envelope(sent.outcome_id, sent.sender, outcome))
+            self._errands.begin(sent, shard_of(sent.sender, self._settings.shards))
+        for note in turn.put_off:
+            self.arrivals.add_local([note])
 
     async def _snapshot(self, turn: Turn) -> None:
         for shard in turn.touched.values():
@@ -210,6 +243,8 @@ class Runtime:
                     await self._store.save_snapshot(shard.lease, shard.take_snapshot())
                 except StoreUnavailable as error:
                     log.warning("no snapshot this time; the journal has everything", reason=str(error))
+                except Fenced as fenced:
+                    self._drop(fenced)
 
     def _set_aside(self, poisoned: Poisoned) -> None:
         """An actor failed: what began it is not decided again, and is kept with the dead letters."""
@@ -228,35 +263,37 @@ class Runtime:
     async def _start_over(self, turn: Turn, deliveries: Sequence[Delivery]) -> None:
         """What is in memory may be ahead of the store: rebuild it, and take the messages again, before newer ones."""
         self._outbox.put_back_sent(turn.transaction.sent)
-        for name in list(turn.touched):
-            await self._rebuild(name)
+        for name in turn.touched:
+            if name in self.shards:
+                await self._rebuild(name)
         self.arrivals.put_first(deliveries)
 
     async def _rebuild(self, name: str) -> None:
         while True:
-            shard = self._shards[name].reborn()
+            shard = self.shards[name].reborn()
             try:
                 await shard.load(self._store)
             except StoreUnavailable as error:
                 log.error("the store cannot be read; trying again", reason=str(error))
                 await asyncio.sleep(PAUSE_S)
                 continue
-            self.host(shard)
+            self.shards.add(shard)
             for address, until in self._sleep_in.items():
-                if self._find_shard(address) is shard:
+                if self.shards.find(address) is shard:
                     shard.wakeups.set(address.key, until)
             return
 
-    def _find_shard(self, address: Address) -> Shard | None:
-        shard = self._homes.get(address)
-        if shard is None:
-            if address.kind not in ("scheduler", "agent", "dispatcher"):
-                return None
-            shard = self._shards.get(shard_of(address, self._settings.shards))
-            if shard is not None:
-                self._homes[address] = shard
-        return shard
+    def _has_a_home(self, delivery: Delivery) -> bool:
+        """Whether it is for a shard that runs here: all of a delivery is for one. What was asked within the process
+        follows the shard to where it lives now."""
+        if not delivery.envelopes or not self.shards.is_elsewhere(delivery.envelopes[0].to):
+            return True
+        if isinstance(delivery, LocalDelivery):
+            for envelope in delivery.envelopes:
+                if envelope.reply_to is not None:
+                    self._outbox.add("", envelope)
+        return False
 
     def _pause(self) -> float | None:
-        dues = [due for shard in self._shards.values() if (due := shard.wakeups.earliest()) is not None]
-        return max(0.0, min(dues) - self._clock()) if dues else None
+        due = self.shards.earliest_wakeup()
+        return None if due is None else max(0.0, due - self._clock())

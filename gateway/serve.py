@@ -1,9 +1,8 @@
-"""Runs the whole service in the foreground, until a signal ends it. `swarmpilot start` is this."""
+"""Runs a process of the service in the foreground, until a signal ends it: `swarmpilot start`, `swarmpilot gateway`."""
 
 from __future__ import annotations
 
 import asyncio
-import gc
 import ipaddress
 import signal
 import socket
@@ -15,10 +14,13 @@ import uvicorn
 
 from actors.errors import SwarmPilotError
 from actors.settings import Settings
+from actors.stores import is_shareable
 from gateway.app import build_app
 from gateway.config_file import ConfigError
+from gateway.host_actors import collect_garbage_rarely, host_actors
 from gateway.listening import listen
 from gateway.logs import set_up_logs
+from gateway.roles import ALL_ROLES, Role
 from gateway.service import Service
 from gateway.whole_answers import WholeAnswers
 
@@ -51,25 +53,44 @@ class _Server(uvicorn.Server):
         self.should_exit = True
 
 
-async def serve(settings: Settings) -> int:
+async def serve(settings: Settings, roles: frozenset[Role] = ALL_ROLES) -> int:
     """Start, serve, drain, stop. Returns the exit code. Raises ConfigError, SwarmPilotError, OSError."""
-    service = _configured(settings)
+    if roles != ALL_ROLES:
+        _refuse_what_cannot_be_shared(settings, roles)
+    service = _configured(settings, roles)
+    if "gateway" not in roles:
+        return await host_actors(service)
     # A port that is taken is found out before anything is opened, so that nothing changes.
     with listen(settings.host, settings.port) as listening:
         await service.start()
         return await _serve(service, listening)
 
 
-def _configured(settings: Settings) -> Service:
+def _refuse_what_cannot_be_shared(settings: Settings, roles: frozenset[Role]) -> None:
+    """A process that is only a part needs the other parts. Raises ConfigError."""
+    part = " and ".join(sorted(roles))
+    if settings.amqp is None:
+        raise ConfigError(
+            f"amqp: {part} must reach the other processes over RabbitMQ: --amqp amqp://user:password@host:port/vhost; "
+            "`swarmpilot start` needs none"
+        )
+    if not is_shareable(settings.store):
+        raise ConfigError(
+            f"store: {part} needs a store that processes can share: --store postgresql://user:password@host/database; "
+            f"got {settings.store.partition('://')[0]}, which is for `swarmpilot start`"
+        )
+
+
+def _configured(settings: Settings, roles: frozenset[Role]) -> Service:
     try:
-        return Service(settings)
+        return Service(settings, roles)
     except ValueError as error:
         raise ConfigError(str(error)) from error
 
 
 async def _serve(service: Service, listening: socket.socket) -> int:
     settings = service.settings
-    _collect_garbage_rarely()
+    collect_garbage_rarely()
     failure: BaseException | None = None
     try:
         config = uvicorn.Config(
@@ -98,7 +119,7 @@ async def _serve(service: Service, listening: socket.socket) -> int:
     return 0
 
 
-def run(settings: Settings) -> int:
+def run(settings: Settings, roles: frozenset[Role] = ALL_ROLES) -> int:
     """Serve until SIGTERM or SIGINT; the exit code: 2 for what is configured wrongly, 1 for what fails.
 
     Either is one line on stderr.
@@ -106,17 +127,10 @@ def run(settings: Settings) -> int:
     set_up_logs(settings.log_level)
     try:
         with asyncio.Runner(loop_factory=_new_loop) as runner:
-            return runner.run(serve(settings))
+            return runner.run(serve(settings, roles))
     except (ConfigError, SwarmPilotError, OSError) as error:
         print(f"swarmpilot: {error}", file=sys.stderr)  # noqa: T201
         return 2 if isinstance(error, ConfigError) else 1
-
-
-def _collect_garbage_rarely() -> None:
-    """Nearly everything here is freed by its count. What there is now stays; what is new is looked through seldom."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 20, 50)
 
 
 def _new_loop() -> asyncio.AbstractEventLoop:

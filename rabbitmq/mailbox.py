@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import structlog
 from aiormq.abc import AbstractChannel, DeliveredMessage
+from pamqp.common import FieldTable
 
 from actors.broker import Receiver
 from actors.envelope import Envelope
@@ -136,13 +137,16 @@ class RabbitDelivery:
 class Mailbox:
     """A subscription to one queue that renews itself."""
 
-    def __init__(self, link: Link, queue: str, declare: Declare, read: Read, bury: Bury, receiver: Receiver) -> None:
+    def __init__(
+        self, link: Link, queue: str, declare: Declare, read: Read, bury: Bury, receiver: Receiver, rank: int = 0
+    ) -> None:
         self._link = link
         self._queue = queue
         self._declare = declare
         self._read = read
         self._bury = bury
         self._receiver = receiver
+        self._arguments: FieldTable = {"x-priority": rank} if rank else {}
         self._consumption: Consumption | None = None
         self._cancelled = asyncio.Event()
         self._gone = asyncio.Event()
@@ -210,7 +214,9 @@ class Mailbox:
         # The broker ends a subscription whose queue is deleted or loses its node.
         channel.on_consumer_cancel_callbacks.add(lambda _: self._cancelled.set())
         await channel.basic_qos(prefetch_count=PREFETCH)
-        await channel.basic_consume(self._queue, lambda message: self._take(consumption, message))
+        await channel.basic_consume(
+            self._queue, lambda message: self._take(consumption, message), arguments=self._arguments
+        )
         return consumption
 
     async def _take(self, consumption: Consumption, message: DeliveredMessage) -> None:

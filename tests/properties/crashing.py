@@ -15,8 +15,9 @@ from actors.courier import Courier, InstanceReport
 from actors.envelope import Announcement, Envelope
 from actors.errands import Errand
 from actors.errors import StoreUnavailable
+from actors.leases import Lease, Member, Membership
 from actors.messages import Message
-from actors.store import JournalEntry, Lease, OutboxRow, Payload, Snapshot, Store, TaskRow, Transaction
+from actors.store import JournalEntry, OutboxRow, Payload, Snapshot, Store, TaskRow, Transaction
 from actors.task_lifecycle import TaskState
 
 LATENCY_S = 0.002
@@ -63,11 +64,26 @@ class CrashingStore:
     async def close(self) -> None:
         await self._inner.close()
 
+    async def join(self, member: Member, shards: Sequence[str], ttl: float) -> None:
+        await self._inner.join(member, shards, ttl)
+
+    async def renew(self, member: Member, ttl: float) -> Membership:
+        return await self._inner.renew(member, ttl)
+
     async def take_over(self, shards: Sequence[str], owner: str) -> dict[str, Lease]:
-        self._fuse.burn("before take_over")
-        leases = await self._inner.take_over(shards, owner)
-        self._fuse.burn("after take_over")
+        return await self._inner.take_over(shards, owner)
+
+    async def acquire(self, shards: Sequence[str], owner: str) -> dict[str, Lease]:
+        self._fuse.burn("before acquire")
+        leases = await self._inner.acquire(shards, owner)
+        self._fuse.burn("after acquire")
         return leases
+
+    async def release(self, leases: Collection[Lease]) -> None:
+        await self._inner.release(leases)
+
+    async def leave(self, member_id: str) -> None:
+        await self._inner.leave(member_id)
 
     async def commit(self, transaction: Transaction) -> None:
         self._fuse.burn("before commit")
@@ -204,7 +220,7 @@ class CrashingBroker:
         self._fuse.burn("before declare")
         await self._inner.declare(queues)
 
-    async def receive(self, queue: str, receiver: Receiver, *, temporary: bool = False) -> None:
+    async def receive(self, queue: str, receiver: Receiver, *, temporary: bool = False, rank: int = 0) -> None:
         self._fuse.burn("before receive")
         waited: list[Delivery] = []
         waiting = True
@@ -215,7 +231,7 @@ class CrashingBroker:
             else:
                 self._deliver_later(delivery, receiver)
 
-        await self._inner.receive(queue, take, temporary=temporary)
+        await self._inner.receive(queue, take, temporary=temporary, rank=rank)
         waiting = False
         self._chance.shuffle(waited)
         for delivery in waited:

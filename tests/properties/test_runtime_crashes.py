@@ -62,7 +62,7 @@ LONG: list[Conduct] = [*CONDUCTS, "accept", "accept"]
 def test_in_peace_every_moment_is_of_a_kind_that_is_swept(folder: Path, hand_over: bool) -> None:
     [fuse] = world_of(folder, hand_over, LONG).run()
     kinds = {moment.removeprefix("before ").removeprefix("after ") for moment in fuse.moments}
-    swept = {"take_over", "outbox", "declare", "receive", "turn", "commit", "settle", "publish", "errand", "snapshot"}
+    swept = {"acquire", "outbox", "declare", "receive", "turn", "commit", "settle", "publish", "errand", "snapshot"}
     assert kinds == swept | ({"answer"} if hand_over else set())
 
 

@@ -11,7 +11,8 @@ from typing import Any
 from actors.activity_reader import ActivityRow
 from actors.errors import StoreUnavailable
 from actors.store import JournalEntry, Lease, OutboxRow, Snapshot, TaskRow
-from actors.stores.sqlite import activity_table, batches, connection, snapshots, task_table, trimming
+from actors.stores import batches
+from actors.stores.sqlite import activity_table, connection, snapshots, task_table, trimming
 from actors.stores.sqlite.connection import unavailable
 
 ROWS = 256

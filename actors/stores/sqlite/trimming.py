@@ -6,18 +6,17 @@ from dataclasses import dataclass
 from sqlite3 import Connection
 
 from actors.store import JournalEntry
-from actors.stores.sqlite import batches, bulk
+from actors.stores import batches
+from actors.stores.sqlite import bulk
 from actors.stores.sqlite.activity_table import ActivityTable
 from actors.stores.sqlite.commit import transaction
+from actors.stores.trimmed_batches import droppable
 
 TASKS = 64
 """Tasks dropped at a time."""
 
 JOURNAL_ROWS = 64
 """Batches of the journal looked at at a time."""
-
-REUSE_MARGIN_S = 60.0
-"""An entry that is older than the task of its id by more than this is of an earlier task of that id."""
 
 _TASKS = bulk.per_row(1, "DELETE FROM task WHERE pos IN ({values})")
 _PAYLOADS = bulk.per_row(1, "DELETE FROM payload WHERE task_id IN ({values})")
@@ -102,12 +101,5 @@ def drop_entries(connection: Connection, after: int, found: Slice) -> None:
 
 
 def _droppable(connection: Connection, entries: list[JournalEntry]) -> frozenset[int]:
-    """Of these, those about no task, and about tasks that are not there any more."""
     about = {entry.task_id for entry in entries if entry.task_id}
-    known = dict(bulk.select(connection, _KNOWN, list(about)))
-
-    def may_go(entry: JournalEntry) -> bool:
-        submitted_at = known.get(entry.task_id)
-        return submitted_at is None or entry.at < submitted_at - REUSE_MARGIN_S
-
-    return frozenset(entry.seq for entry in entries if may_go(entry))
+    return droppable(entries, dict(bulk.select(connection, _KNOWN, list(about))))
