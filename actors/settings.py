@@ -23,6 +23,12 @@ class Settings(BaseSettings):
         "sqlite:///swarmpilot.db",
         description="Where truth lives: sqlite:///PATH, sqlite:// for memory, or postgresql://user:password@host/database.",
     )
+    store_connections: int = Field(
+        4, ge=1, le=100, description="Connections to PostgreSQL to read by, at most; two more commit and listen."
+    )
+    store_timeout_s: float = Field(
+        10.0, gt=0, le=600, description="How long PostgreSQL may take to answer; then the store counts as unavailable."
+    )
     amqp: str | None = Field(None, description="amqp://user:password@host:port/vhost; without it, no broker is needed.")
     config: Path | None = Field(
         None,

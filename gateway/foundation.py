@@ -75,6 +75,11 @@ class Foundation:
 
 def _opened_later(settings: Settings) -> WholeStore:
     try:
-        return open_store(settings.store, activity_history=settings.activity_history)
+        return open_store(
+            settings.store,
+            activity_history=settings.activity_history,
+            connections=settings.store_connections,
+            timeout_s=settings.store_timeout_s,
+        )
     except ValueError as error:
         raise ConfigError(f"store: {error}") from error

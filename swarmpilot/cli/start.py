@@ -24,7 +24,9 @@ def start(
     store: Annotated[
         str | None,
         typer.Option(
-            help="Where tasks are kept, as a URL. [default: sqlite:///swarmpilot.db]", envvar="SWARMPILOT_STORE"
+            help="Where tasks are kept: sqlite:///PATH or postgresql://user:password@host/database. "
+            "[default: sqlite:///swarmpilot.db]",
+            envvar="SWARMPILOT_STORE",
         ),
     ] = None,
     amqp: Annotated[
@@ -67,6 +69,8 @@ def start(
       swarmpilot start --port 8102 --config instances.yaml
 
       swarmpilot start --store sqlite:////var/lib/swarmpilot/tasks.db --amqp amqp://guest:guest@localhost/
+
+      swarmpilot start --store postgresql://swarm:secret@localhost/tasks
 
       swarmpilot start --set run_timeout_s=60 --set max_attempts=5
     """

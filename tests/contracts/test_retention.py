@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from actors.dead_letters import DeadLetter, Failure
 from actors.retention import Retention, RetentionLimits
 from actors.store import JournalEntry, Lease, Snapshot
 from actors.task_lifecycle import TaskState
-from tests.contracts.store_rigs import DURABLE, Bench, append, row
+from tests.contracts.store_rigs import Bench, append, row
 
 NOW = 1_000_000.0
 DAY_S = 86_400.0
@@ -75,11 +74,9 @@ class Trimmed:
         return {"agent_id": "a", **texts, "timestamp": at, "status": "live"}
 
 
-@pytest.fixture(name="store", params=DURABLE)
-def _store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Trimmed]:
-    bench = Bench(DURABLE[request.param](tmp_path))
-    yield Trimmed(bench, bench.lease())
-    bench.close()
+@pytest.fixture(name="store")
+def _store(durable: Bench) -> Trimmed:
+    return Trimmed(durable, durable.lease())
 
 
 def test_what_ended_too_long_ago_goes_with_all_that_is_its(store: Trimmed) -> None:

@@ -31,12 +31,14 @@ class Killed(BaseException):
 class Fuse:
     """Counts the moments of a process, and blows at the `at`-th (from 0); None: never.
 
-    The `stumble`-th commit (from 0) finds the store unavailable, once, and nothing dies of it.
+    The `stumble`-th commit (from 0) finds the store unavailable, once, and nothing dies of it; with `after_writing`
+    the transaction is there all the same, and only the answer was lost.
     """
 
-    def __init__(self, at: int | None = None, stumble: int | None = None) -> None:
+    def __init__(self, at: int | None = None, stumble: int | None = None, after_writing: bool = False) -> None:
         self.at = at
         self.stumble = stumble
+        self.after_writing = after_writing
         self.moments: list[str] = []
         self.waiting = 0
         self.pausing = False
@@ -90,6 +92,8 @@ class CrashingStore:
         if self._fuse.moments.count("before commit") - 1 == self._fuse.stumble:
             self._fuse.stumble = None
             self._fuse.pausing = True
+            if self._fuse.after_writing:
+                await self._inner.commit(transaction)
             raise StoreUnavailable("the disk is busy")
         self._fuse.waiting += 1
         try:

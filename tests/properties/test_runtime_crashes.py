@@ -101,6 +101,14 @@ def test_a_commit_that_the_store_refuses_is_made_again_from_what_is_stored(folde
         assert stumbled.stumble is None or stumbled.moments.count("before commit") <= stumble
 
 
+@pytest.mark.parametrize("hand_over", [True, False])
+def test_a_commit_whose_answer_is_lost_is_not_made_again(folder: Path, hand_over: bool) -> None:
+    """As when the connection to the database breaks: what it decided is done, at once and not at the next start."""
+    [peace] = world_of(folder, hand_over, SHORT).run()
+    for stumble in range(0, peace.moments.count("before commit"), 2 if hand_over else 5):
+        world_of(folder, hand_over, SHORT).run(stumble=stumble, after_writing=True)
+
+
 @pytest.mark.parametrize(
     "message", [register(1), TaskSettled("unknown", TaskState.FAILED)], ids=["to some effect", "to none"]
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Final
 
 import asyncpg
@@ -138,7 +138,8 @@ async def outbox(connection: asyncpg.Connection, shards: Collection[str]) -> lis
     return [OutboxRow(*row) for row in await connection.fetch(query, list(shards))]
 
 
-def task_row(row: Sequence[Any]) -> TaskRow:
+def task_row(row: Iterable[Any]) -> TaskRow:
+    """The row that ALL_TASKS found."""
     values = list(row)
     values[_STATE] = TaskState(values[_STATE])
     return TaskRow(*values)

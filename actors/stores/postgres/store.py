@@ -1,8 +1,8 @@
 """The store port on PostgreSQL, for many processes on one database at once.
 
-The driver is used directly: a commit is one call of a function in the database, of which a mapping layer would cost more
-than all the rest (see docs/architecture.md). Nothing is kept in memory that another process could change, but for the
-numbers of activity changes, which are heard of.
+The driver is used directly: a commit is one call of a function in the database, beside which a mapping layer would cost
+more than all the rest. Nothing is kept in memory that another process could change, but for the numbers of activity
+changes, which are heard of.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Concatenate, ParamSpec, TypeVar, cast
 
 import asyncpg
 
@@ -36,8 +36,8 @@ P = ParamSpec("P")
 class PostgresStore:
     """The store in the database at `url`.
 
-    `activity_history`: how many entries of ended tasks are kept. `connections`: how many to read by, at most, beside the
-    one that commits and the one that listens. `timeout_s`: how long the server may take to answer.
+    `activity_history`: how many entries of ended tasks are kept. `connections`: how many to read by, at most, beside
+    the one that commits and the one that listens. `timeout_s`: how long the server may take to answer.
     """
 
     def __init__(
@@ -267,5 +267,5 @@ class PostgresStore:
         pool = self._opened()
         await self._writer.settled()
         with unavailable(self._database.name):
-            async with pool.acquire(timeout=self._database.timeout_s) as connection:
-                return await job(connection, *args, **kwargs)
+            async with pool.acquire(timeout=self._database.timeout_s) as borrowed:
+                return await job(cast(asyncpg.Connection, borrowed), *args, **kwargs)
