@@ -35,7 +35,7 @@ _BATCHES: Final = """
 SELECT turn, shard, last, epoch, first, entries, coalesce(last <= snapshot.seq, FALSE) AS is_in_snapshot
 FROM journal LEFT JOIN snapshot USING (shard)
 WHERE turn > $1 AND turn <= (
-    SELECT max(turn) FROM (SELECT turn FROM journal WHERE turn > $1 ORDER BY turn LIMIT $2) AS some)
+    SELECT max(turn) FROM (SELECT turn FROM journal WHERE turn > $1 ORDER BY turn LIMIT $2) AS batch)
 ORDER BY turn
 """
 
