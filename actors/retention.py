@@ -28,6 +28,9 @@ EVERY_S = 10.0
 REST = 4.0
 """After each slice the store is left alone for this many times as long as the slice took."""
 
+BEHIND = 50
+"""Slices of one round after which it rests a quarter of that: more ends than is dropped."""
+
 YOUNGEST_S = 10.0
 """A task is kept for this long after its end (s) however many there are: those who wait for it have yet to look."""
 
@@ -60,6 +63,7 @@ class Retention:
         self._clock = clock
         self._rest = rest
         self._every_s = every_s
+        self._slices = 0
 
     async def run(self) -> None:
         """Round after round, for ever."""
@@ -76,7 +80,7 @@ class Retention:
         oldest = self._clock() - self._limits.days * DAY_S
         upto = max(oldest, await self._store.end_of_excess(self._limits.tasks) or 0.0)
         upto = min(upto, self._clock() - YOUNGEST_S)
-        dropped = 0
+        self._slices = dropped = 0
         while count := await self._slice(self._store.trim_tasks, upto):
             dropped += count
         position: int | None = 0
@@ -91,5 +95,7 @@ class Retention:
     async def _slice(self, trim: Callable[[A], Awaitable[R]], argument: A) -> R:
         begun = time.perf_counter()
         result = await trim(argument)
-        await asyncio.sleep(self._rest * (time.perf_counter() - begun))
+        self._slices += 1
+        rest = self._rest if self._slices <= BEHIND else self._rest / 4
+        await asyncio.sleep(rest * (time.perf_counter() - begun))
         return result

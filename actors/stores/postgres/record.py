@@ -30,6 +30,7 @@ class PostgresRecord:
     def __init__(self, url: str) -> None:
         self._database = Database(url, TIMEOUT_S)
         self._connection: asyncpg.Connection | None = None
+        self._cursors = 0
 
     async def open(self) -> None:
         """Raises StoreUnavailable where there is no store, or one of another version."""
@@ -103,12 +104,14 @@ class PostgresRecord:
         return self._connection
 
     async def _rows(self, query: str) -> AsyncIterator[Any]:
+        self._cursors += 1
+        cursor = f"reading_{self._cursors}"  # of its own, as statements are remembered with the columns that they had
         with unavailable(self._database.name):
-            await self._open.execute(f"DECLARE reading NO SCROLL CURSOR FOR {query}")
-            while rows := await self._open.fetch(f"FETCH {ROWS} FROM reading"):
+            await self._open.execute(f"DECLARE {cursor} NO SCROLL CURSOR FOR {query}")
+            while rows := await self._open.fetch(f"FETCH {ROWS} FROM {cursor}"):
                 for row in rows:
                     yield row
-            await self._open.execute("CLOSE reading")
+            await self._open.execute(f"CLOSE {cursor}")
 
 
 _at = attrgetter("at")

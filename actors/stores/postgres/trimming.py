@@ -9,7 +9,7 @@ import asyncpg
 from actors.stores import batches
 from actors.stores.trimmed_batches import droppable
 
-TASKS: Final = 200
+TASKS: Final = 256
 """Tasks dropped at a time."""
 
 JOURNAL_ROWS: Final = 128
