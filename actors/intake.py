@@ -10,6 +10,7 @@ import structlog
 from actors.addresses import Address
 from actors.behaviour import Recalled
 from actors.broker import Delivery
+from actors.dead_letters import letter_of
 from actors.envelope import Envelope
 from actors.shard import Shard
 from actors.store import TaskReader
@@ -44,7 +45,13 @@ class Intake:
     def to_remember(self, deliveries: Iterable[Delivery]) -> list[str]:
         """The ids that the inbox has to keep: of what would come again if the process died, each once."""
         # What was delivered again may come in one turn with what was published again.
-        ids = dict.fromkeys(e.id for delivery in deliveries if delivery.redeliverable for e in delivery.envelopes)
+        # And who replays a dead letter may do so twice.
+        ids = dict.fromkeys(
+            envelope.id
+            for delivery in deliveries
+            for envelope in delivery.envelopes
+            if delivery.redeliverable or letter_of(envelope.id) is not None
+        )
         return [message_id for message_id in ids if message_id not in self._seen]
 
     def remember(self, ids: Iterable[str]) -> None:
@@ -54,6 +61,12 @@ class Intake:
             self._seen_order.append(message_id)
         while len(self._seen_order) > REMEMBERED:
             self._seen.discard(self._seen_order.popleft())
+
+    def replayed(self, deliveries: Iterable[Delivery]) -> list[str]:
+        """The dead letters that have their effect by these messages."""
+        ids = (envelope.id for delivery in deliveries for envelope in delivery.envelopes)
+        letters = (letter_of(id_) for id_ in ids if id_ not in self._set_aside and id_ not in self._seen)
+        return [letter for letter in letters if letter is not None]
 
     def set_aside(self, message_id: str) -> None:
         """This one broke an actor: never again."""

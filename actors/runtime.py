@@ -20,6 +20,7 @@ from actors.addresses import Address, shard_of
 from actors.arrivals import Arrivals, LocalDelivery
 from actors.broker import Delivery
 from actors.courier import Courier
+from actors.dead_letters import DeadLetter, letter_about
 from actors.envelope import Envelope
 from actors.errand_runs import ErrandRuns
 from actors.errands import PushToInstance
@@ -98,6 +99,7 @@ class Runtime:
         self._intake = Intake(self.shards.find, store)
         self._errands = ErrandRuns(courier, self.arrivals.add_outcome)
         self._mending = Mending(store, self.shards)
+        self._dead: dict[str, DeadLetter] = {}
         self._stopping = False
 
     def unhost(self, names: Collection[str]) -> list[Shard]:
@@ -170,7 +172,8 @@ class Runtime:
             await self._decide(turn, deliveries)
             await self._commit(turn, deliveries)
         except Poisoned as poisoned:
-            await self._start_over(turn, self._set_aside(poisoned, deliveries))
+            self._set_aside(poisoned)
+            await self._start_over(turn, deliveries)
         except AlreadyReceived as repeats:
             self._intake.remember(repeats.ids)
             await self._start_over(turn, deliveries)
@@ -213,8 +216,11 @@ class Runtime:
         turn.transaction.inbox = self._intake.to_remember(deliveries)
         turn.close()
         turn.transaction.sent = self._outbox.take_sent()
+        turn.transaction.dead = list(self._dead.values())
+        turn.transaction.replayed = self._intake.replayed(deliveries)
         if turn.changes_anything:
             await self._store.commit(turn.transaction)
+        self._dead.clear()
         self._intake.remember(turn.transaction.inbox)
 
     def _let_go(self, turn: Turn, deliveries: Iterable[Delivery]) -> None:
@@ -246,21 +252,19 @@ class Runtime:
                 except Fenced as fenced:
                     self._drop(fenced)
 
-    def _set_aside(self, poisoned: Poisoned, deliveries: Sequence[Delivery]) -> list[Delivery]:
-        """An actor failed: what began it is never tried again; the deliveries that are."""
+    def _set_aside(self, poisoned: Poisoned) -> None:
+        """An actor failed: what began it is not decided again, and is kept with the dead letters."""
         root, failed = poisoned.root, poisoned.failed
         reason = f"{failed.to.kind} failed at {type(failed.message).__name__}: {poisoned.__cause__!r}"
         log.error("an actor failed at a message; it is set aside", id=root.id, reason=reason, exc_info=poisoned)
         self._intake.set_aside(root.id)
         if isinstance(root.message, TimePassed):
             self._mending.let_sleep(root.to, self._clock() + POISON_PAUSE_S)
+        else:
+            self._dead[root.id] = letter_about(root, self._clock(), reason)
         if root.reply_to is not None:
             refusal = Refused("invalid", "the service failed at this request; its log says why")
             self._answer(Envelope(root.reply_to.correlation, root.reply_to.to, refusal))
-        alone = [d for d in deliveries if [envelope.id for envelope in d.envelopes] == [root.id]]
-        for delivery in alone:
-            delivery.reject(reason)
-        return [delivery for delivery in deliveries if delivery not in alone]
 
     async def _start_over(self, turn: Turn, deliveries: Sequence[Delivery]) -> None:
         """What is in memory may be ahead of the store: rebuild it, and take the messages again, before newer ones."""

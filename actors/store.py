@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from actors.activity_reader import ActivityReader
 from actors.behaviour import Keep
+from actors.dead_letters import DeadLetter, DeadLetterReader
 from actors.leases import Lease as Lease
 from actors.leases import Leases
 from actors.messages.tasks import Origin
@@ -26,7 +27,8 @@ class JournalEntry:
     """One event, as stored. `seq` counts up by one within a shard; `at` is Unix seconds, later with each decision.
 
     `cause` is the id of the message that brought it about, `task_id` the task it is about ("" for none). `shard`
-    is where it was read from, "" before; that is no part of what it says.
+    is where it was read from, "" before, and `epoch` the one that it was written under, 0 where that was not recorded;
+    these are no part of what it says.
     """
 
     seq: int
@@ -37,6 +39,7 @@ class JournalEntry:
     kind: str
     body: bytes
     shard: str = field(default="", compare=False)
+    epoch: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,9 @@ class Transaction:
     `new_entries` and `changed_entries` say the same of the entries of activity buffers (names of ActivityRow's fields);
     a change of an entry that is not there is none. Those in `purged_entries` are forgotten after that, where they have
     ended; of `purged_agents`, all that had ended before it.
+
+    `dead` are messages that could have no effect, with one more failure each; `replayed` the ids of dead letters that
+    have had one at last.
     """
 
     appends: list[ShardAppend] = field(default_factory=list)
@@ -80,6 +86,8 @@ class Transaction:
     changed_entries: dict[str, dict[str, Any]] = field(default_factory=dict)
     purged_entries: dict[str, None] = field(default_factory=dict)
     purged_agents: list[str] = field(default_factory=list)
+    dead: list[DeadLetter] = field(default_factory=list)
+    replayed: list[str] = field(default_factory=list)
 
     @property
     def touches_activity(self) -> bool:
@@ -201,5 +209,23 @@ class Store(TaskReader, Leases, Protocol):
         """Drop inbox ids older than this time; returns how many."""
 
 
-class WholeStore(Store, ActivityReader, Protocol):
+class TrimmedStore(Protocol):
+    """What retention needs of the store. Each call is short, so that commits pass between them."""
+
+    async def end_of_excess(self, keep: int) -> float | None:
+        """When the newest of those ended tasks ended that are more than the `keep` newest; None where none are."""
+
+    async def trim_tasks(self, upto: float) -> int:
+        """Drop some of the tasks that ended up to then (Unix seconds), oldest end first, with their payloads and
+        activity; returns how many. Their ids are as if they had never been used."""
+
+    async def trim_journal(self, after: int) -> int | None:
+        """Drop, of the next part of the journal after this position (0 at first), what no shard needs for its recovery
+        and is about no task that is there; returns the position to go on from, None at the end of what may go."""
+
+    async def trim_dead_letters(self, before: float) -> int:
+        """Drop some of those whose last failure was before this (Unix seconds); returns how many."""
+
+
+class WholeStore(Store, ActivityReader, DeadLetterReader, TrimmedStore, Protocol):
     """What a process is composed with: the runtime's store, and all that queries may read of it."""

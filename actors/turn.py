@@ -141,7 +141,7 @@ class Turn:
     def changes_anything(self) -> bool:
         """Whether there is anything to store."""
         t = self.transaction
-        return bool(t.appends or t.inbox or t.outbox or t.sent or t.payloads or t.new_rows or t.changed_rows)
+        return bool(t.appends or t.inbox or t.outbox or t.sent or t.payloads or t.new_rows or t.changed_rows or t.dead)
 
     def _new_id(self, shard_name: str) -> str:
         return self.touched[shard_name].next_message_id()

@@ -9,6 +9,7 @@ from actors.addresses import SCHEDULER, ActorKind, all_shards, kind_of_shard
 from actors.envelope import Envelope
 from actors.messages.answers import QueuesDescribed
 from actors.messages.scheduler import DescribeQueues
+from actors.retention import Retention, RetentionLimits
 from actors.runtime import RuntimeSettings
 from actors.stores import is_shareable
 from actors.supervisor import Supervisor
@@ -49,6 +50,9 @@ class ActorsHere:
             asked_here=(foundation.asking.address,),
             leases=LeaseSettings(ttl, min(LONGEST_LOOK_S, ttl / 3), is_alone=settings.amqp is None),
         )
+        limits = RetentionLimits(settings.retention_days, settings.retention_tasks)
+        self._retention = Retention(foundation.store, limits, is_mine=lambda: self.has_scheduler)
+        self._trimming: asyncio.Task[None] | None = None
         foundation.take_in = self._take_in
 
     @property
@@ -76,6 +80,7 @@ class ActorsHere:
     async def start(self) -> None:
         """Take this process's share and run it."""
         await self._supervisor.start()
+        self._trimming = asyncio.create_task(self._retention.run(), name="retention")
 
     def hold_pushes(self) -> None:
         """Give instances nothing more."""
@@ -95,6 +100,9 @@ class ActorsHere:
 
     async def stop(self) -> None:
         """Stop them, keeping everything, and let others have the shards."""
+        if self._trimming is not None:
+            self._trimming.cancel()
+            await asyncio.gather(self._trimming, return_exceptions=True)
         await self._supervisor.stop(self._settings.drain_timeout_s)
 
     def _take_in(self, envelope: Envelope) -> bool:

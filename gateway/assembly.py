@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 
 from actors.addresses import ActorKind
 from actors.agent import AgentPolicy, agent_behaviour
@@ -33,11 +34,12 @@ def make_broker(s: Settings) -> Broker:
     """The broker that the settings name; one within the process where they name none."""
     if s.amqp is None:
         return LocalBroker(shards=s.shards)
+    return RabbitBroker(s.amqp, shards=s.shards, translate=translation(s))
 
-    def translate(body: bytes, headers: Mapping[str, object]) -> list[Message]:
-        return commands_from_amqp(body, headers, order=s.priority_order, shutdown_grace_s=s.agent_shutdown_grace_s)
 
-    return RabbitBroker(s.amqp, shards=s.shards, translate=translate)
+def translation(s: Settings) -> Callable[[bytes, Mapping[str, object]], list[Message]]:
+    """How what producers publish is read."""
+    return partial(commands_from_amqp, order=s.priority_order, shutdown_grace_s=s.agent_shutdown_grace_s)
 
 
 def make_courier(s: Settings, asker: AskerOfMany, reader: TaskReader) -> Courier:

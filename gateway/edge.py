@@ -13,6 +13,7 @@ from actors.settings import Settings
 from actors.store import TaskReader
 from gateway.activity_feed import ActivityFeed
 from gateway.attached_workers import AttachedWorkers
+from gateway.dead_letters import DeadLetters
 
 Phase = Literal["starting", "serving", "draining"]
 
@@ -35,7 +36,8 @@ class ServiceStatus:
 class Edge:
     """Everything that REST and gRPC handlers need; built once by `gateway.service`.
 
-    `workers` serves workers that connect here, `activity` shows what all agents are at; None where nobody may ask.
+    `workers` serves workers that connect here, `activity` shows what all agents are at, `dead` has the messages that
+    could have no effect; None where nobody may ask.
     """
 
     asker: Asker
@@ -45,3 +47,4 @@ class Edge:
     status: Callable[[], ServiceStatus]
     workers: AttachedWorkers | None = None
     activity: ActivityFeed | None = None
+    dead: DeadLetters | None = None

@@ -11,8 +11,10 @@ from actors.settings import Settings
 from actors.store import WholeStore
 from actors.stores import open_store
 from gateway.asking import Asking
-from gateway.assembly import make_broker, make_courier
+from gateway.assembly import make_broker, make_courier, translation
 from gateway.config_file import ConfigError, ConfigFile, read_config
+from gateway.dead_letters import DeadLetters
+from rabbitmq import RabbitBroker
 
 QUESTIONS = (DescribeQueues, ExplainWait, DescribeActivityRoom, ListAgents)
 """What changes nothing does not queue behind the commands that producers have published."""
@@ -31,19 +33,24 @@ class Foundation:
         self.broker = make_broker(settings)
         self.asking = Asking(self._post_all, settings.ask_timeout_s)
         self.courier = make_courier(settings, self.asking, self.store)
+        translate = translation(settings)
+        self.dead = DeadLetters(self.store, self._post_all, lambda body: translate(body, {}))
         self.take_in: Callable[[Envelope], bool] = lambda _: False
 
     async def open(self) -> None:
-        """Open store, broker and couriers, make the queues exist, and hear answers."""
+        """Open store, broker and couriers, make the queues exist, hear answers and of the dead."""
         await self.store.open()
         await self.broker.open()
         await self.broker.declare([f"swarm.{name}" for name in all_shards(self.settings.shards)])
         await self.courier.open()
         await self.broker.receive(f"swarm.gateway.{self.asking.address.key}", self.asking.receive, temporary=True)
+        if isinstance(self.broker, RabbitBroker):
+            await self.broker.receive_dead(self.dead.keep)
 
     async def close(self) -> None:
         """Close everything that was opened."""
         await self.courier.close()
+        await self.dead.close()
         await self.broker.close()
         await self.store.close()
 

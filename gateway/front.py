@@ -41,7 +41,14 @@ class Front:
         )
         self._activity = ActivityFeed(foundation.store, settings.activity_streams)
         self.edge = Edge(
-            foundation.asking, foundation.store, foundation.courier, settings, status, workers, self._activity
+            foundation.asking,
+            foundation.store,
+            foundation.courier,
+            settings,
+            status,
+            workers,
+            self._activity,
+            foundation.dead,
         )
         self._rpc = RpcServer(self.edge) if settings.grpc_port >= 0 else None
         self._arranging: set[asyncio.Task[None]] = set()

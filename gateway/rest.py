@@ -13,6 +13,7 @@ from gateway import (
     rest_activity,
     rest_agent_state,
     rest_agents,
+    rest_dead,
     rest_errors,
     rest_instances,
     rest_notify,
@@ -71,6 +72,7 @@ def build_app(edge: Edge | None, lifespan: Lifespan | None = None) -> FastAPI:
         rest_notify,
         rest_agents,
         rest_activity,
+        rest_dead,
         rest_workers,
     ):
         app.include_router(routes.router)

@@ -3,30 +3,34 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import structlog
 from aiormq.abc import AbstractChannel
 from pamqp.commands import Basic
 
 from actors.addresses import Kind, queue_of
-from actors.broker import BrokerCondition, Receiver
+from actors.broker import BrokerCondition, Delivery, Receiver
+from actors.dead_letters import DeadLetter
 from actors.envelope import Announcement, Envelope
 from actors.envelope_json import BUNDLE_TYPE, encode_envelope, join_envelopes
 from actors.errors import BrokerUnavailable, NoSuchQueue
 from rabbitmq.codec import answer_json, decode_bundle
 from rabbitmq.commands import Translate, read_commands
-from rabbitmq.dead_letters import bury
+from rabbitmq.dead_letters import bury, exhume
 from rabbitmq.deliveries import Delivered
 from rabbitmq.failures import Unroutable, as_unavailable
 from rabbitmq.frames import PERSISTENT, TRANSIENT
 from rabbitmq.link import Link
-from rabbitmq.mailbox import Mailbox
+from rabbitmq.mailbox import Mailbox, RabbitDelivery
 from rabbitmq.outbox import Destination, Outbox, Parcel, Ticket
 from rabbitmq.posts import answer, fact
 from rabbitmq.publisher import Publisher
 from rabbitmq.topology import (
     COMMANDS,
+    DEAD_LETTERS,
     SCHEDULER_QUEUE,
     QueueTypeSetting,
     Topology,
@@ -40,6 +44,22 @@ JSON = "application/json"
 LONGEST_ROUTING_KEY = 255
 
 log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class DeadDelivery:
+    """A dead letter, which stays with the broker until it is settled."""
+
+    letter: DeadLetter
+    _delivery: RabbitDelivery
+
+    def settle(self) -> None:
+        """It is kept elsewhere now."""
+        self._delivery.settle()
+
+    def put_back(self) -> None:
+        """It is not."""
+        self._delivery.put_back()
 
 
 class RabbitBroker:
@@ -123,6 +143,18 @@ class RabbitBroker:
         mailbox = Mailbox(self._in, queue, declare, read, self._bury, receiver, rank)
         await mailbox.open()
         self._mailboxes[queue] = mailbox
+
+    async def receive_dead(self, receiver: Callable[[DeadDelivery], None]) -> None:
+        """Deliver what lies on `swarm.dead` from now on. Raises BrokerUnavailable where that cannot begin now."""
+
+        def hand_over(delivery: Delivery) -> None:
+            assert isinstance(delivery, RabbitDelivery)
+            receiver(DeadDelivery(exhume(delivery.message, time.time()), delivery))
+
+        declare = self._topology.declare_dead_letters
+        mailbox = Mailbox(self._in, DEAD_LETTERS, declare, lambda _: ((), True), self._bury, hand_over)
+        await mailbox.open()
+        self._mailboxes[DEAD_LETTERS] = mailbox
 
     async def stop_receiving(self, queue: str) -> None:
         """Deliver no more from this queue; what is unsettled goes back into it."""

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from hashlib import blake2b
+from uuid import uuid4
+
+import msgspec
 from pamqp import encode
 from pamqp.commands import Basic
 from pamqp.common import FieldTable
 
+from actors.dead_letters import DeadLetter, Failure
 from actors.envelope_json import BUNDLE_TYPE
 from actors.errors import BrokerUnavailable
 from actors.messages.answers import Refused
@@ -18,7 +24,7 @@ from rabbitmq.posts import answer
 from rabbitmq.publisher import Publisher
 from rabbitmq.topology import DEAD_LETTERS
 
-REASON, QUEUE = "x-reason", "x-queue"
+REASON, QUEUE, ID = "x-reason", "x-queue", "x-id"
 LONGEST_REASON = 2000
 LARGEST_HEADERS = 32_768
 """Bytes of a stranger's headers that are copied; the header of a message has to fit into one frame."""
@@ -34,7 +40,13 @@ async def bury(publisher: Publisher, message: Delivered, reason: str) -> None:
         delivery_mode=2,
         correlation_id=properties.correlation_id,
         reply_to=properties.reply_to,
-        headers={**_copied(properties.headers), REASON: reason[:LONGEST_REASON], QUEUE: message.routing_key},
+        timestamp=datetime.now(UTC),
+        headers={
+            **_copied(properties.headers),
+            REASON: reason[:LONGEST_REASON],
+            QUEUE: message.routing_key,
+            ID: uuid4().hex,
+        },
     )
     try:
         await publisher.publish(message.body, copy, exchange=DEAD_LETTERS, routing_key=message.routing_key)
@@ -44,6 +56,35 @@ async def bury(publisher: Publisher, message: Delivered, reason: str) -> None:
     if back is not None and properties.content_type != BUNDLE_TYPE:
         parcel = Parcel(answer_json(Refused("invalid", reason)), back.correlation)
         await publisher.post([answer(back.to.key, parcel)])
+
+
+def exhume(message: Delivered, now: float) -> DeadLetter:
+    """What lies on `swarm.dead` as a letter: buried by us, or given up by the broker itself."""
+    properties = message.properties
+    headers = properties.headers or {}
+    is_bundle = properties.content_type == BUNDLE_TYPE
+    name, task_id = ("", "") if is_bundle else _said(message.body)
+    at = properties.timestamp.timestamp() if properties.timestamp is not None else now
+    return DeadLetter(
+        str(headers.get(ID) or blake2b(message.body, digest_size=16).hexdigest()),
+        "bundle" if is_bundle else "command",
+        str(headers.get(QUEUE) or headers.get("x-first-death-queue") or ""),
+        name,
+        task_id,
+        message.body,
+        (Failure(at, str(headers.get(REASON) or f"given up by the broker: {headers.get('x-first-death-reason')!s}")),),
+    )
+
+
+def _said(body: bytes) -> tuple[str, str]:
+    """The type and the task of a command, as far as it can be read."""
+    try:
+        command = msgspec.json.decode(body)
+    except (msgspec.DecodeError, RecursionError):
+        return "", ""
+    if not isinstance(command, dict):
+        return "", ""
+    return str(command.get("type", ""))[:200], str(command.get("task_id", ""))[:200]
 
 
 def _copied(headers: FieldTable | None) -> FieldTable:

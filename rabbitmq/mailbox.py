@@ -150,20 +150,20 @@ class RabbitDelivery:
 
     envelopes: Sequence[Envelope]
     redeliverable: bool
-    _message: Delivered
+    message: Delivered
     _consumption: Consumption
 
     def settle(self) -> None:
         """Acknowledge it."""
-        self._consumption.settle(self._message.tag)
+        self._consumption.settle(self.message.tag)
 
     def put_back(self) -> None:
         """Return it to its queue."""
-        self._consumption.put_back(self._message.tag)
+        self._consumption.put_back(self.message.tag)
 
     def reject(self, reason: str) -> None:
         """To the dead letters."""
-        self._consumption.reject(self._message, reason)
+        self._consumption.reject(self.message, reason)
 
 
 class Mailbox:

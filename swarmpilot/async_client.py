@@ -16,6 +16,7 @@ from swarmpilot.agents import AgentRecord
 from swarmpilot.backoff import Patience, delays
 from swarmpilot.calls import Call
 from swarmpilot.client import DEFAULT_URL, FIRST_POLL_S, LONGEST_POLL_S, POLL_FACTOR
+from swarmpilot.dead import DeadRecord, Replay
 from swarmpilot.errors import SchedulerError, SchedulerUnavailable, SchedulerUnreachable, TaskFailed, WaitTimeout
 from swarmpilot.records import Health, InstanceQueue, SubmittedTask, TaskRecord
 
@@ -125,6 +126,25 @@ class AsyncClient:
     async def shutdown_agent(self, agent_id: str, grace_s: float | None = None) -> bool:
         """Shut the agent down; what it runs may take `grace_s` to finish (None: the server's setting)."""
         return await self._perform(calls.shutdown_agent(agent_id, grace_s))
+
+    async def story(self, task_id: str) -> list[tuple[float, str, str]]:
+        """What happened to the task: time, actor and kind of each event. Raises TaskNotFound."""
+        return await self._perform(calls.story(task_id))
+
+    async def dead_letters(self) -> list[DeadRecord]:
+        """The messages that could have no effect, those that failed last first."""
+        found: list[DeadRecord] = []
+        while page := await self._perform(calls.dead_letters(found[-1].id if found else "")):
+            found += page
+        return found
+
+    async def dead_letter(self, letter_id: str) -> DeadRecord:
+        """The whole of one. Raises RequestRefused (404)."""
+        return await self._perform(calls.dead_letter(letter_id))
+
+    async def replay(self, letter_id: str) -> Replay:
+        """Send a dead letter again; twice does it once. Raises RequestRefused (404) where it is not there any more."""
+        return await self._perform(calls.replay(letter_id))
 
     async def queues(self, model: str | None = None) -> list[InstanceQueue]:
         """The instances and the waits there, of one model or of all."""

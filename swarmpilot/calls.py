@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar
 from urllib.parse import quote, urlencode
 
 from swarmpilot.agents import AgentRecord, agent_page, agent_record
+from swarmpilot.dead import DeadRecord, Replay, dead_record
 from swarmpilot.errors import (
     NoInstances,
     RequestRefused,
@@ -91,6 +92,28 @@ def shutdown_agent(agent_id: str, grace_s: float | None) -> Call[bool]:
     """Shut an agent down -> whether that was accepted."""
     body = _encode({} if grace_s is None else {"grace_period_s": grace_s})
     return Call("POST", f"/agents/{quote(agent_id, safe='')}/shutdown", lambda answer: bool(answer["ok"]), body)
+
+
+def story(task_id: str) -> Call[list[tuple[float, str, str]]]:
+    """Ask for what happened to a task -> time, actor and kind of each event."""
+    return Call("GET", "/task/story?" + urlencode({"task_id": task_id}), _story)
+
+
+def dead_letters(after: str) -> Call[list[DeadRecord]]:
+    """Ask for the dead letters after this one -> some of them, none at the end."""
+    path = "/dead" + ("?" + urlencode({"after": after}) if after else "")
+    return Call("GET", path, lambda body: [dead_record(each) for each in body["letters"]])
+
+
+def dead_letter(letter_id: str) -> Call[DeadRecord]:
+    """Ask for a dead letter."""
+    return Call("GET", f"/dead/{quote(letter_id, safe='')}", dead_record)
+
+
+def replay(letter_id: str) -> Call[Replay]:
+    """Have a dead letter sent again -> what became of it."""
+    path = f"/dead/{quote(letter_id, safe='')}/replay"
+    return Call("POST", path, lambda body: Replay(str(body["outcome"]), str(body["reason"])), b"{}")
 
 
 def queues(model: str | None) -> Call[list[InstanceQueue]]:
@@ -195,6 +218,10 @@ def _entry(entry: dict[str, Any]) -> SubmittedTask | SchedulerError:
         return _submitted(entry)
     text = str(entry.get("detail") or entry.get("message") or entry)
     return refusal(int(entry.get("code") or (503 if text.startswith("No TaskInstances") else 400)), None, text)
+
+
+def _story(body: dict[str, Any]) -> list[tuple[float, str, str]]:
+    return [(float(event["at"]), str(event["actor"]), str(event["kind"])) for event in body["events"]]
 
 
 def _success(body: dict[str, Any]) -> dict[str, Any]:

@@ -30,8 +30,8 @@ CONTAINER_IMAGE = "postgres:17"
 START_TIMEOUT_S = 60.0
 
 _TABLES = (
-    "activity", "inbox", "journal", "mention", "outbox", "payload", "shard", "snapshot", "snapshot_piece", "store",
-    "task", "member",
+    "activity", "dead_letter", "inbox", "journal", "member", "mention", "outbox", "payload", "shard", "snapshot",
+    "snapshot_piece", "store", "task", "trimmed",
 )  # fmt: skip
 EMPTY = (
     *(f"DELETE FROM {table}" for table in _TABLES),

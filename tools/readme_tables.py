@@ -20,6 +20,7 @@ from actors.agent_lifecycle import MOVES as AGENT_MOVES  # noqa: E402
 from actors.agent_lifecycle import TIMEOUT_CODE, LifecycleState  # noqa: E402
 from actors.settings import Settings  # noqa: E402
 from actors.task_lifecycle import MOVES, TASK_STATUS, TERMINAL  # noqa: E402
+from actors.verification import MEANING  # noqa: E402
 
 
 def settings_table() -> str:
@@ -89,6 +90,13 @@ def agent_states_diagram() -> str:
     return "\n".join(["```mermaid", "stateDiagram-v2", "    [*] --> initializing", *moves, "```"])
 
 
+def rules_table() -> str:
+    """One row a rule that a record is held to."""
+    return "\n".join(
+        ["| rule | what must hold |", "|---|---|", *(f"| {r:d} | {text} |" for r, text in MEANING.items())]
+    )
+
+
 AGENT_TIMEOUTS = {
     LifecycleState.INITIALIZING: "agent_initializing_timeout_s",
     LifecycleState.WAITING_RESOURCES: "agent_waiting_resources_timeout_s",
@@ -106,6 +114,7 @@ PARTS = {
     "preemption-diagram": preemption_diagram,
     "agent-states": agent_states_table,
     "agent-states-diagram": agent_states_diagram,
+    "rules": rules_table,
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from actors.record_reader import RecordReader
 from actors.store import WholeStore
 
 FORMS = (
@@ -37,12 +38,33 @@ def open_store(
     return SqliteStore(Path(rest[1:]), activity_history=activity_history)
 
 
+def open_record(url: str) -> RecordReader:
+    """The whole record of the store that `url` names, constructed and not yet opened. Raises ValueError."""
+    scheme, separator, rest = url.partition("://")
+    if separator and scheme in ("postgresql", "postgres"):
+        from actors.stores.postgres import PostgresRecord
+
+        return PostgresRecord(_database(rest))
+    if not separator or scheme != "sqlite" or not rest.startswith("/") or rest.endswith("/"):
+        raise ValueError(f"{url!r} names no store that others can read; accepted are {FORMS}")
+    from actors.stores.sqlite import SqliteRecord
+
+    return SqliteRecord(Path(rest[1:]))
+
+
 def is_shareable(url: str) -> bool:
     """Whether several processes can use the store that `url` names."""
     return url.partition("://")[0] in ("postgresql", "postgres")
 
 
 def _postgres(rest: str, activity_history: int, connections: int, timeout_s: float) -> WholeStore:
+    url = _database(rest)
+    from actors.stores.postgres import PostgresStore
+
+    return PostgresStore(url, activity_history=activity_history, connections=connections, timeout_s=timeout_s)
+
+
+def _database(rest: str) -> str:
     parts = urlsplit(f"postgresql://{rest}")
     shown = f"postgresql://…@{parts.netloc.rpartition('@')[2]}{parts.path}"  # without the password
     try:
@@ -51,8 +73,4 @@ def _postgres(rest: str, activity_history: int, connections: int, timeout_s: flo
         has_place = False
     if not has_place:
         raise ValueError(f"{shown} names no database on a host; accepted are {FORMS}")
-    from actors.stores.postgres import PostgresStore
-
-    return PostgresStore(
-        parts.geturl(), activity_history=activity_history, connections=connections, timeout_s=timeout_s
-    )
+    return parts.geturl()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from zlib import crc32
 
 import msgspec
@@ -13,7 +13,7 @@ from actors.store import JournalEntry
 Packed = tuple[str, float, str, str, str, bytes]
 
 _encoder = msgspec.msgpack.Encoder()
-_decoder = msgspec.msgpack.Decoder(list[Packed])
+_decoder = msgspec.msgpack.Decoder(list[Packed | None])
 
 
 def pack(entries: Sequence[JournalEntry]) -> bytes:
@@ -21,9 +21,19 @@ def pack(entries: Sequence[JournalEntry]) -> bytes:
     return _encoder.encode([(e.key, e.at, e.cause, e.task_id, e.kind, e.body) for e in entries])
 
 
-def unpack(shard: str, first: int, packed: bytes) -> list[JournalEntry]:
-    """What was packed, counted from seq `first`."""
-    return [JournalEntry(seq, *fields, shard) for seq, fields in enumerate(_decoder.decode(packed), start=first)]
+def unpack(shard: str, epoch: int, first: int, packed: bytes) -> list[JournalEntry]:
+    """What was packed, counted from seq `first`, less what has been trimmed since."""
+    return [
+        JournalEntry(seq, *fields, shard, epoch)
+        for seq, fields in enumerate(_decoder.decode(packed), start=first)
+        if fields is not None
+    ]
+
+
+def trimmed(first: int, packed: bytes, dropped: Container[int]) -> bytes | None:
+    """The batch without these entries, each of which leaves its place empty; None where nothing is left."""
+    entries = [None if seq in dropped else fields for seq, fields in enumerate(_decoder.decode(packed), start=first)]
+    return _encoder.encode(entries) if any(entry is not None for entry in entries) else None
 
 
 def hashes(task_ids: Iterable[str]) -> bytes:

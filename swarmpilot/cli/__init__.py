@@ -13,6 +13,7 @@ import typer
 from swarmpilot.cli import (
     activity,
     agents,
+    dead,
     demo,
     instance,
     preempt,
@@ -22,6 +23,7 @@ from swarmpilot.cli import (
     start,
     submit,
     task,
+    verify,
     worker,
 )
 from swarmpilot.cli.options import Failure
@@ -47,6 +49,10 @@ EXAMPLES = """
   swarmpilot agents                                      how agents are, and who runs their tasks
 
   swarmpilot activity --follow                           what agents are at, as it changes
+
+  swarmpilot dead list                                   messages that could have no effect, and why
+
+  swarmpilot verify                                      whether the record keeps every promise
 
   swarmpilot simulate                                    which strategy is best, on a virtual clock
 
@@ -75,6 +81,8 @@ app.command("agents")(agents.agents)
 app.command("shutdown")(agents.shutdown)
 app.command("activity")(activity.activity)
 app.command("simulate")(simulate.simulate)
+app.add_typer(dead.app, name="dead")
+app.command("verify")(verify.verify)
 app.command("demo")(demo.demo)
 app.command("gateway")(roles.gateway)
 app.command("scheduler")(roles.scheduler)

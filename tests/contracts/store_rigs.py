@@ -20,7 +20,7 @@ class Bench:
     """A store under test and the loop it lives on, so that the tests read as plain steps."""
 
     def __init__(self, url: str, make: Callable[[str], WholeStore] = open_store) -> None:
-        self._url = url
+        self.url = url
         self._make = make
         self._runner = asyncio.Runner()
         self.store: WholeStore = make(url)
@@ -35,7 +35,7 @@ class Bench:
     def reopen(self) -> None:
         """Close and open again, as another object."""
         self(self.store.close())
-        self.store = self._make(self._url)
+        self.store = self._make(self.url)
         self(self.store.open())
 
     def close(self) -> None:

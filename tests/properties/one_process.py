@@ -20,6 +20,7 @@ from actors.brokers.local import LocalBroker
 from actors.dispatcher import DispatcherPolicy, dispatcher_behaviour
 from actors.envelope import Envelope
 from actors.messages import Answer, Message
+from actors.messages.answers import TaskAccepted
 from actors.messages.dispatcher import Report, ReportYield
 from actors.messages.scheduler import DescribeQueues
 from actors.runtime import RuntimeSettings
@@ -39,6 +40,7 @@ from tests.properties.crashing import (
     crashing_clock,
 )
 from tests.properties.fake_instances import Completion, FakeInstances
+from tests.verifying import must_be_sound
 
 SHARDS = 2
 STEP_S = 2.5
@@ -99,6 +101,8 @@ class World:
             self.rows = await record.check(store, BEHAVIOURS, SHARDS, self.requests)
         finally:
             await store.close()
+        accepted = [r.answer.task_id for r in self.requests if isinstance(r.answer, TaskAccepted)]
+        await must_be_sound(self.path, BEHAVIOURS, acknowledged=accepted)
         assert not self.instances.wrong, self.instances.wrong
         return fuses[: self.lives]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import signal
@@ -9,12 +10,15 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
 import requests
+
+from actors.settings import Settings
+from gateway.verifying import verify_store
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -102,6 +106,7 @@ class World:
         self.grpc_port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._amqp = ["--amqp", amqp] if amqp else []
+        self._settings = Settings.model_validate({**settings, "store": self._store})
         self._env = {f"SWARMPILOT_{name.upper()}": str(value) for name, value in settings.items()}
         self._children: list[Running] = []
         self.scheduler: Running | None = None
@@ -112,6 +117,21 @@ class World:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         for child in reversed(self._children):
             child.close()
+        if kind is None and self.scheduler is not None:
+            self.must_be_sound()
+
+    def must_be_sound(self, *, drained: bool = False, acknowledged: Collection[str] = ()) -> None:
+        """What the store has recorded breaks no rule, as `swarmpilot verify` sees it.
+
+        With `drained` the scheduler is stopped first, in good order, which everything must have come to an end for.
+        """
+        if drained and self.scheduler is not None and self.scheduler.process.poll() is None:
+            assert self.scheduler.terminate() == 0, self.scheduler.printed
+        expected_dead = () if drained else None
+        job = verify_store(self._settings, drained=drained, acknowledged=acknowledged, expected_dead=expected_dead)
+        findings = asyncio.run(job)
+        assert findings.is_sound, "\n".join(str(violation) for violation in findings.violations)
+        assert findings.looked_at["events"] > 0, "nothing was looked at"
 
     def start_scheduler(self) -> Running:
         """Start it (again, on the same store and ports), and wait until it serves."""

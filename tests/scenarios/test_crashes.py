@@ -64,6 +64,7 @@ def assert_each_ended_once(world: World, task_ids: list[str]) -> None:
         assert record["result"]["status"] == "success"
         ends = [kind for kind in world.story(task_id) if kind in ENDS]
         assert len(ends) == 1, world.story(task_id)
+    world.must_be_sound(drained=True, acknowledged=task_ids)
 
 
 def crash_in_mid_load(world: World, crashes: int) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Final
 import asyncpg
 
 from actors.activity_reader import ActivityFilter, ActivityRow
-from actors.stores.postgres.commit import text
+from actors.stores.postgres.texts import text
 from actors.task_lifecycle import TaskState
 
 _COLUMNS: Final = (
@@ -19,6 +19,7 @@ _SELECT: Final = (
     f"SELECT {','.join(f'activity.{column}' for column in _COLUMNS)}, task.state "
     "FROM activity JOIN task ON task.task_id = activity.task_id"
 )
+ALL: Final = f"{_SELECT} ORDER BY change"
 _FILTERS: Final = ("agent_id", "repo_id", "worktree_id", "task_id")
 
 
@@ -31,7 +32,7 @@ async def live(
     n = len(parameters)
     bounds = f"change > ${n - 2} AND change <= ${n - 1} ORDER BY change LIMIT ${n}"
     rows = await connection.fetch(f"{_SELECT} WHERE {conditions} AND {bounds}", *parameters)
-    return [_row(row) for row in rows]
+    return [read(row) for row in rows]
 
 
 async def ended(
@@ -43,7 +44,7 @@ async def ended(
     n = len(parameters)
     bounds = f"change < ${n - 1} ORDER BY change DESC LIMIT ${n}"
     rows = await connection.fetch(f"{_SELECT} WHERE {conditions} AND {bounds}", *parameters)
-    return [_row(row) for row in rows]
+    return [read(row) for row in rows]
 
 
 async def changes(connection: asyncpg.Connection, after: int, limit: int) -> tuple[list[ActivityRow], tuple[int, int]]:
@@ -53,7 +54,7 @@ async def changes(connection: asyncpg.Connection, after: int, limit: int) -> tup
     rows = await connection.fetch(
         f"SELECT newest, forgotten, page.* FROM activity_count LEFT JOIN {page} ON TRUE ORDER BY change", after, limit
     )
-    entries = [_row(row[2:]) for row in map(tuple, rows) if row[2] is not None]
+    entries = [read(row[2:]) for row in map(tuple, rows) if row[2] is not None]
     return entries, (rows[0][0], rows[0][1])
 
 
@@ -63,7 +64,8 @@ async def counted(connection: asyncpg.Connection) -> tuple[int, int]:
     return newest, forgotten
 
 
-def _row(row: Iterable[Any]) -> ActivityRow:
+def read(row: Iterable[Any]) -> ActivityRow:
+    """The row that ALL found."""
     values = list(row)
     values[-1] = TaskState(values[-1])
     return ActivityRow(*values)

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import asyncpg
 
 from actors.behaviour import Keep
+from actors.dead_letters import DeadLetter
 from actors.errors import AlreadyReceived, Fenced
 from actors.store import JournalEntry, ShardAppend, Transaction
 from actors.stores import batches
 from actors.stores.appends import by_shard
+from actors.stores.postgres import dead_letters
+from actors.stores.postgres.texts import text
 from actors.stores.task_columns import COLUMNS, Columns, complete, merged, must_be_changeable, plain
 
 FENCED: Final = "SW001"
@@ -42,11 +45,13 @@ class Prepared:
 
     parameters: list[list[Any]]
     payloads: list[Row]
+    dead: list[DeadLetter]
+    replayed: list[str]
 
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to write."""
-        return not self.payloads and not any(self.parameters)
+        return not (self.payloads or self.dead or self.replayed or any(self.parameters))
 
 
 def prepare(work: Transaction) -> Prepared:
@@ -66,7 +71,7 @@ def prepare(work: Transaction) -> Prepared:
         [_changed_entry(*item) for item in work.changed_entries.items()],
         list(map(text, work.purged_entries)),
     ]
-    return Prepared(parameters, _payloads(work.payloads))
+    return Prepared(parameters, _payloads(work.payloads), work.dead, work.replayed)
 
 
 async def write(connection: asyncpg.Connection, work: Prepared, most_ended: int, spare: int) -> list[int] | None:
@@ -75,6 +80,11 @@ async def write(connection: asyncpg.Connection, work: Prepared, most_ended: int,
     Raises asyncpg's errors, of which `meaning` knows more.
     """
     payloads = _portions(work.payloads)
+    if work.dead or work.replayed:
+        async with connection.transaction():
+            activity = await write(connection, replace(work, dead=[], replayed=[]), most_ended, spare)
+            await dead_letters.write(connection, work.dead, work.replayed)
+        return activity
     if len(payloads) <= 1:
         parameters = [*work.parameters[:5], work.payloads, *work.parameters[6:]]
         return await connection.fetchval(_COMMIT, *parameters, most_ended, spare)  # type: ignore[no-any-return]
@@ -96,11 +106,6 @@ async def meaning(error: asyncpg.PostgresError, connection: asyncpg.Connection, 
         what = "a new task row is incomplete or exists already" if error.table_name == "task" else "a row is refused"
         return ValueError(f"{what}: {error}")
     return None
-
-
-def text(value: str) -> str:
-    """PostgreSQL's texts hold anything but NUL, for which the replacement character stands."""
-    return value.replace("\x00", "\ufffd") if "\x00" in value else value
 
 
 def _texts(values: Iterable[Any]) -> Iterable[Any]:

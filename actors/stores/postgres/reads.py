@@ -9,7 +9,8 @@ import asyncpg
 
 from actors.store import JournalEntry, OutboxRow, Payload, TaskRow
 from actors.stores import batches
-from actors.stores.postgres.commit import task_hash, text
+from actors.stores.postgres.commit import task_hash
+from actors.stores.postgres.texts import text
 from actors.stores.task_columns import COLUMNS
 from actors.task_lifecycle import TERMINAL, TaskState
 
@@ -20,6 +21,7 @@ NAMESAKES: Final = 100
 """Tasks with the same remote id that are looked at."""
 
 _TASK: Final = ",".join(f"task.{column}" for column in COLUMNS)
+ALL_TASKS: Final = f"SELECT {_TASK} FROM task ORDER BY pos"
 _STATE: Final = COLUMNS.index("state")
 _LIVE: Final = "state NOT IN ({})".format(",".join(f"'{state}'" for state in sorted(TERMINAL)))
 
@@ -30,7 +32,7 @@ async def task(connection: asyncpg.Connection, task_id: str) -> TaskRow | None:
     if row is None and task_id:
         by_remote_id = f"SELECT {_TASK} FROM task WHERE remote_id = $1 AND remote_id <> '' ORDER BY pos DESC LIMIT 1"
         row = await connection.fetchrow(by_remote_id, text(task_id))
-    return None if row is None else _task(row)
+    return None if row is None else task_row(row)
 
 
 async def tasks_by_remote_id(connection: asyncpg.Connection, remote_id: str) -> list[TaskRow]:
@@ -41,7 +43,7 @@ async def tasks_by_remote_id(connection: asyncpg.Connection, remote_id: str) -> 
         text(remote_id),
         NAMESAKES,
     )
-    return [_task(row) for row in rows]
+    return [task_row(row) for row in rows]
 
 
 async def newest_tasks(
@@ -56,7 +58,7 @@ async def newest_tasks(
         parameters.append([str(state) for state in states])
         conditions.append(f"state = ANY (${len(parameters)}::text[])")
     query = f"SELECT {_TASK} FROM task WHERE {' AND '.join(conditions)} ORDER BY pos DESC LIMIT ${len(parameters) + 1}"
-    return [_task(row) for row in await connection.fetch(query, *parameters, limit)]
+    return [task_row(row) for row in await connection.fetch(query, *parameters, limit)]
 
 
 async def count_by_state(connection: asyncpg.Connection) -> dict[TaskState, int]:
@@ -80,7 +82,7 @@ async def inputs(connection: asyncpg.Connection, task_ids: Sequence[str]) -> dic
         list(map(text, task_ids)),
     )
     width = len(COLUMNS)
-    return {row[0]: (_task(row[:width]), Payload(*row[width:])) for row in map(tuple, rows)}
+    return {row[0]: (task_row(row[:width]), Payload(*row[width:])) for row in map(tuple, rows)}
 
 
 async def known(connection: asyncpg.Connection, task_ids: Sequence[str]) -> dict[str, tuple[str, str]]:
@@ -107,13 +109,13 @@ async def story(connection: asyncpg.Connection, task_id: str) -> list[JournalEnt
     if not task_id:
         return []
     rows = await connection.fetch(
-        "SELECT turn, shard, first, entries FROM mention JOIN journal USING (turn) WHERE $1 = ANY (tasks)",
+        "SELECT turn, shard, epoch, first, entries FROM mention JOIN journal USING (turn) WHERE $1 = ANY (tasks)",
         task_hash(task_id),
     )
     found = [
         (turn, entry)
-        for turn, shard, first, entries in rows
-        for entry in batches.unpack(shard, first, entries)
+        for turn, shard, epoch, first, entries in rows
+        for entry in batches.unpack(shard, epoch, first, entries)
         if entry.task_id == task_id
     ]
     return [entry for _, entry in sorted(found, key=lambda each: (each[0], each[1].at))]
@@ -122,12 +124,12 @@ async def story(connection: asyncpg.Connection, task_id: str) -> list[JournalEnt
 async def journal(connection: asyncpg.Connection, shard: str, after: int) -> list[JournalEntry]:
     """The next entries of the shard with seq > after; empty where there are none."""
     rows = await connection.fetch(
-        "SELECT first, entries FROM journal WHERE shard = $1 AND last > $2 ORDER BY last LIMIT $3",
+        "SELECT epoch, first, entries FROM journal WHERE shard = $1 AND last > $2 ORDER BY last LIMIT $3",
         shard,
         after,
         JOURNAL_ROWS,
     )
-    return [entry for first, entries in rows for entry in batches.unpack(shard, first, entries) if entry.seq > after]
+    return [entry for row in rows for entry in batches.unpack(shard, *row) if entry.seq > after]
 
 
 async def outbox(connection: asyncpg.Connection, shards: Collection[str]) -> list[OutboxRow]:
@@ -136,7 +138,8 @@ async def outbox(connection: asyncpg.Connection, shards: Collection[str]) -> lis
     return [OutboxRow(*row) for row in await connection.fetch(query, list(shards))]
 
 
-def _task(row: Iterable[Any]) -> TaskRow:
+def task_row(row: Iterable[Any]) -> TaskRow:
+    """The row that ALL_TASKS found."""
     values = list(row)
     values[_STATE] = TaskState(values[_STATE])
     return TaskRow(*values)

@@ -15,10 +15,11 @@ from typing import Concatenate, ParamSpec, TypeVar, cast
 import asyncpg
 
 from actors.activity_reader import ActivityFilter, ActivityRow
+from actors.dead_letters import DeadLetter
 from actors.errors import StoreUnavailable
 from actors.leases import Lease, Member, Membership
 from actors.store import JournalEntry, OutboxRow, Payload, Snapshot, TaskRow, Transaction
-from actors.stores.postgres import activity, changes, membership, reads
+from actors.stores.postgres import activity, changes, dead_letters, membership, reads, trimming
 from actors.stores.postgres.connections import Database
 from actors.stores.postgres.faults import unavailable
 from actors.stores.postgres.membership import Presence
@@ -164,6 +165,30 @@ class PostgresStore:
         while dropped := await self._run(changes.forget_received, before):
             forgotten += dropped
         return forgotten
+
+    async def end_of_excess(self, keep: int) -> float | None:
+        """When the newest of those ended tasks ended that are more than the `keep` newest; None where none are."""
+        return await self._run(trimming.end_of_excess, keep)
+
+    async def trim_tasks(self, upto: float) -> int:
+        """Drop some of the tasks that ended up to then; returns how many."""
+        return await self._run(trimming.drop_tasks, upto)
+
+    async def trim_journal(self, after: int) -> int | None:
+        """Drop what may go of the next part of the journal; returns where to go on, None at the end."""
+        return await self._run(trimming.drop_entries, after)
+
+    async def trim_dead_letters(self, before: float) -> int:
+        """Drop some of those whose last failure was before this; returns how many."""
+        return await self._run(dead_letters.forget, before)
+
+    async def dead_letters(self, *, after: str = "", limit: int = 100) -> list[DeadLetter]:
+        """Those that failed last come first; `after` this one, where it is given. Bodies are left out."""
+        return await self._run(dead_letters.newest, after, limit)
+
+    async def dead_letter(self, letter_id: str) -> DeadLetter | None:
+        """The whole of one."""
+        return await self._run(dead_letters.one, letter_id)
 
     async def task(self, task_id: str) -> TaskRow | None:
         """The task under our id, or the newest under the id that its instance gave it."""

@@ -18,6 +18,7 @@ _SELECT: Final = (
     f"SELECT {','.join(f'activity.{column}' for column in _COLUMNS)}, task.state "
     "FROM activity JOIN task ON task.task_id = activity.task_id"
 )
+ALL: Final = f"{_SELECT} ORDER BY change"
 _KNOWN: Final = frozenset(("agent_id", *_CHANGED))
 _FILTERS: Final = ("agent_id", "repo_id", "worktree_id", "task_id")
 
@@ -33,6 +34,8 @@ _PURGE: Final = (
     "FROM ({values}) AS new WHERE activity.task_id = new.column2 AND activity.status = 'ended'"
 )
 _purge = bulk.per_row(2, _PURGE)
+_ended_among = bulk.per_row(1, "SELECT change FROM activity WHERE status = 'ended' AND task_id IN ({values})")
+_drop = bulk.per_row(1, "DELETE FROM activity WHERE change IN ({values})")
 
 
 class ActivityTable:
@@ -96,6 +99,15 @@ class ActivityTable:
             self._forgotten = int(found[0])
         self._ended = _count_ended(connection)
 
+    def drop_ended(self, connection: Connection, task_ids: Sequence[tuple[str]]) -> None:
+        """Drop the entries of these ended tasks, which are being dropped themselves."""
+        newest = [change for (change,) in bulk.select(connection, _ended_among, [t for (t,) in task_ids])]
+        if newest:
+            bulk.change(connection, _drop, [(change,) for change in newest])
+            self._ended -= len(newest)
+            self._forgotten = max(self._forgotten, *newest)
+            connection.execute("UPDATE activity_forgotten SET change = ?", (self._forgotten,))
+
     def _next(self) -> int:
         self._newest += 1
         return self._newest
@@ -124,10 +136,12 @@ def changes(connection: Connection, after: int, limit: int) -> list[ActivityRow]
 
 def _read(connection: Connection, rest: str, parameters: Sequence[Any]) -> list[ActivityRow]:
     rows = connection.execute(f"{_SELECT} WHERE {rest} LIMIT ?", parameters).fetchall()
-    return [_row(list(row)) for row in rows]
+    return [read(row) for row in rows]
 
 
-def _row(values: list[Any]) -> ActivityRow:
+def read(row: Sequence[Any]) -> ActivityRow:
+    """The row that ALL found."""
+    values = list(row)
     values[-1] = TaskState(values[-1])
     return ActivityRow(*values)
 

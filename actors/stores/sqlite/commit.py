@@ -13,7 +13,7 @@ from actors.errors import AlreadyReceived, Fenced
 from actors.store import ShardAppend, Transaction
 from actors.stores import batches
 from actors.stores.appends import by_shard
-from actors.stores.sqlite import bulk, task_table
+from actors.stores.sqlite import bulk, dead_letters, task_table
 from actors.stores.sqlite.activity_table import ActivityTable
 
 _FENCE = bulk.per_row(
@@ -21,7 +21,7 @@ _FENCE = bulk.per_row(
     "UPDATE shard SET seq = coalesce(new.column4, shard.seq) FROM ({values}) AS new "
     "WHERE id = new.column1 AND epoch = new.column2 AND seq = coalesce(new.column3, shard.seq)",
 )
-_JOURNAL = bulk.insert("journal", "pos", "shard", "first", "last", "entries")
+_JOURNAL = bulk.insert("journal", "pos", "shard", "epoch", "first", "last", "entries")
 _INBOX = bulk.insert("inbox", "id", "at")
 _RECEIVED = bulk.per_row(1, "SELECT id FROM inbox WHERE id IN ({values})")
 _OUTBOX = bulk.insert("outbox", "id", "shard", "body")
@@ -77,6 +77,8 @@ def commit(connection: Connection, work: Transaction, activity: ActivityTable, p
         task_table.write(connection, work.new_rows, work.changed_rows)
         if work.touches_activity:
             activity.write(connection, work)
+        if work.dead or work.replayed:
+            dead_letters.write(connection, work.dead, work.replayed)
     size += sum(len(p.body) + len(p.metadata) for p in work.payloads) + sum(len(row.body) for row in work.outbox)
     return Written(position + sum(1 for append in appends if append.entries), size)
 
@@ -122,11 +124,12 @@ def _journal(connection: Connection, appends: Sequence[ShardAppend], position: i
     for append in appends:
         if entries := append.entries:
             packed = batches.pack(entries)
-            rows.append((position + len(rows), append.shard, entries[0].seq, entries[-1].seq, packed))
+            span = entries[0].seq, entries[-1].seq
+            rows.append((position + len(rows), append.shard, append.epoch, *span, packed))
             mentioned.update(entry.task_id for entry in entries)
     mentioned.discard("")
     bulk.change(connection, _JOURNAL, rows)
     if mentioned:
-        span = (position, position + len(rows) - 1, batches.hashes(mentioned))
-        connection.execute("INSERT INTO mention (first, last, tasks) VALUES (?, ?, ?)", span)
+        mention = (position, position + len(rows) - 1, batches.hashes(mentioned))
+        connection.execute("INSERT INTO mention (first, last, tasks) VALUES (?, ?, ?)", mention)
     return sum(len(row[-1]) for row in rows)

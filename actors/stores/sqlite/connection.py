@@ -13,7 +13,7 @@ from actors.errors import StoreUnavailable
 APPLICATION_ID = 0x53574D50
 """Marks the file as ours ("SWMP"), for `file` and against opening a stranger's database."""
 
-MIGRATIONS = ("schema.sql", "activity.sql")
+MIGRATIONS = ("schema.sql", "activity.sql", "epochs.sql", "retention.sql")
 """Scripts that take a file from schema version n to n + 1; the version is `PRAGMA user_version`."""
 
 PAGE_BYTES = 4096
@@ -52,6 +52,11 @@ def reader(path: Path) -> sqlite3.Connection:
     connection.execute("PRAGMA query_only = ON")
     connection.execute("PRAGMA cache_size = -16384")
     return connection
+
+
+def record_reader(path: Path) -> sqlite3.Connection:
+    """A connection that reads and leaves no trace, whoever else uses the file."""
+    return sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None)
 
 
 def checkpointer(path: Path, durability: Durability) -> sqlite3.Connection:

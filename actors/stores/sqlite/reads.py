@@ -99,7 +99,7 @@ def story(connection: Connection, task_id: str) -> list[JournalEntry]:
     entries: list[JournalEntry] = []
     for span in spans if task_id else ():
         rows = connection.execute(
-            "SELECT shard, first, entries FROM journal WHERE pos BETWEEN ? AND ? ORDER BY pos", span
+            "SELECT shard, epoch, first, entries FROM journal WHERE pos BETWEEN ? AND ? ORDER BY pos", span
         )
         found = (entry for batch in rows.fetchall() for entry in batches.unpack(*batch) if entry.task_id == task_id)
         entries += sorted(found, key=lambda entry: entry.at)
@@ -109,7 +109,7 @@ def story(connection: Connection, task_id: str) -> list[JournalEntry]:
 def journal(connection: Connection, shard: str, after: int) -> list[JournalEntry]:
     """The next entries of the shard with seq > after; empty where there are none."""
     rows = connection.execute(
-        "SELECT shard, first, entries FROM journal WHERE shard = ? AND last > ? ORDER BY last LIMIT ?",
+        "SELECT shard, epoch, first, entries FROM journal WHERE shard = ? AND last > ? ORDER BY last LIMIT ?",
         (shard, after, JOURNAL_ROWS),
     ).fetchall()
     return [entry for batch in rows for entry in batches.unpack(*batch) if entry.seq > after]

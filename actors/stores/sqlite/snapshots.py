@@ -49,14 +49,19 @@ def load(connection: Connection, shard: str) -> Snapshot | None:
     """The newest complete snapshot."""
     connection.execute("BEGIN")
     try:
-        rows = connection.execute("SELECT seq FROM snapshot WHERE shard = ?", (shard,)).fetchall()
-        if not rows:
-            return None
-        seq: int = rows[0][0]
-        query = "SELECT body FROM snapshot_piece WHERE shard = ? AND seq = ? ORDER BY pos"
-        bodies = connection.execute(query, (shard, seq)).fetchall()
+        return read(connection, shard)
     finally:
         connection.execute("COMMIT")
+
+
+def read(connection: Connection, shard: str) -> Snapshot | None:
+    """The same within a transaction of the caller's."""
+    rows = connection.execute("SELECT seq FROM snapshot WHERE shard = ?", (shard,)).fetchall()
+    if not rows:
+        return None
+    seq: int = rows[0][0]
+    query = "SELECT body FROM snapshot_piece WHERE shard = ? AND seq = ? ORDER BY pos"
+    bodies = connection.execute(query, (shard, seq)).fetchall()
     return Snapshot(seq, joined(body for (body,) in bodies))
 
 

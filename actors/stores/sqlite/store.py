@@ -16,17 +16,21 @@ from sqlite3 import Connection
 from tempfile import TemporaryDirectory
 
 from actors.activity_reader import ActivityFilter, ActivityRow
+from actors.dead_letters import DeadLetter
 from actors.errors import StoreUnavailable
 from actors.leases import Lease, LeaseTable, Member, Membership
 from actors.store import JournalEntry, OutboxRow, Payload, Snapshot, TaskRow, Transaction
 from actors.stores.snapshot_pieces import pieces
-from actors.stores.sqlite import activity_table, lease_rows, reads, snapshots
+from actors.stores.sqlite import activity_table, dead_letters, lease_rows, reads, snapshots, trimming
 from actors.stores.sqlite.commit import received, transaction
 from actors.stores.sqlite.open_file import OpenFile
 from actors.task_lifecycle import TaskState
 
 FORGET_ROWS = 5_000
 """Inbox rows dropped a transaction, so that commits pass between them."""
+
+FORGET_DEAD = 100
+"""Dead letters dropped a transaction."""
 
 
 class SqliteStore:
@@ -165,6 +169,33 @@ class SqliteStore:
         while dropped := await self._file.write(_forget_received, before):
             forgotten += dropped
         return forgotten
+
+    async def end_of_excess(self, keep: int) -> float | None:
+        """When the newest of those ended tasks ended that are more than the `keep` newest; None where none are."""
+        return await self._file.scan(trimming.end_of_excess, keep)
+
+    async def trim_tasks(self, upto: float) -> int:
+        """Drop some of the tasks that ended up to then, oldest end first; returns how many."""
+        return await self._file.trim(trimming.drop_tasks, self._file.activity, upto)
+
+    async def trim_journal(self, after: int) -> int | None:
+        """Drop what may go of the next part of the journal; returns where to go on, None at the end."""
+        found = await self._file.scan(trimming.look, after)
+        if found.changes:
+            await self._file.trim(trimming.drop_entries, after, found)
+        return None if found.is_last else found.upto
+
+    async def trim_dead_letters(self, before: float) -> int:
+        """Drop some of those whose last failure was before this; returns how many."""
+        return await self._file.write(dead_letters.forget, before, FORGET_DEAD)
+
+    async def dead_letters(self, *, after: str = "", limit: int = 100) -> list[DeadLetter]:
+        """Those that failed last come first; `after` this one, where it is given. Bodies are left out."""
+        return await self._file.scan(dead_letters.newest, after, limit)
+
+    async def dead_letter(self, letter_id: str) -> DeadLetter | None:
+        """The whole of one."""
+        return await self._file.scan(dead_letters.one, letter_id)
 
     async def task(self, task_id: str) -> TaskRow | None:
         """The task under our id, or the newest under the id that its instance gave it."""
