@@ -7,11 +7,15 @@ import signal
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from tests import postgres_server as postgres_server_module
 from tests.postgres_server import PostgresServer
 from tests.rabbit_queues import delete_queues
 from tests.rabbit_server import RabbitServer, obtain
+
+settings.register_profile("swarmpilot", deadline=None)  # how fast a test runs says nothing here
+settings.load_profile("swarmpilot")
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell that runs us in the background has it ignored, and every program that is tested would inherit that.
