@@ -9,6 +9,7 @@ from collections import deque
 import structlog
 
 from actors.broker import Broker
+from actors.crash_points import reach
 from actors.envelope import Announcement, Envelope
 from actors.envelope_json import Parcel
 from actors.errors import BrokerUnavailable
@@ -60,6 +61,7 @@ class Outbox:
         while True:
             await self._arrived.wait()
             bundle = [self._waiting[n] for n in range(min(BUNDLE, len(self._waiting)))]
+            reach("publish.before")
             try:
                 await self._publish([parcel for _, parcel in bundle])
             except BrokerUnavailable as error:
@@ -67,6 +69,7 @@ class Outbox:
                 await asyncio.sleep(pause * (0.5 + random.random()))
                 pause = min(pause * 2, LONGEST_PAUSE_S)
                 continue
+            reach("publish.after")
             pause = FIRST_PAUSE_S
             for row_id, _ in bundle:
                 self._waiting.popleft()

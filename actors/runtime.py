@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -19,6 +19,7 @@ from actors.addresses import Address, shard_of
 from actors.arrivals import Arrivals
 from actors.broker import Delivery
 from actors.courier import Courier
+from actors.crash_points import reach
 from actors.envelope import Envelope
 from actors.errands import PushToInstance
 from actors.errors import AlreadyReceived, StoreUnavailable
@@ -98,6 +99,7 @@ class Runtime:
         while not self._stopping:
             await self.arrivals.wait(self._pause())
             deliveries = self.arrivals.take(self._settings.turn_messages)
+            reach("turn.taken")
             try:
                 await self._run_turn(deliveries)
             except BaseException:
@@ -162,17 +164,27 @@ class Runtime:
         turn.transaction.inbox = self._intake.to_remember(deliveries)
         turn.close()
         turn.transaction.sent = self._outbox.take_sent()
+        if turn.transaction.sent:
+            reach("mark.before")
         if turn.changes_anything:
+            reach("commit.before")
             await self._store.commit(turn.transaction)
+            reach("commit.after")
+        if turn.transaction.sent:
+            reach("mark.after")
         self._intake.remember(turn.transaction.inbox)
 
-    def _let_go(self, turn: Turn, deliveries: Iterable[Delivery]) -> None:
+    def _let_go(self, turn: Turn, deliveries: Sequence[Delivery]) -> None:
         for delivery in deliveries:
             delivery.settle()
+        if deliveries:
+            reach("settle.after")
         for warning in turn.warnings:
             log.warning(warning.event, **dict(warning.details))
         for reply in turn.replies:
+            reach("reply.before")
             self._answer(reply)
+            reach("reply.after")
         for outgoing in turn.outgoing:
             self._outbox.add(outgoing.row_id, outgoing.parcel)
         for answer in turn.unstored:
@@ -188,20 +200,24 @@ class Runtime:
             self.arrivals.add_local(turn.put_off)
 
     async def _run_errand(self, sent: SentErrand) -> None:
+        reach("errand.begun")
         try:
             outcome = await self._courier.run(sent.errand)
         except Exception:
             # The actor's own deadline for the task is what ends this; a courier is not expected to raise.
             log.exception("an errand failed unexpectedly", errand=type(sent.errand).__name__)
             return
+        reach("errand.outcome")
         if outcome is not None:
             self.arrivals.add_outcome(Envelope(sent.outcome_id, sent.sender, outcome))
 
     async def _snapshot(self, turn: Turn) -> None:
         for shard in turn.touched.values():
             if shard.snapshot_is_due(self._settings.snapshot_every):
+                reach("snapshot.before")
                 try:
                     await self._store.save_snapshot(shard.lease, shard.take_snapshot())
+                    reach("snapshot.after")
                 except StoreUnavailable as error:
                     log.warning("no snapshot this time; the journal has everything", reason=str(error))
 

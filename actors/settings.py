@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import AliasChoices, Field
+from pydantic import AliasChoices, Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from actors.crash_points import parse
 
 
 class Settings(BaseSettings):
@@ -118,3 +120,13 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(10 * 1024 * 1024, ge=1024, description="Largest request body; beyond it 413.")
     snapshot_every: int = Field(20_000, ge=100, description="Journal entries of a shard between snapshots, at least.")
     turn_messages: int = Field(256, ge=1, le=100_000, description="Messages taken into one transaction at most.")
+    crash_at: str | None = Field(
+        None, description="For tests of recovery: NAME[:N], the point of the step at which this process dies."
+    )
+
+    @field_validator("crash_at")
+    @classmethod
+    def _names_a_crash_point(cls, spec: str | None) -> str | None:
+        if spec:
+            parse(spec)
+        return spec or None

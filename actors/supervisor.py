@@ -14,6 +14,7 @@ from actors.addresses import ActorKind, Address, kind_of_shard
 from actors.behaviour import AnyBehaviour
 from actors.broker import Broker
 from actors.courier import Courier
+from actors.crash_points import reach
 from actors.envelope import Envelope
 from actors.envelope_json import decode_parcel
 from actors.errors import StoreUnavailable, WrongShards
@@ -64,15 +65,19 @@ class Supervisor:
         """Rebuild every actor from the store, repeat what was not confirmed as sent, then receive."""
         owner = f"{socket.gethostname()}:{os.getpid()}"
         await self._refuse_other_shards()
+        reach("start.opened")
         leases = await self._store.take_over(self._names, owner)
+        reach("start.leased")
         for name in self._names:
             shard = Shard(leases[name], self._behaviours[kind_of_shard(name)])
             await shard.load(self._store)
             self.runtime.host(shard)
             self._resume(shard)
+        reach("start.loaded")
         for row in await self._store.outbox(self._names):
             self._outbox.add(row.id, decode_parcel(row.body))
         await self._broker.declare([f"swarm.{name}" for name in self._names])
+        reach("start.declared")
         self._publishing = asyncio.create_task(self._outbox.run(), name="outbox")
         self._running = asyncio.create_task(self.runtime.run(), name="actors")
         self._tidying = asyncio.create_task(self._tidy(), name="tidy")
@@ -103,6 +108,7 @@ class Supervisor:
             log.warning("not all messages could be sent; they are stored and go out at the next start")
         self._publishing.cancel()
         await asyncio.gather(self._publishing, self._tidying, return_exceptions=True)
+        reach("stop.drained")
         if ended is None:
             try:
                 await self.runtime.keep_snapshots()

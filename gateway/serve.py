@@ -13,6 +13,7 @@ from types import FrameType
 import structlog
 import uvicorn
 
+from actors.crash_points import arm
 from actors.errors import SwarmPilotError
 from actors.settings import Settings
 from gateway.app import build_app
@@ -104,6 +105,8 @@ def run(settings: Settings) -> int:
     Either is one line on stderr.
     """
     set_up_logs(settings.log_level)
+    if settings.crash_at:
+        arm(settings.crash_at)
     try:
         with asyncio.Runner(loop_factory=_new_loop) as runner:
             return runner.run(serve(settings))

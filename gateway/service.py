@@ -9,6 +9,7 @@ import structlog
 
 from actors.addresses import SCHEDULER, all_shards
 from actors.courier import InstanceUnreachable
+from actors.crash_points import reach
 from actors.envelope import Envelope
 from actors.errors import SwarmPilotError
 from actors.messages.answers import QueuesDescribed, Refused
@@ -157,7 +158,9 @@ class Service:
         if self.settings.hand_over and may_stay and self._supervisor.runtime.hosts(envelope.to):
             self._supervisor.runtime.arrivals.add_local([envelope])
         else:
+            reach("request.before")
             await self._broker.publish([envelope])
+            reach("request.after")
 
     def _choices(self) -> list[SetStrategy]:
         """The strategies and orders that the configuration names. Raises ConfigError."""

@@ -15,6 +15,7 @@ import structlog
 from aiormq.abc import AbstractChannel, DeliveredMessage
 
 from actors.broker import Receiver
+from actors.crash_points import reach
 from actors.envelope import Envelope
 from actors.errors import BrokerUnavailable
 from rabbitmq.acknowledgements import Acknowledgements
@@ -91,10 +92,14 @@ class Consumption:
                     returned, settled = self._ledger.take_returns(), self._ledger.take_settled()
                     if not returned and not settled:
                         return
+                    if settled:
+                        reach("ack.before")
                     for tag in returned:
                         await self.channel.basic_nack(tag, requeue=True, wait=False)
                     for tag, multiple in settled:
                         await self.channel.basic_ack(tag, multiple=multiple, wait=False)
+                    if settled:
+                        reach("ack.after")
         except BrokerUnavailable:
             log.debug("acknowledgements lost with their channel; these deliveries will come again")
 

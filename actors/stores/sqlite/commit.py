@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from sqlite3 import Connection, IntegrityError
 from typing import Any
 
+from actors.crash_points import reach
 from actors.errors import AlreadyReceived, Fenced
 from actors.store import ShardAppend, Transaction
 from actors.stores.sqlite import batches, bulk, task_table
@@ -65,6 +66,7 @@ def commit(connection: Connection, work: Transaction, activity: ActivityTable, p
     appends = _by_shard(work.appends)
     with transaction(connection):
         _fence(connection, appends)
+        reach("commit.fenced")
         _receive(connection, work.inbox, now)
         size = _journal(connection, appends, position + 1)
         bulk.change(
@@ -75,6 +77,7 @@ def commit(connection: Connection, work: Transaction, activity: ActivityTable, p
         task_table.write(connection, work.new_rows, work.changed_rows)
         if work.touches_activity:
             activity.write(connection, work)
+        reach("commit.written")
     size += sum(len(p.body) + len(p.metadata) for p in work.payloads) + sum(len(row.body) for row in work.outbox)
     return Written(position + sum(1 for append in appends if append.entries), size)
 

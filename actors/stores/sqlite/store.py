@@ -16,6 +16,7 @@ from sqlite3 import Connection
 from tempfile import TemporaryDirectory
 
 from actors.activity_reader import ActivityFilter, ActivityRow
+from actors.crash_points import reach
 from actors.errors import StoreUnavailable
 from actors.store import JournalEntry, Lease, OutboxRow, Payload, Snapshot, TaskRow, Transaction
 from actors.stores.sqlite import activity_table, reads, snapshots
@@ -98,6 +99,7 @@ class SqliteStore:
             await self._sweep(file, shard)
             for piece in snapshots.pieces(snapshot.actors):
                 await file.write(snapshots.add, shard, seq, piece)
+            reach("snapshot.written")
             await file.write(snapshots.finish, lease, seq)
             await self._sweep(file, shard)
 
