@@ -1,12 +1,15 @@
 """Named moments at which a process can be made to die, as kill -9 would end it: what a restart finds is then tested.
 
 Nothing is armed unless the setting `crash_at` names a point; reaching one costs a call and a comparison. At the armed
-one the process ends without another instruction: no handler runs, nothing is flushed.
+one the process ends without another instruction: no handler runs, nothing is flushed. Where the point is reached in a
+thread (a commit that is being written), the event loop runs on for a moment first: what it lets out too early gets out.
 """
 
 from __future__ import annotations
 
 import os
+import threading
+import time
 from typing import Final, Literal, TypeAlias, get_args
 
 CrashPoint: TypeAlias = Literal[
@@ -44,6 +47,10 @@ CRASHED: Final = 86
 """The exit code of a process that died at a crash point."""
 
 
+LINGER_S: Final = 0.05
+"""How long the rest of the process outlives a thread that has come to its end (s)."""
+
+
 class _Armed:
     """The point to die at, and how often it is still to be passed before."""
 
@@ -56,6 +63,8 @@ def reach(point: CrashPoint) -> None:
     if point == _Armed.name:
         _Armed.left -= 1
         if _Armed.left <= 0:
+            if threading.current_thread() is not threading.main_thread():
+                time.sleep(LINGER_S)
             os._exit(CRASHED)
 
 
