@@ -1,4 +1,4 @@
-"""Fixtures of every suite: one RabbitMQ for the whole session, started when the first test asks for it."""
+"""Fixtures of every suite: one RabbitMQ and one PostgreSQL for the whole session, each started when the first test asks for it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests import postgres_server as postgres_server_module
+from tests.postgres_server import PostgresServer
 from tests.rabbit_queues import delete_queues
 from tests.rabbit_server import RabbitServer, obtain
 
@@ -24,6 +26,16 @@ def rabbit_server() -> Iterator[RabbitServer]:
         yield server
     finally:
         server.close()
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """A running PostgreSQL. A test that stops it starts it again."""
+    postgres = postgres_server_module.obtain()
+    try:
+        yield postgres
+    finally:
+        postgres.close()
 
 
 @pytest.fixture

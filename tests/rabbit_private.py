@@ -9,27 +9,24 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
+
+from tests.debian_packages import install_if_absent
 
 PACKAGE = "rabbitmq-server"
 SERVER_SCRIPT = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")  # Debian's /usr/sbin wrapper insists on its own user
-POLICY = Path("/usr/sbin/policy-rc.d")
 HOW_TO_INSTALL = (
     "A RabbitMQ is needed. Install one with `apt-get install rabbitmq-server` (as root; no service need run), "
     "or start Docker, or set AMQP_URL=amqp://user:password@host:port/vhost to a broker that may be used for tests."
 )
 
 
-class InstallationNeeded(RuntimeError):
-    """No RabbitMQ can be had here; the text says what to install."""
-
-
 class PrivateRabbit:
     """One node as a child process, with an epmd of its own; both are ended by their process ids."""
 
     def __init__(self, free_port: Callable[[], int], wait_for_amqp: Callable[[int], None]) -> None:
-        install_if_absent()
+        install_if_absent(PACKAGE, SERVER_SCRIPT.exists, HOW_TO_INSTALL)
         self._wait_for_amqp = wait_for_amqp
         self._port, self._dist_port, self._epmd_port = free_port(), free_port(), free_port()
         self._home = Path(tempfile.mkdtemp(prefix="swarm-rabbit-"))
@@ -123,37 +120,6 @@ class PrivateRabbit:
                 "+sbwt none +sbwtdcpu none +sbwtdio none"
             ),
         }
-
-
-def install_if_absent() -> None:
-    """Make sure that the server is on this machine. Raises InstallationNeeded where that is not ours to do."""
-    if SERVER_SCRIPT.exists():
-        return
-    if os.geteuid() != 0 or shutil.which("apt-get") is None:
-        raise InstallationNeeded(HOW_TO_INSTALL)
-    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
-    apt = ["apt-get", "-qq", "-o", "DPkg::Lock::Timeout=300"]
-    install = [*apt, "install", "-y", "--no-install-recommends", PACKAGE]
-    with services_kept_from_starting():
-        done = subprocess.run([*apt, "update"], env=environment, capture_output=True, text=True, check=False)
-        if done.returncode == 0:
-            done = subprocess.run(install, env=environment, capture_output=True, text=True, check=False)
-    if done.returncode != 0 or not SERVER_SCRIPT.exists():
-        raise InstallationNeeded(f"{HOW_TO_INSTALL} ({' '.join(done.args)} failed: {done.stderr.strip()[-500:]})")
-
-
-@contextlib.contextmanager
-def services_kept_from_starting() -> Iterator[None]:
-    """Let packages be installed without starting their system services, as Debian's policy layer allows."""
-    if POLICY.exists():
-        yield
-        return
-    POLICY.write_text("#!/bin/sh\nexit 101\n")
-    POLICY.chmod(0o755)
-    try:
-        yield
-    finally:
-        POLICY.unlink(missing_ok=True)
 
 
 def _spawn(command: list[str], environment: dict[str, str], log: Path | None = None) -> subprocess.Popen[bytes]:

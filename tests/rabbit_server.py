@@ -16,7 +16,8 @@ import time
 from typing import Protocol
 from urllib.parse import urlsplit
 
-from tests.rabbit_private import InstallationNeeded, PrivateRabbit
+from tests.debian_packages import InstallationNeeded
+from tests.rabbit_private import PrivateRabbit
 from tests.tcp_gate import TcpGate
 
 CONTAINER_IMAGE = "rabbitmq:4"

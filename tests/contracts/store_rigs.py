@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 from actors.store import JournalEntry, Lease, ShardAppend, TaskRow, Transaction, WholeStore
 from actors.stores import open_store
 from actors.task_lifecycle import TaskState
+from tests.postgres_server import PostgresServer
 
 T = TypeVar("T")
 
@@ -58,8 +60,20 @@ class Bench:
         return row
 
 
-DURABLE: dict[str, Callable[[Path], str]] = {"sqlite-file": lambda folder: f"sqlite:///{folder}/store.db"}
-ALL: dict[str, Callable[[Path], str]] = {**DURABLE, "sqlite-memory": lambda _: "sqlite://"}
+DURABLE = ("sqlite-file", "postgres")
+ALL = (*DURABLE, "sqlite-memory")
+
+
+@contextmanager
+def store_url(kind: str, folder: Path, postgres: Callable[[], PostgresServer]) -> Iterator[str]:
+    """Where a new store of this kind is."""
+    if kind == "postgres":
+        server = postgres()
+        url = server.store()
+        yield url
+        server.free(url)
+    else:
+        yield f"sqlite:///{folder}/store.db" if kind == "sqlite-file" else "sqlite://"
 
 
 def entry(seq: int, task_id: str = "", kind: str = "TaskQueued", body: bytes = b"{}") -> JournalEntry:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from actors.activity_reader import ActivityFilter, ActivityRow
 from actors.store import Transaction
-from actors.stores import open_store
 from actors.task_lifecycle import TaskState
 from tests.contracts.store_rigs import Bench, row
 
@@ -167,10 +164,12 @@ class TestHistory:
     """With room for 100 entries of ended tasks."""
 
     @pytest.fixture
-    def bench(self, tmp_path: Path) -> Iterator[Bench]:
-        made = Bench(f"sqlite:///{tmp_path}/store.db", lambda url: open_store(url, activity_history=100))
-        yield made
-        made.close()
+    def store_settings(self) -> dict[str, Any]:
+        return {"activity_history": 100}
+
+    @pytest.fixture
+    def bench(self, durable: Bench) -> Bench:
+        return durable
 
     def end_many(self, bench: Bench, first: int, last: int) -> None:
         for n in range(first, last + 1):

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from sqlite3 import Connection, IntegrityError
 from typing import Any
 
 from actors.crash_points import reach
 from actors.errors import AlreadyReceived, Fenced
 from actors.store import ShardAppend, Transaction
-from actors.stores.sqlite import batches, bulk, task_table
+from actors.stores import batches
+from actors.stores.appends import by_shard
+from actors.stores.sqlite import bulk, task_table
 from actors.stores.sqlite.activity_table import ActivityTable
 
 _FENCE = bulk.per_row(
@@ -63,7 +65,7 @@ def commit(connection: Connection, work: Transaction, activity: ActivityTable, p
 
     Raises Fenced, AlreadyReceived, sqlite3.Error, and ValueError for work that contradicts itself.
     """
-    appends = _by_shard(work.appends)
+    appends = by_shard(work.appends)
     with transaction(connection):
         _fence(connection, appends)
         reach("commit.fenced")
@@ -85,20 +87,6 @@ def commit(connection: Connection, work: Transaction, activity: ActivityTable, p
 def received(connection: Connection, ids: Sequence[str]) -> set[str]:
     """Which of these ids are in the inbox."""
     return {id_ for (id_,) in bulk.select(connection, _RECEIVED, ids)}
-
-
-def _by_shard(appends: Sequence[ShardAppend]) -> list[ShardAppend]:
-    """One append a shard, however many were gathered."""
-    merged: dict[tuple[str, int], ShardAppend] = {}
-    for append in appends:
-        key = append.shard, append.epoch
-        before = merged.get(key)
-        merged[key] = append if before is None else replace(append, entries=[*before.entries, *append.entries])
-    for append in merged.values():
-        first = append.entries[0].seq if append.entries else 0
-        if any(entry.seq != seq for seq, entry in enumerate(append.entries, start=first)):
-            raise ValueError(f"the entries of shard {append.shard} do not count up by one")
-    return list(merged.values())
 
 
 def _fence(connection: Connection, appends: Sequence[ShardAppend]) -> None:

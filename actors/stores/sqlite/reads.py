@@ -7,7 +7,9 @@ from collections.abc import Collection, Sequence
 from sqlite3 import Connection
 
 from actors.store import JournalEntry, OutboxRow, Payload, TaskRow
-from actors.stores.sqlite import batches, bulk, task_table
+from actors.stores import batches
+from actors.stores.sqlite import bulk, task_table
+from actors.stores.task_columns import COLUMNS
 from actors.task_lifecycle import TaskState
 
 JOURNAL_ROWS = 64
@@ -18,7 +20,7 @@ NAMESAKES = 100
 
 _INPUTS = bulk.per_row(
     1,
-    f"SELECT {','.join(f'task.{column}' for column in task_table.COLUMNS)}, body, content_type, payload.metadata "
+    f"SELECT {','.join(f'task.{column}' for column in COLUMNS)}, body, content_type, payload.metadata "
     "FROM task JOIN payload ON payload.task_id = task.task_id AND part = 'input' WHERE task.task_id IN ({values})",
 )
 _KNOWN = bulk.per_row(1, "SELECT task_id, digest, scheduled_ti FROM task WHERE task_id IN ({values})")
@@ -75,7 +77,7 @@ def payload(connection: Connection, task_id: str, part: str) -> Payload | None:
 def inputs(connection: Connection, task_ids: Sequence[str]) -> dict[str, tuple[TaskRow, Payload]]:
     """The tasks under these ids with their inputs."""
     rows = bulk.select(connection, _INPUTS, task_ids)
-    width = len(task_table.COLUMNS)
+    width = len(COLUMNS)
     return {row[0]: (task_table.read(row[:width]), Payload(*row[width:])) for row in rows}
 
 

@@ -6,36 +6,12 @@ row names are leftovers of a crash or of an older snapshot.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from sqlite3 import Connection
-
-import msgspec
 
 from actors.errors import Fenced
 from actors.store import Lease, Snapshot
+from actors.stores.snapshot_pieces import joined
 from actors.stores.sqlite.commit import transaction
-
-PIECE_BYTES = 1 << 20
-
-_Piece = list[tuple[str, bytes]]
-_encoder = msgspec.msgpack.Encoder()
-_decoder = msgspec.msgpack.Decoder(_Piece)
-
-
-def pieces(actors: Mapping[str, bytes]) -> Iterator[bytes]:
-    """The actors' states, cut and packed into pieces of about PIECE_BYTES."""
-    piece: _Piece = []
-    size = 0
-    for actor, body in actors.items():
-        for start in range(0, max(len(body), 1), PIECE_BYTES):
-            part = body[start : start + PIECE_BYTES]
-            piece.append((actor, part))
-            size += len(actor) + len(part)
-            if size >= PIECE_BYTES:
-                yield _encoder.encode(piece)
-                piece, size = [], 0
-    if piece:
-        yield _encoder.encode(piece)
 
 
 def is_newer(connection: Connection, lease: Lease, seq: int) -> bool:
@@ -81,11 +57,7 @@ def load(connection: Connection, shard: str) -> Snapshot | None:
         bodies = connection.execute(query, (shard, seq)).fetchall()
     finally:
         connection.execute("COMMIT")
-    parts: dict[str, list[bytes]] = {}
-    for (body,) in bodies:
-        for actor, part in _decoder.decode(body):
-            parts.setdefault(actor, []).append(part)
-    return Snapshot(seq, {actor: b"".join(cut) for actor, cut in parts.items()})
+    return Snapshot(seq, joined(body for (body,) in bodies))
 
 
 def _check(connection: Connection, lease: Lease) -> None:

@@ -19,6 +19,7 @@ from actors.activity_reader import ActivityFilter, ActivityRow
 from actors.crash_points import reach
 from actors.errors import StoreUnavailable
 from actors.store import JournalEntry, Lease, OutboxRow, Payload, Snapshot, TaskRow, Transaction
+from actors.stores.snapshot_pieces import pieces
 from actors.stores.sqlite import activity_table, reads, snapshots
 from actors.stores.sqlite.commit import received, transaction
 from actors.stores.sqlite.open_file import OpenFile
@@ -97,7 +98,7 @@ class SqliteStore:
             if not await file.write(snapshots.is_newer, lease, seq):
                 return
             await self._sweep(file, shard)
-            for piece in snapshots.pieces(snapshot.actors):
+            for piece in pieces(snapshot.actors):
                 await file.write(snapshots.add, shard, seq, piece)
             reach("snapshot.written")
             await file.write(snapshots.finish, lease, seq)

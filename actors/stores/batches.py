@@ -28,4 +28,9 @@ def unpack(shard: str, first: int, packed: bytes) -> list[JournalEntry]:
 
 def hashes(task_ids: Iterable[str]) -> bytes:
     """4 bytes for each task; two tasks may share them, so whoever finds one looks at the entries."""
-    return array("I", [crc32(task_id.encode()) for task_id in task_ids]).tobytes()
+    return array("I", [task_hash(task_id) for task_id in task_ids]).tobytes()
+
+
+def task_hash(task_id: str) -> int:
+    """The same of one task, from 0 to 2**32 - 1."""
+    return crc32(task_id.encode())

@@ -1,0 +1,100 @@
+"""Connections to the database: what they are set to, and whether it keeps what it confirms."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit
+
+import asyncpg
+import structlog
+
+from actors.errors import StoreUnavailable
+from actors.stores.postgres.faults import unavailable
+from actors.stores.postgres.schema import SCHEMA
+
+log = structlog.get_logger(__name__)
+
+OLDEST: Final = 13
+"""The oldest PostgreSQL that has all we use."""
+
+SETTINGS: Final = {"search_path": SCHEMA, "application_name": "swarmpilot", "jit": "off", "timezone": "UTC"}
+
+BY_INDEX: Final = {"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off"}
+"""For the writer: every row is found by a key. Plans are made while tables are empty, and kept while they grow."""
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """Where it is, and how long it may take to answer (s)."""
+
+    url: str
+    timeout_s: float
+
+    @property
+    def name(self) -> str:
+        """The database for people: without the password."""
+        parts = urlsplit(self.url)
+        return f"postgresql://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+    async def connect(self, settings: dict[str, str] | None = None) -> asyncpg.Connection:
+        """A connection of one's own. Raises StoreUnavailable."""
+        with unavailable(self.name):
+            connection = await asyncpg.connect(
+                self.url,
+                timeout=self.timeout_s,
+                command_timeout=self.timeout_s,
+                max_cached_statement_lifetime=0,
+                server_settings={**SETTINGS, **(settings or {})},
+            )
+            try:
+                await _make_durable(connection, self.name)
+            except BaseException:
+                connection.terminate()
+                raise
+        return connection
+
+    async def pool(self, size: int) -> asyncpg.Pool:
+        """Connections to read by, made when they are needed. Raises StoreUnavailable."""
+        with unavailable(self.name):
+            return await asyncpg.create_pool(
+                self.url,
+                min_size=1,
+                max_size=size,
+                timeout=self.timeout_s,
+                command_timeout=self.timeout_s,
+                max_cached_statement_lifetime=0,
+                connection_class=_Reader,
+                server_settings=SETTINGS,
+            )
+
+
+class _Reader(asyncpg.Connection):
+    """Leaves nothing behind, so that giving it back costs no round trip."""
+
+    def get_reset_query(self) -> str:
+        return ""
+
+
+def durability_fault(server: dict[str, str]) -> str | None:
+    """Why a server that is set like this does not keep what it confirms; None where it does."""
+    if server["fsync"] != "on":
+        return "fsync is off: a crash of its machine may lose or break everything; set fsync = on"
+    return None
+
+
+async def _make_durable(connection: asyncpg.Connection, name: str) -> None:
+    version = connection.get_server_version().major
+    if version < OLDEST:
+        raise StoreUnavailable(f"{name} is PostgreSQL {version}; {OLDEST} or newer is needed")
+    names = ["fsync", "synchronous_commit", "transaction_read_only"]
+    found = await connection.fetch(
+        "SELECT name, current_setting(name) AS setting FROM unnest($1::text[]) AS name", names
+    )
+    server = {row["name"]: row["setting"] for row in found}
+    if fault := durability_fault(server):
+        raise StoreUnavailable(f"{name} would not keep what it confirms: {fault}")
+    if server["transaction_read_only"] == "on":
+        raise StoreUnavailable(f"{name} is read-only: it is a standby, or set so; name the primary")
+    if server["synchronous_commit"] == "off":
+        await connection.execute("SET synchronous_commit = on")

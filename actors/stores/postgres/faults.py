@@ -1,0 +1,31 @@
+"""What PostgreSQL and its driver complain of, in the words of the store port."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import asyncpg
+
+from actors.errors import StoreUnavailable
+
+_OURS = ("0A", "21", "22", "23", "42")
+"""Classes of error codes that mean a mistake of ours, or data that the schema refuses."""
+
+
+@contextmanager
+def unavailable(where: str) -> Iterator[None]:
+    """Turns everything that better times may mend (gone, starting, full, read-only, deadlocked, too slow) into
+    StoreUnavailable; our own mistakes stay what they are."""
+    try:
+        yield
+    except asyncpg.PostgresError as error:
+        if (error.sqlstate or "").startswith(_OURS):
+            raise
+        raise StoreUnavailable(f"{where}: {error}") from error
+    except asyncpg.DataError:
+        raise
+    except TimeoutError as error:
+        raise StoreUnavailable(f"{where}: no answer in time") from error
+    except (asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, EOFError) as error:
+        raise StoreUnavailable(f"{where}: {error}") from error
