@@ -7,10 +7,14 @@ from typing import Any
 
 from actors.crash_points import POINTS, CrashPoint
 
-DEPLOYMENTS = ("embedded", "rabbitmq")
+DEPLOYMENTS = ("embedded", "rabbitmq", "postgres")
+"""In process with SQLite, over RabbitMQ with SQLite, over RabbitMQ with PostgreSQL."""
 
-OUT_OF_REACH: dict[str, frozenset[CrashPoint]] = {"embedded": frozenset({"ack.before", "ack.after"})}
-"""Nothing is acknowledged where there is no broker."""
+OUT_OF_REACH: dict[str, frozenset[CrashPoint]] = {
+    "embedded": frozenset({"ack.before", "ack.after"}),
+    "postgres": frozenset({"commit.fenced", "commit.written"}),
+}
+"""Nothing is acknowledged where there is no broker; and inside PostgreSQL there is no line of ours."""
 
 ON_THE_WAY_UP: frozenset[CrashPoint] = frozenset({"start.opened", "start.leased", "start.loaded", "start.declared"})
 """There is something to lose only once another process has died before."""

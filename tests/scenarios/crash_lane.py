@@ -18,6 +18,7 @@ from actors.settings import Settings
 from actors.stores import open_store
 from gateway.assembly import behaviours
 from gateway.config_file import ConfigFile
+from tests.postgres_server import PostgresServer
 from tests.properties import record
 from tests.rabbit_queues import delete_queues
 from tests.scenarios.crash_cases import Case
@@ -32,11 +33,15 @@ SHARDS = 1
 class Lane:
     """One case after the other, each on a store of its own."""
 
-    def __init__(self, nursery: Nursery, folder: Path, amqp: str | None) -> None:
+    def __init__(
+        self, nursery: Nursery, folder: Path, amqp: str | None, postgres: PostgresServer | None = None
+    ) -> None:
         self._nursery = nursery
         self._folder = folder
         self._amqp = amqp
+        self._postgres = postgres
         self._services: list[Forked] = []
+        self._store = ""
         self._port = free_port()
         self._url = f"http://127.0.0.1:{self._port}"
         instance_port = free_port()
@@ -54,13 +59,16 @@ class Lane:
                 service.send(signal.SIGKILL)
                 service.wait()
             self._services.clear()
+            if self._postgres:
+                self._postgres.free(self._store)
 
     def _perform(self, case: Case) -> None:
         folder = self._folder / str(case)
         folder.mkdir()
         if self._amqp:
             asyncio.run(delete_queues(self._amqp))
-        settings = self._settings(folder) | case.settings
+        self._store = self._postgres.store() if self._postgres else f"sqlite:///{folder / 'tasks.db'}"
+        settings = self._settings() | case.settings
         with Clients(self._url, case, folder / "executions") as clients:
             for number, death in enumerate(case.deaths):
                 victim = self._start(folder / f"{number}.log", {**settings, "crash_at": death})
@@ -89,11 +97,11 @@ class Lane:
         except requests.RequestException:
             return False
 
-    def _settings(self, folder: Path) -> dict[str, Any]:
+    def _settings(self) -> dict[str, Any]:
         return {
             "port": self._port,
             "grpc_port": -1,
-            "store": f"sqlite:///{folder / 'tasks.db'}",
+            "store": self._store,
             "amqp": self._amqp,
             "config": str(self._config),
             "shards": SHARDS,

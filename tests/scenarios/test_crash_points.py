@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 
 from actors.crash_points import CRASHED, POINTS
+from tests.postgres_server import PostgresServer
 from tests.rabbit_server import RabbitServer
-from tests.scenarios.crash_cases import DEPLOYMENTS, Case, cases
+from tests.scenarios.crash_cases import DEPLOYMENTS, OUT_OF_REACH, Case, cases
 from tests.scenarios.crash_lane import Lane
 from tests.scenarios.forked import Nursery
 from tests.scenarios.processes import ROOT
@@ -24,23 +25,28 @@ from tests.scenarios.processes import ROOT
 
 @pytest.fixture(scope="module")
 def results(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, rabbit_server: RabbitServer
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    rabbit_server: RabbitServer,
+    postgres_server: PostgresServer,
 ) -> Iterator[dict[str, Future[None]]]:
     """What comes of each case that was asked for."""
     folder = tmp_path_factory.mktemp("crashes")
     nursery = Nursery()
     chosen = [_parameters(item).get("case") for item in request.session.items]
-    pools = {deployment: ThreadPoolExecutor(1) for deployment in DEPLOYMENTS}
+    alone, over_rabbitmq = ThreadPoolExecutor(1), ThreadPoolExecutor(1)
+    pools = {"embedded": alone, "rabbitmq": over_rabbitmq, "postgres": over_rabbitmq}
     lanes = {
-        deployment: Lane(nursery, folder / deployment, None if deployment == "embedded" else rabbit_server.url)
-        for deployment in DEPLOYMENTS
+        "embedded": Lane(nursery, folder / "embedded", None),
+        "rabbitmq": Lane(nursery, folder / "rabbitmq", rabbit_server.url),
+        "postgres": Lane(nursery, folder / "postgres", rabbit_server.url, postgres_server),
     }
     yield {
         str(case): pools[case.deployment].submit(lanes[case.deployment].perform, case)
         for case in chosen
         if isinstance(case, Case)
     }
-    for pool in pools.values():
+    for pool in (alone, over_rabbitmq):
         pool.shutdown(cancel_futures=True)
     nursery.close()
 
@@ -56,8 +62,11 @@ def test_everything_acknowledged_ends_once(case: Case, results: dict[str, Future
 
 
 def test_every_point_is_walked_in_every_deployment() -> None:
-    walked = {deployment: {case.deaths[-1].partition(":")[0] for case in cases()} for deployment in DEPLOYMENTS}
-    assert all(points == set(POINTS) for points in walked.values())
+    walked = {
+        where: {case.deaths[-1].partition(":")[0] for case in cases() if case.deployment == where}
+        for where in DEPLOYMENTS
+    }
+    assert all(points | OUT_OF_REACH.get(where, set()) == set(POINTS) for where, points in walked.items())
 
 
 def test_the_command_line_dies_where_the_environment_says(tmp_path: Path) -> None:
