@@ -19,7 +19,14 @@ OUT_OF_REACH: dict[str, frozenset[CrashPoint]] = {
 ON_THE_WAY_UP: frozenset[CrashPoint] = frozenset({"start.opened", "start.leased", "start.loaded", "start.declared"})
 """There is something to lose only once another process has died before."""
 
-TIMES: dict[CrashPoint, int] = {"stop.drained": 1, "snapshot.before": 1, "snapshot.written": 1, "snapshot.after": 1}
+TIMES: dict[CrashPoint, int] = {
+    "stop.drained": 1,
+    "snapshot.before": 1,
+    "snapshot.written": 1,
+    "snapshot.after": 1,
+    "mark.before": 4,
+    "mark.after": 4,
+}
 SOME = 12
 """How often any other point is passed, so that tasks are in all states."""
 

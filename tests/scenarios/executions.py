@@ -13,13 +13,18 @@ from swarmpilot.instance import TaskContext
 
 async def note(task_input: dict[str, Any], context: TaskContext) -> dict[str, Any]:
     """Note `<task>:<attempt>` in the file `input.file`, then take `input.ms` milliseconds."""
-    file = os.open(task_input["file"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    try:
-        os.write(file, f"{context.task_id}:{context.attempt}\n".encode())
-    finally:
-        os.close(file)
+    note_execution(task_input["file"], context.task_id, context.attempt)
     await asyncio.sleep(task_input.get("ms", 0) / 1000.0)
     return {"task_id": context.task_id}
+
+
+def note_execution(path: str, task_id: str, attempt: int) -> None:
+    """One line, in one piece."""
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    try:
+        os.write(file, f"{task_id}:{attempt}\n".encode())
+    finally:
+        os.close(file)
 
 
 def executions(file: Path) -> Counter[tuple[str, int]]:

@@ -16,10 +16,15 @@ import sys
 import traceback
 from typing import Any, NoReturn
 
+import actors.stores.postgres
+import actors.stores.sqlite
 from actors.settings import Settings
 from gateway.serve import run
 from swarmpilot.instance import TaskInstance
 from tests.scenarios.executions import note
+
+PRELOADED = (actors.stores.postgres, actors.stores.sqlite)
+"""What the service imports only once it is used."""
 
 
 def main() -> None:
