@@ -9,6 +9,7 @@ alone are in no transaction: a worker repeats its report until it has one.
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ import structlog
 
 from actors.addresses import Address, shard_of
 from actors.arrivals import Arrivals
+from actors.backoff import exponential, spread
 from actors.broker import Delivery
 from actors.courier import Courier
 from actors.crash_points import reach
@@ -30,11 +32,12 @@ from actors.outbox import Outbox
 from actors.shard import Shard
 from actors.store import Store, Transaction
 from actors.turn import Poisoned, SentErrand, Turn
+from actors.vitals import Vitals
 
 log = structlog.get_logger(__name__)
 
-PAUSE_S = 0.2
-"""Pause before the store is tried again (s)."""
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 2.0
+"""Pauses before the store is tried again (s): doubling, and spread."""
 
 POISON_PAUSE_S = 60.0
 """Pause before an actor that failed at a deadline of its own is woken again (s)."""
@@ -67,6 +70,7 @@ class Runtime:
         answer: Callable[[Envelope], None] = lambda _: None,
         asked_here: Collection[Address] = (),
         clock: Callable[[], float] = time.time,
+        vitals: Vitals | None = None,
     ) -> None:
         self.arrivals = Arrivals()
         self.hold_pushes = False
@@ -80,10 +84,12 @@ class Runtime:
         self._clock = clock
         self._shards: dict[str, Shard] = {}
         self._homes: dict[Address, Shard] = {}
-        self._intake = Intake(self._find_shard, store)
+        self._vitals = vitals or Vitals()
+        self._intake = Intake(self._find_shard, store, self._vitals)
         self._errands: set[asyncio.Task[None]] = set()
         self._sleep_in: dict[Address, float] = {}
         self._stopping = False
+        self._failures = 0
 
     def host(self, shard: Shard) -> None:
         """Run this shard from now on."""
@@ -143,12 +149,19 @@ class Runtime:
             self._intake.remember(repeats.ids)
             await self._start_over(turn, deliveries)
         except StoreUnavailable as error:
-            log.error("the store cannot be used; trying again", reason=str(error))
-            await asyncio.sleep(PAUSE_S)
+            await self._await_store(error)
             await self._start_over(turn, deliveries)
         else:
+            self._failures = 0
+            self._vitals.well("store")
             self._let_go(turn, deliveries)
             await self._snapshot(turn)
+
+    async def _await_store(self, error: StoreUnavailable) -> None:
+        """Wait before the store is tried again, the longer the more often it has failed."""
+        self._failures += 1
+        self._vitals.ill("store", str(error))
+        await asyncio.sleep(spread(exponential(self._failures, FIRST_PAUSE_S, LONGEST_PAUSE_S), random.random()))
 
     async def _decide(self, turn: Turn, deliveries: list[Delivery]) -> None:
         fresh = self._intake.fresh(deliveries)
@@ -250,8 +263,7 @@ class Runtime:
             try:
                 await shard.load(self._store)
             except StoreUnavailable as error:
-                log.error("the store cannot be read; trying again", reason=str(error))
-                await asyncio.sleep(PAUSE_S)
+                await self._await_store(error)
                 continue
             self.host(shard)
             for address, until in self._sleep_in.items():

@@ -111,6 +111,12 @@ class Settings(BaseSettings):
     callback_attempts: int = Field(8, ge=1, le=100, description="How often a callback_url is tried.")
     callback_timeout_s: float = Field(10.0, gt=0, le=600, description="How long a callback may take.")
     ask_timeout_s: float = Field(10.0, gt=0, le=600, description="How long the gateway waits for an actor's answer.")
+    canary_s: float = Field(
+        5.0,
+        ge=0.5,
+        le=600,
+        description="How often a canary goes through every RabbitMQ queue; one that is not back by the next is lost.",
+    )
     drain_timeout_s: float = Field(
         10.0,
         ge=0,

@@ -23,6 +23,7 @@ from actors.outbox import Outbox
 from actors.runtime import Runtime, RuntimeSettings
 from actors.shard import Shard
 from actors.store import Store
+from actors.vitals import Vitals
 
 log = structlog.get_logger(__name__)
 
@@ -47,6 +48,7 @@ class Supervisor:
         answer: Callable[[Envelope], None] = lambda _: None,
         asked_here: Collection[Address] = (),
         clock: Callable[[], float] = time.time,
+        vitals: Vitals | None = None,
     ) -> None:
         self._store = store
         self._broker = broker
@@ -55,7 +57,7 @@ class Supervisor:
         self._clock = clock
         self._outbox = Outbox(broker)
         self.runtime = Runtime(
-            store, courier, self._outbox, settings, answer=answer, asked_here=asked_here, clock=clock
+            store, courier, self._outbox, settings, answer=answer, asked_here=asked_here, clock=clock, vitals=vitals
         )
         self._publishing: asyncio.Task[None] | None = None
         self._running: asyncio.Task[None] | None = None

@@ -21,12 +21,13 @@ from actors.scheduler import LineRules, PreemptionRules, SchedulerPolicy, schedu
 from actors.scheduler.prediction import LookupTable, TableError, parse_table
 from actors.settings import Settings
 from actors.store import TaskReader
+from actors.vitals import Vitals
 from gateway.config_file import ConfigError, ConfigFile, read_table
 from gateway.translate_amqp import commands_from_amqp
 from rabbitmq import RabbitBroker
 
 
-def make_broker(s: Settings) -> Broker:
+def make_broker(s: Settings, vitals: Vitals) -> Broker:
     """The broker that the settings name; one within the process where they name none."""
     if s.amqp is None:
         return LocalBroker(shards=s.shards)
@@ -34,7 +35,7 @@ def make_broker(s: Settings) -> Broker:
     def translate(body: bytes, headers: Mapping[str, object]) -> list[Message]:
         return commands_from_amqp(body, headers, order=s.priority_order, shutdown_grace_s=s.agent_shutdown_grace_s)
 
-    return RabbitBroker(s.amqp, shards=s.shards, translate=translate)
+    return RabbitBroker(s.amqp, shards=s.shards, translate=translate, canary_s=s.canary_s, vitals=vitals)
 
 
 def make_courier(s: Settings, asker: AskerOfMany, reader: TaskReader) -> Courier:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter as Counts
 from collections.abc import Mapping
+from typing import get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import generate_latest
 
 from actors.messages.answers import ActivityRoomDescribed, QueuesDescribed
 from actors.task_lifecycle import TaskState
+from actors.vitals import Part, Vitals
 
 _BOUNDS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
@@ -59,6 +62,17 @@ class Metrics:
             ["limit"],
             registry=self._registry,
         )
+        self._ill = Gauge(
+            "swarmpilot_part_ill", "1 while a part of this process does not work.", ["part"], registry=self._registry
+        )
+        self._shown: Counts[str] = Counts()
+        self._rare = Counter(
+            "swarmpilot_rare_events",
+            "What should be rare, since this process began: illnesses of its parts, subscriptions made anew, messages "
+            "that came again.",
+            ["event"],
+            registry=self._registry,
+        )
         self._stale = Counter(
             "swarmpilot_stale_scrapes",
             "Scrapes that could not ask the scheduler or the store.",
@@ -100,6 +114,15 @@ class Metrics:
         self._without.set(room.without_entry)
         self._nearly_full.labels("agent").set(room.nearly_full)
         self._nearly_full.labels("total").set(room.total_nearly_full)
+
+    def show_vitals(self, vitals: Vitals) -> None:
+        """How the parts of the process are."""
+        ill = {illness.part for illness in vitals.illnesses}
+        for part in get_args(Part):
+            self._ill.labels(part).set(part in ill)
+        for event, count in (vitals.counts - self._shown).items():
+            self._rare.labels(event).inc(count)
+        self._shown = vitals.counts.copy()
 
     def text(self) -> bytes:
         """The exposition in Prometheus' text format."""

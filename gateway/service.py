@@ -21,6 +21,7 @@ from actors.settings import Settings
 from actors.store import WholeStore
 from actors.stores import open_store
 from actors.supervisor import Supervisor
+from actors.vitals import Vitals
 from gateway.activity_feed import ActivityFeed
 from gateway.asking import Asking
 from gateway.assembly import behaviours, make_broker, make_courier
@@ -53,7 +54,8 @@ class Service:
         self._config: ConfigFile = read_config(settings.config)
         self._chosen = self._choices()
         self._store = _opened_later(settings)
-        self._broker = make_broker(settings)
+        self._vitals = Vitals()
+        self._broker = make_broker(settings, self._vitals)
         self._asking = Asking(self._post_all, settings.ask_timeout_s)
         self._courier = make_courier(settings, self._asking, self._store)
         self._supervisor = Supervisor(
@@ -71,10 +73,13 @@ class Service:
             ),
             answer=self._asking.answer,
             asked_here=(self._asking.address,),
+            vitals=self._vitals,
         )
         workers = AttachedWorkers(self._broker, self._asking, self._store, self._post, settings.max_body_bytes)
         self._activity = ActivityFeed(self._store, settings.activity_streams)
-        self.edge = Edge(self._asking, self._store, self._courier, settings, self.status, workers, self._activity)
+        self.edge = Edge(
+            self._asking, self._store, self._courier, settings, self.status, workers, self._activity, self._vitals
+        )
         self._rpc = RpcServer(self.edge) if settings.grpc_port >= 0 else None
         self._registering: set[asyncio.Task[None]] = set()
 

@@ -8,6 +8,7 @@ again, and settling what came over it before has no effect.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
@@ -22,9 +23,11 @@ from rabbitmq.acknowledgements import Acknowledgements
 from rabbitmq.failures import as_unavailable
 from rabbitmq.link import Link
 
+CANARY_TYPE = "application/x-canary"
+"""Content type of what only asks whether anybody hears."""
 PREFETCH = 256
 """Messages under way to us at once; each is a bundle of up to 256 envelopes, or one command."""
-OPEN_TIMEOUT_S = 10.0
+OPEN_TIMEOUT_S, CLOSE_TIMEOUT_S = 10.0, 3.0
 FIRST_DELAY_S, LONGEST_DELAY_S = 0.1, 5.0
 
 log = structlog.get_logger(__name__)
@@ -46,6 +49,11 @@ class Consumption:
         self._tasks: set[asyncio.Task[None]] = set()
         self._flusher: asyncio.Task[None] | None = None
 
+    @property
+    def unsettled(self) -> int:
+        """How many deliveries are still to be acknowledged."""
+        return len(self._ledger)
+
     def arrived(self, tag: int) -> None:
         """The broker has handed this one over."""
         self._ledger.arrived(tag)
@@ -66,20 +74,22 @@ class Consumption:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def finish(self) -> None:
-        """Acknowledge what is settled and close the channel: the broker takes back the rest."""
+    async def finish(self) -> bool:
+        """Acknowledge what is settled and close the channel: the broker takes back the rest. False where it is mute."""
         if self._tasks:
             await asyncio.wait(tuple(self._tasks), timeout=OPEN_TIMEOUT_S)
         if self._flusher is not None and not self._flusher.done():
             await self._flusher
         if self.channel.is_closed or not self.channel.connection.is_opened:
-            return
+            return True
         try:
             with as_unavailable("closing a channel"):
-                async with asyncio.timeout(OPEN_TIMEOUT_S):
+                async with asyncio.timeout(CLOSE_TIMEOUT_S):
                     await self.channel.close()
         except BrokerUnavailable as error:
             log.info("a consuming channel did not close in order", error=str(error))
+            return False
+        return True
 
     def _flush_soon(self) -> None:
         if self._flusher is None or self._flusher.done():
@@ -139,11 +149,12 @@ class RabbitDelivery:
 
 
 class Mailbox:
-    """A subscription to one queue that renews itself."""
+    """A subscription to one queue that renews itself. `heard_at`: when anything last arrived (monotonic seconds)."""
 
     def __init__(self, link: Link, queue: str, declare: Declare, read: Read, bury: Bury, receiver: Receiver) -> None:
+        self.queue = queue
+        self.heard_at = 0.0
         self._link = link
-        self._queue = queue
         self._declare = declare
         self._read = read
         self._bury = bury
@@ -158,7 +169,7 @@ class Mailbox:
         if self._link.connection is None:
             raise BrokerUnavailable("RabbitMQ is not connected")
         await self._consume()
-        self._keeper = asyncio.create_task(self._keep(), name=f"mailbox {self._queue}")
+        self._keeper = asyncio.create_task(self._keep(), name=f"mailbox {self.queue}")
 
     async def close(self) -> None:
         """Consume no more."""
@@ -167,6 +178,20 @@ class Mailbox:
             await asyncio.wait({self._keeper})
         if self._consumption is not None:
             await self._consumption.finish()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it consumes, as far as it knows."""
+        return self._consumption is not None
+
+    @property
+    def has_room(self) -> bool:
+        """Whether the broker would deliver more."""
+        return self._consumption is not None and self._consumption.unsettled < PREFETCH
+
+    def renew(self) -> None:
+        """Give the subscription up and make another."""
+        self._cancelled.set()
 
     async def _keep(self) -> None:
         delay = FIRST_DELAY_S
@@ -177,7 +202,7 @@ class Mailbox:
                 await self._consume()
                 delay = FIRST_DELAY_S
             except Exception as error:  # whatever it is: connected and deaf is the one thing not to be
-                log.info("cannot consume yet", queue=self._queue, error=repr(error))
+                log.info("cannot consume yet", queue=self.queue, error=repr(error))
                 await asyncio.sleep(delay)
                 delay = min(2 * delay, LONGEST_DELAY_S)
 
@@ -193,10 +218,11 @@ class Mailbox:
                 if not sign.done():
                     sign.cancel()
         lost, self._consumption = self._consumption, None
-        await lost.finish()
+        if not await lost.finish():
+            self._link.suspect()
 
     async def _consume(self) -> None:
-        with as_unavailable(f"consuming from {self._queue}"):
+        with as_unavailable(f"consuming from {self.queue}"):
             async with asyncio.timeout(OPEN_TIMEOUT_S):
                 connection = await self._link.up()
                 self._gone = self._link.gone
@@ -215,18 +241,22 @@ class Mailbox:
         # The broker ends a subscription whose queue is deleted or loses its node.
         channel.on_consumer_cancel_callbacks.add(lambda _: self._cancelled.set())
         await channel.basic_qos(prefetch_count=PREFETCH)
-        await channel.basic_consume(self._queue, lambda message: self._take(consumption, message))
+        await channel.basic_consume(self.queue, lambda message: self._take(consumption, message))
         return consumption
 
     async def _take(self, consumption: Consumption, message: DeliveredMessage) -> None:
+        self.heard_at = time.monotonic()
         consumption.arrived(message.delivery_tag or 0)
+        if message.header.properties.content_type == CANARY_TYPE:
+            consumption.settle(message.delivery_tag or 0)
+            return
         try:
             envelopes, redeliverable = self._read(message)
         except ValueError as error:
             consumption.reject(message, str(error))
             return
         except Exception as error:  # a fault of ours: kept among the dead letters rather than delivered for ever
-            log.exception("a message could not be read", queue=self._queue)
+            log.exception("a message could not be read", queue=self.queue)
             consumption.reject(message, f"internal error: {error!r}")
             return
         self._receiver(RabbitDelivery(envelopes, redeliverable, message, consumption))

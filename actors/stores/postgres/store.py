@@ -15,6 +15,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 import asyncpg
 
 from actors.activity_reader import ActivityFilter, ActivityRow
+from actors.crash_points import reach
 from actors.errors import StoreUnavailable
 from actors.store import JournalEntry, Lease, OutboxRow, Payload, Snapshot, TaskRow, Transaction
 from actors.stores.postgres import activity, changes, reads
@@ -106,6 +107,7 @@ class PostgresStore:
             await self._sweep(lease)
             for piece in pieces(snapshot.actors):
                 await self._run(changes.add_piece, lease, save, piece)
+            reach("snapshot.written")
             await self._run(changes.finish_snapshot, lease, save, snapshot.seq)
             await self._sweep(lease)
 
