@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from aiormq.abc import DeliveredMessage
 from pamqp import encode
 from pamqp.commands import Basic
 from pamqp.common import FieldTable
@@ -12,6 +11,7 @@ from actors.errors import BrokerUnavailable
 from actors.messages.answers import Refused
 from rabbitmq.codec import answer_json
 from rabbitmq.commands import return_address
+from rabbitmq.deliveries import Delivered
 from rabbitmq.failures import Unroutable
 from rabbitmq.outbox import Parcel
 from rabbitmq.posts import answer
@@ -24,9 +24,9 @@ LARGEST_HEADERS = 32_768
 """Bytes of a stranger's headers that are copied; the header of a message has to fit into one frame."""
 
 
-async def bury(publisher: Publisher, message: DeliveredMessage, reason: str) -> None:
+async def bury(publisher: Publisher, message: Delivered, reason: str) -> None:
     """Returns once the copy is confirmed, so that the original may be acknowledged. Raises BrokerUnavailable."""
-    properties = message.header.properties
+    properties = message.properties
     # Lone surrogates and the like: a header that cannot be written would bring the message back for ever.
     reason = reason.encode("utf-8", "replace").decode()
     copy = Basic.Properties(
@@ -34,10 +34,10 @@ async def bury(publisher: Publisher, message: DeliveredMessage, reason: str) -> 
         delivery_mode=2,
         correlation_id=properties.correlation_id,
         reply_to=properties.reply_to,
-        headers={**_copied(properties.headers), REASON: reason[:LONGEST_REASON], QUEUE: message.routing_key or ""},
+        headers={**_copied(properties.headers), REASON: reason[:LONGEST_REASON], QUEUE: message.routing_key},
     )
     try:
-        await publisher.publish(message.body, copy, exchange=DEAD_LETTERS, routing_key=message.routing_key or "")
+        await publisher.publish(message.body, copy, exchange=DEAD_LETTERS, routing_key=message.routing_key)
     except Unroutable:
         raise BrokerUnavailable(f"no queue is bound to {DEAD_LETTERS}") from None
     back = return_address(properties)

@@ -15,6 +15,7 @@ from yarl import URL
 
 from actors.errors import BrokerUnavailable
 from actors.vitals import Vitals
+from rabbitmq.deliveries import Deliveries, TakingTransport
 from rabbitmq.failures import as_unavailable
 
 CONNECT_TIMEOUT_S = 10.0
@@ -42,8 +43,9 @@ class Link:
         self._urls = [_with_defaults(url) for url in urls or [""]]
         self._name = name
         self._prepare = prepare
-        self._vitals = vitals or Vitals()
+        self.vitals = vitals or Vitals()
         self._connection: AbstractConnection | None = None
+        self._transport = TakingTransport()
         self._is_up = asyncio.Event()
         self._gone = asyncio.Event()
         self._suspected = asyncio.Event()
@@ -56,6 +58,12 @@ class Link:
         if self._connection is None or not self._connection.is_opened:
             return None
         return self._connection
+
+    @property
+    def deliveries(self) -> Deliveries:
+        """What arrives over the connection of now, which there is."""
+        assert self._transport.deliveries is not None
+        return self._transport.deliveries
 
     @property
     def gone(self) -> asyncio.Event:
@@ -99,7 +107,7 @@ class Link:
             self._is_up.clear()
             self._gone.set()
             if lost is not None:
-                self._vitals.ill("broker", "connection lost; trying to make another", self._name)
+                self.vitals.ill("broker", "connection lost; trying to make another", self._name)
                 self._say_farewell(lost)
             delay = FIRST_DELAY_S
             while self._connection is None:
@@ -110,7 +118,7 @@ class Link:
                     await self._connect()
                 except BrokerUnavailable as error:
                     log.info("broker still unreachable", link=self._name, error=str(error))
-            self._vitals.well("broker", self._name)
+            self.vitals.well("broker", self._name)
 
     async def _end_of_connection(self) -> None:
         """aiormq tells of the end from a task that nothing holds on to; so we look for ourselves as well."""
@@ -140,7 +148,10 @@ class Link:
         raise BrokerUnavailable("; ".join(failures))
 
     async def _connect_to(self, url: URL) -> None:
-        connection = await aiormq.connect(url, client_properties={"connection_name": self._name})
+        transport = TakingTransport()
+        connection = await aiormq.connect(
+            url, client_properties={"connection_name": self._name}, transport_factory=transport
+        )
         try:
             if self._prepare is not None:
                 await self._prepare(connection)
@@ -149,7 +160,7 @@ class Link:
             raise
         self._suspected.clear()
         self._gone = asyncio.Event()
-        self._connection = connection
+        self._connection, self._transport = connection, transport
         self._is_up.set()
 
     def _say_farewell(self, connection: AbstractConnection) -> None:
