@@ -35,7 +35,10 @@ class _Flight:
 
 
 class Canary:
-    """Watches the mailboxes that `mailboxes` returns; one that has heard nothing `every_s` after its canary is deaf."""
+    """Watches the mailboxes that `mailboxes` returns; one that has heard nothing `every_s` after its canary is deaf.
+
+    `rounds`: how often it has looked.
+    """
 
     def __init__(
         self,
@@ -50,6 +53,7 @@ class Canary:
         self._mailboxes = mailboxes
         self._every_s = every_s
         self._vitals = vitals
+        self.rounds = 0
         self._flights: dict[str, _Flight] = {}
 
     async def run(self) -> None:
@@ -61,6 +65,7 @@ class Canary:
                 continue
             self._look()
             await self._send()
+            self.rounds += 1
 
     def _look(self) -> None:
         for queue, flight in list(self._flights.items()):
