@@ -22,6 +22,7 @@ from actors.backoff import exponential, spread
 from actors.broker import Delivery
 from actors.courier import Courier
 from actors.crash_points import reach
+from actors.doubtful_commit import is_written
 from actors.envelope import Envelope
 from actors.errands import PushToInstance
 from actors.errors import AlreadyReceived, StoreUnavailable
@@ -181,11 +182,28 @@ class Runtime:
             reach("mark.before")
         if turn.changes_anything:
             reach("commit.before")
-            await self._store.commit(turn.transaction)
+            await self._write(turn.transaction)
             reach("commit.after")
         if turn.transaction.sent:
             reach("mark.after")
         self._intake.remember(turn.transaction.inbox)
+
+    async def _write(self, transaction: Transaction) -> None:
+        """Commit. Where the store is lost meanwhile, what was written is found out first: its effects are still due."""
+        try:
+            await self._store.commit(transaction)
+        except StoreUnavailable as error:
+            if not await self._turns_out_written(transaction, error):
+                raise
+            log.warning("a commit whose confirmation was lost is there; going on with what it brings about")
+
+    async def _turns_out_written(self, transaction: Transaction, error: StoreUnavailable) -> bool:
+        while True:
+            await self._await_store(error)
+            try:
+                return await is_written(self._store, transaction)
+            except StoreUnavailable as again:
+                error = again
 
     def _let_go(self, turn: Turn, deliveries: Sequence[Delivery]) -> None:
         for delivery in deliveries:

@@ -101,6 +101,16 @@ def test_a_commit_that_the_store_refuses_is_made_again_from_what_is_stored(folde
         assert stumbled.stumble is None or stumbled.moments.count("before commit") <= stumble
 
 
+@pytest.mark.parametrize("hand_over", [True, False])
+def test_what_a_commit_brings_about_is_done_though_its_confirmation_was_lost(folder: Path, hand_over: bool) -> None:
+    """In the same process, at once: nobody would ask for it again."""
+    [peace] = world_of(folder, hand_over, ["accept"]).run()
+    for stumble in range(0, peace.moments.count("before commit"), 1 if hand_over else 2):
+        world = world_of(folder, hand_over, ["accept"])
+        world.run(stumble=stumble, is_written=True)
+        assert [row.attempt for row in world.rows] == [1]
+
+
 @pytest.mark.parametrize(
     "message", [register(1), TaskSettled("unknown", TaskState.FAILED)], ids=["to some effect", "to none"]
 )
