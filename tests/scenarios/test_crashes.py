@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from tests.rabbit_server import RabbitServer
-from tests.scenarios.processes import World
+from tests.scenarios.processes import World, eventually
 
 ENDS = {"TaskFinished"}
 
@@ -101,13 +101,17 @@ def test_a_broker_outage_loses_nothing(tmp_path: Path, rabbit: RabbitServer) -> 
             rabbit.stop()
             try:
                 refused = refusal_during_outage(world)
+                health = requests.get(f"{world.url}/health", timeout=10)
             finally:
                 rabbit.start()
             assert refused.status_code == 503
             assert int(refused.headers["Retry-After"]) >= 1
             assert refused.json()["detail"]
+            assert (health.status_code, health.json()["status"]) == (503, "ill")
+            assert {part["part"] for part in health.json()["ill"]} == {"broker"}
             seen = len(submitters.acknowledged)
             submitters.wait_for(seen + 100)
+        eventually(world.is_healthy, what="health says that all is well again")
         assert_each_ended_once(world, submitters.acknowledged)
 
 

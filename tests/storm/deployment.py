@@ -90,7 +90,7 @@ def one_service(folder: Path, *, postgres: bool) -> Deployment:
     arguments += ["--store", _behind(made, "service to database", made.store) if postgres else made.store]
     arguments += ["--amqp", _behind(made, "service to broker", made.amqp)]
     url = made.doors[0]
-    made.program("service", "service", arguments, lambda _: answers(f"{url}/health"), **SETTINGS)
+    made.program("service", "service", arguments, lambda _: answers(url), **SETTINGS)
     _with_executors(made, url)
     return made
 

@@ -22,6 +22,9 @@ class Fault:
     healed_at: float = 0.0
 
 
+WEIGHTS = {"service": 4.0, "broker": 0.7, "database": 1.5}
+"""How often each is killed, compared with an instance or a worker: a broker takes seconds to start."""
+
 Harm = Callable[[Fault], Awaitable[None]]
 
 
@@ -43,7 +46,7 @@ def kill(part: Part) -> Choice:
         fault.at = time.time()
         await part.start()
 
-    return Choice(f"kill -9 {part.kind}", part.name, harm, 2.0)
+    return Choice(f"kill -9 {part.kind}", part.name, harm, WEIGHTS.get(part.kind, 1.0))
 
 
 def freeze(part: Part, chance: random.Random, seconds: tuple[float, float]) -> Choice:

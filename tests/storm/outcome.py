@@ -106,14 +106,30 @@ async def messages_left(amqp: str) -> int:
         await connection.close()
 
 
+VITAL = ("service", "broker", "database")
+"""Without these nothing is done; an outage of one hides how long another fault lasts."""
+
+
 def recoveries(faults: Sequence[Fault], load: Load, rows: Sequence[TaskRow]) -> dict[str, list[tuple[float, float]]]:
-    """By kind: how long until a task that was submitted after the fault had ended, from the fault and from its end."""
+    """By kind: how long until a task that was submitted after the fault had ended, from the fault and from its end.
+
+    Left out are faults that fell into an outage of something vital.
+    """
     ended = {row.task_id: row.ended_at for row in rows if row.ended_at is not None}
-    done = sorted((r.begun_at, ended[r.task_id]) for r in load.requests if r.task_id in ended)
+    done = [(r.begun_at, ended[r.task_id]) for r in load.requests if r.task_id in ended]
     by_kind: dict[str, list[tuple[float, float]]] = {}
     for fault in faults:
-        after = [end for begun, end in done if begun >= fault.at]
-        if after:
-            back = min(after)
+        back = min((end for begun, end in done if begun >= fault.at), default=None)
+        if back is not None and not _is_hidden(fault, back, faults):
             by_kind.setdefault(fault.what, []).append((back - fault.at, max(0.0, back - fault.healed_at)))
     return by_kind
+
+
+def _is_hidden(fault: Fault, back: float, faults: Sequence[Fault]) -> bool:
+    return any(
+        other is not fault
+        and (other.whom in VITAL or "service to broker" in other.whom or "service to database" in other.whom)
+        and other.at < back
+        and other.healed_at > fault.at - 1.0
+        for other in faults
+    )
