@@ -39,6 +39,8 @@ class Deployment:
     parts: list[Part] = field(default_factory=list)
     gates: dict[str, TcpGate] = field(default_factory=dict)
     doors: list[str] = field(default_factory=list)
+    stand_ins: dict[str, Program] = field(default_factory=dict)
+    """Programs that are not started, by the names of the parts that they could replace."""
     store: str = ""
     amqp: str = ""
     closers: list[Callable[[], None]] = field(default_factory=list)
@@ -91,8 +93,18 @@ def one_service(folder: Path, *, postgres: bool) -> Deployment:
     arguments += ["--amqp", _behind(made, "service to broker", made.amqp)]
     url = made.doors[0]
     made.program("service", "service", arguments, lambda _: answers(url), **SETTINGS)
+    if postgres:  # a file is refused to a second process as long as the first one lives
+        made.stand_ins["service"] = _stand_in(made, arguments)
     _with_executors(made, url)
     return made
+
+
+def _stand_in(made: Deployment, arguments: list[str]) -> Program:
+    port = free_port()
+    elsewhere = ["--port", str(port)]
+    environment = {f"SWARMPILOT_{key.upper()}": str(value) for key, value in SETTINGS.items()}
+    child = Child([*arguments, *elsewhere], made.folder / "stand-in.log", environment)
+    return Program("service", "stand-in", child, lambda: answers(f"http://127.0.0.1:{port}"))
 
 
 def _with_executors(made: Deployment, url: str) -> None:

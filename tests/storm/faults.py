@@ -8,7 +8,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from tests.storm.parts import Part
+from tests.storm.parts import Part, Program
 from tests.tcp_gate import Line, TcpGate
 
 
@@ -58,6 +58,23 @@ def freeze(part: Part, chance: random.Random, seconds: tuple[float, float]) -> C
         part.thaw()
 
     return Choice(f"SIGSTOP {part.kind}", part.name, harm, 0.7)
+
+
+def replace(part: Program, stand_in: Program) -> Choice:
+    """SIGSTOP until another process has taken its shards, then SIGCONT: whatever it still writes must be refused.
+
+    It ends by itself. Then it is started again, which makes its stand-in the one that has been replaced.
+    """
+
+    async def harm(_: Fault) -> None:
+        part.freeze()
+        await stand_in.start()
+        part.thaw()
+        await part.child.wait(60)
+        await part.start()
+        await stand_in.child.wait(60)
+
+    return Choice(f"SIGSTOP and replace {part.kind}", part.name, harm, 2.0)
 
 
 def network(name: str, gate: TcpGate, chance: random.Random, seconds: tuple[float, float]) -> list[Choice]:

@@ -48,11 +48,12 @@ def as_markdown(storm: Storm) -> str:
     lines += [f"{storm.seconds:g} s at {storm.rate:g} tasks/s, {len(storm.faults)} faults, seed {storm.seed}.", ""]
     lines += ["| figure | |", "|---|---:|", *(f"| {name} | {value} |" for name, value in figures), ""]
     lines += [
-        "| fault | times | back after p50 | p95 | max (s) | after its end p95 (s) |",
-        "|---|---:|---:|---:|---:|---:|",
+        "| fault | times | alone | back after p50 | p95 | max (s) | after its end p95 (s) |",
+        "|---|---:|---:|---:|---:|---:|---:|",
     ]
     for what, count in sorted(Counter(fault.what for fault in storm.faults).items()):
-        lines.append(f"| {what} | {count} | {_row(storm.recoveries.get(what, ()))} |")
+        times = storm.recoveries.get(what, ())
+        lines.append(f"| {what} | {count} | {len(times)} | {_row(times)} |")
     if o.broken:
         lines += ["", "Broken:", "", *(f"- {text}" for text in o.broken)]
     return "\n".join(lines) + "\n"

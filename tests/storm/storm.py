@@ -13,7 +13,7 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 from tests.storm.deployment import Deployment, one_service, until
-from tests.storm.faults import Choice, freeze, kill, network
+from tests.storm.faults import Choice, freeze, kill, network, replace
 from tests.storm.load import Load
 from tests.storm.outcome import read_outcome, recoveries
 from tests.storm.parts import Program
@@ -66,7 +66,8 @@ async def run(plan: Plan, folder: Path, say: Say) -> Storm:
         drained = time.monotonic() - healed
         codes = await deployment.stop_services()
         say("stopped; reading the record")
-        logs = [part.child.printed for part in deployment.parts if isinstance(part, Program)]
+        programs = [part for part in deployment.parts if isinstance(part, Program)]
+        logs = [program.child.printed for program in (*programs, *deployment.stand_ins.values())]
         outcome, rows = await read_outcome(deployment.store, deployment.amqp, load, logs)
         outcome.broken += [f"a service ended with {code}" for code in codes if code != 0]
         back = recoveries(weather.faults, load, rows)
@@ -77,9 +78,11 @@ async def run(plan: Plan, folder: Path, say: Say) -> Storm:
 
 
 def _choices(deployment: Deployment, plan: Plan, chance: random.Random) -> Sequence[Choice]:
-    choices = []
+    choices: list[Choice] = []
     for part in deployment.parts:
         choices += [kill(part), freeze(part, chance, plan.frozen_s)]
+        if isinstance(part, Program) and part.name in deployment.stand_ins:
+            choices.append(replace(part, deployment.stand_ins[part.name]))
     for name, gate in deployment.gates.items():
         choices += network(name, gate, chance, plan.cut_s)
     return choices
