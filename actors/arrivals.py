@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from actors.broker import Delivery
 from actors.envelope import Envelope
@@ -67,6 +67,10 @@ class Arrivals:
         self._waiting.append(LocalDelivery([outcome], self))
         if not self._arrived.is_set() and self._impatient is None:
             self._impatient = asyncio.get_running_loop().call_later(PATIENCE_S, self._arrived.set)
+
+    def sift(self, has_a_home: Callable[[Delivery], bool]) -> None:
+        """Let go of those that have none."""
+        self._waiting = deque(delivery for delivery in self._waiting if has_a_home(delivery))
 
     def wake(self) -> None:
         """Let `wait` return though nothing has arrived."""

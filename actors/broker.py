@@ -64,9 +64,9 @@ class Broker(Protocol):
     async def declare(self, queues: Sequence[str]) -> None:
         """Make these durable queues exist."""
 
-    async def receive(self, queue: str, receiver: Receiver, *, temporary: bool = False) -> None:
+    async def receive(self, queue: str, receiver: Receiver, *, temporary: bool = False, rank: int = 0) -> None:
         """Deliver what arrives in `queue` from now on, through reconnects. `temporary`: a queue of this
-        process's own that goes with it."""
+        process's own that goes with it. Of several receivers the one of the highest `rank` is delivered to."""
 
     async def stop_receiving(self, queue: str) -> None:
         """Deliver no more from this queue; what is unsettled goes back into it."""

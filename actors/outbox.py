@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import deque
+from collections.abc import Collection
+from typing import NamedTuple
 
 import structlog
 
@@ -22,6 +24,14 @@ BUNDLE = 512
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.05, 2.0
 
 
+class Waiting(NamedTuple):
+    """A parcel, the id of its row, and the shard that sends it."""
+
+    row_id: str
+    parcel: Parcel
+    shard: str
+
+
 class Outbox:
     """Publishes parcels whose rows are stored. What is confirmed is marked by the next transaction.
 
@@ -30,17 +40,25 @@ class Outbox:
 
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
-        self._waiting: deque[tuple[str, Parcel]] = deque()
+        self._waiting: deque[Waiting] = deque()
+        self._under_way: list[Waiting] = []
         self._sent: list[str] = []
         self._arrived = asyncio.Event()
         self._quiet = asyncio.Event()
         self._quiet.set()
 
-    def add(self, row_id: str, parcel: Parcel) -> None:
-        """Publish this, which is stored under `row_id` ("": not stored, lost with the process), as soon as possible."""
-        self._waiting.append((row_id, parcel))
+    def add(self, row_id: str, parcel: Parcel, shard: str = "") -> None:
+        """Publish this as soon as possible. It is stored for this shard under `row_id` ("": not stored, lost with the
+        process)."""
+        self._waiting.append(Waiting(row_id, parcel, shard))
         self._quiet.clear()
         self._arrived.set()
+
+    def drop(self, shards: Collection[str]) -> None:
+        """Leave what these shards have stored to whoever hosts them next. What is being published may go out twice."""
+        self._waiting = deque(waiting for waiting in self._waiting if waiting.shard not in shards)
+        self._under_way = [waiting for waiting in self._under_way if waiting.shard not in shards]
+        self._settle_down()
 
     def take_sent(self) -> list[str]:
         """The row ids confirmed since the last call."""
@@ -60,24 +78,28 @@ class Outbox:
         pause = FIRST_PAUSE_S
         while True:
             await self._arrived.wait()
-            bundle = [self._waiting[n] for n in range(min(BUNDLE, len(self._waiting)))]
+            bundle = [self._waiting.popleft() for _ in range(min(BUNDLE, len(self._waiting)))]
+            self._under_way = bundle
             reach("publish.before")
             try:
-                await self._publish([parcel for _, parcel in bundle])
+                await self._publish([waiting.parcel for waiting in bundle])
             except BrokerUnavailable as error:
+                self._waiting.extendleft(reversed(self._under_way))
+                self._under_way = []
                 log.warning("outbox waits for the broker", waiting=len(self._waiting), reason=str(error))
                 await asyncio.sleep(pause * (0.5 + random.random()))
                 pause = min(pause * 2, LONGEST_PAUSE_S)
                 continue
             reach("publish.after")
             pause = FIRST_PAUSE_S
-            for row_id, _ in bundle:
-                self._waiting.popleft()
-                if row_id:
-                    self._sent.append(row_id)
-            if not self._waiting:
-                self._arrived.clear()
-                self._quiet.set()
+            self._under_way = []
+            self._sent += [waiting.row_id for waiting in bundle if waiting.row_id]
+            self._settle_down()
+
+    def _settle_down(self) -> None:
+        if not self._waiting and not self._under_way:
+            self._arrived.clear()
+            self._quiet.set()
 
     async def _publish(self, bundle: list[Parcel]) -> None:
         envelopes = [parcel for parcel in bundle if isinstance(parcel, Envelope)]

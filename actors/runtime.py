@@ -9,36 +9,37 @@ alone are in no transaction: a worker repeats its report until it has one.
 from __future__ import annotations
 
 import asyncio
-import random
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import structlog
 
 from actors.addresses import Address, shard_of
-from actors.arrivals import Arrivals
-from actors.backoff import exponential, spread
+from actors.arrivals import Arrivals, LocalDelivery
 from actors.broker import Delivery
 from actors.courier import Courier
 from actors.crash_points import reach
-from actors.doubtful_commit import is_written
 from actors.envelope import Envelope
+from actors.errand_runs import ErrandRuns
 from actors.errands import PushToInstance
-from actors.errors import AlreadyReceived, StoreUnavailable
+from actors.errors import AlreadyReceived, Fenced, StoreUnavailable
+from actors.hosted_shards import HostedShards
 from actors.intake import Intake
+from actors.mending import Mending
 from actors.messages.answers import Refused
 from actors.messages.runtime import TimePassed
 from actors.outbox import Outbox
 from actors.shard import Shard
 from actors.store import Store, Transaction
-from actors.turn import Poisoned, SentErrand, Turn
+from actors.tenure import Tenure
+from actors.turn import Poisoned, Turn
 from actors.vitals import Vitals
 
 log = structlog.get_logger(__name__)
 
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 2.0
-"""Pauses before the store is tried again (s): doubling, and spread."""
+T = TypeVar("T")
 
 POISON_PAUSE_S = 60.0
 """Pause before an actor that failed at a deadline of its own is woken again (s)."""
@@ -46,17 +47,25 @@ POISON_PAUSE_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class RuntimeSettings:
-    """`shards` per kind; `hand_over`: local messages spare the broker; limits as in `Settings`."""
+    """`shards` per kind; `hand_over`: local messages spare the broker; limits as in `Settings`.
+
+    `outlives_fence`: a shard that another process has taken is dropped; else the process ends, because nobody should
+    have been able to take it.
+    """
 
     shards: int
     hand_over: bool = True
     announces: bool = False
     turn_messages: int = 256
     snapshot_every: int = 20_000
+    outlives_fence: bool = False
 
 
 class Runtime:
     """Hosts shards and runs their turns.
+
+    Shards come and go between turns only: whoever hosts or unhosts holds `between_turns`. `fenced_writes` counts the
+    transactions that the store refused because another process has taken a shard.
 
     While `hold_pushes` is set nothing is given to instances: a push that is held back (`pushes_held` counts
     them) is under way as far as its dispatcher knows, and is asked for again after the next start.
@@ -68,51 +77,69 @@ class Runtime:
         courier: Courier,
         outbox: Outbox,
         settings: RuntimeSettings,
+        tenure: Tenure,
         answer: Callable[[Envelope], None] = lambda _: None,
         asked_here: Collection[Address] = (),
         clock: Callable[[], float] = time.time,
+        on_loss: Callable[[Collection[str]], None] = lambda _: None,
         vitals: Vitals | None = None,
     ) -> None:
         self.arrivals = Arrivals()
+        self.between_turns = asyncio.Lock()
+        self.fenced_writes = 0
         self.hold_pushes = False
         self.pushes_held = 0
         self._store = store
-        self._courier = courier
         self._outbox = outbox
         self._settings = settings
+        self._tenure = tenure
+        self._on_loss = on_loss
         self._answer = answer
         self._asked_here = asked_here
         self._clock = clock
-        self._shards: dict[str, Shard] = {}
-        self._homes: dict[Address, Shard] = {}
+        self.shards = HostedShards(settings.shards)
         self._vitals = vitals or Vitals()
-        self._intake = Intake(self._find_shard, store, self._vitals)
-        self._errands: set[asyncio.Task[None]] = set()
-        self._sleep_in: dict[Address, float] = {}
+        self._intake = Intake(self.shards.find, store, self._vitals)
+        self._errands = ErrandRuns(courier, self.arrivals.add_outcome)
+        self._mending = Mending(store, self.shards, self._vitals)
         self._stopping = False
-        self._failures = 0
 
-    def host(self, shard: Shard) -> None:
-        """Run this shard from now on."""
-        self._shards[shard.name] = shard
-        self._homes.clear()
+    def unhost(self, names: Collection[str]) -> list[Shard]:
+        """Run these no longer: what waits for them is let go of, their errands are abandoned. Returns them as they are.
+
+        What was delivered is neither settled nor put back: its queue gets it back when it is received no more.
+        """
+        gone = self.shards.remove(names)
+        self.arrivals.sift(self._has_a_home)
+        self._errands.abandon(names)
+        self._outbox.drop(names)
+        return gone
 
     def hosts(self, address: Address) -> bool:
         """Whether the actor lives in this process."""
-        return self._find_shard(address) is not None
+        return self.shards.find(address) is not None
 
     async def run(self) -> None:
-        """Turn after turn, until `stop`. Raises Fenced where another process has taken a shard."""
+        """Turn after turn, until `stop`. Raises Fenced where another process has taken a shard that none should."""
         while not self._stopping:
             await self.arrivals.wait(self._pause())
-            deliveries = self.arrivals.take(self._settings.turn_messages)
-            reach("turn.taken")
-            try:
-                await self._run_turn(deliveries)
-            except BaseException:
-                for delivery in deliveries:
-                    delivery.put_back()
-                raise
+            async with self.between_turns:
+                if self._tenure.is_good:
+                    await self._take_turn()
+                    continue
+            log.warning("the lease has run out; nothing is decided until it is renewed")
+            await self._tenure.regained()
+            self.arrivals.wake()  # for what has come meanwhile
+
+    async def _take_turn(self) -> None:
+        taken = self.arrivals.take(self._settings.turn_messages)
+        reach("turn.taken")
+        try:
+            await self._run_turn([delivery for delivery in taken if self._has_a_home(delivery)])
+        except BaseException:
+            for delivery in taken:
+                delivery.put_back()
+            raise
 
     def stop(self) -> None:
         """Let `run` return after the current turn."""
@@ -121,20 +148,23 @@ class Runtime:
 
     async def abandon_errands(self) -> None:
         """Leave errands where they are: their actors ask for them again on `Resumed`."""
-        for errand in self._errands:
-            errand.cancel()
-        await asyncio.gather(*self._errands, return_exceptions=True)
+        await self._errands.abandon_all()
 
-    async def keep_snapshots(self) -> None:
-        """Save every shard's state and what the outbox knows to be sent. For a stopped runtime."""
-        await self._store.commit(Transaction(sent=self._outbox.take_sent()))
-        for shard in self._shards.values():
+    async def keep_snapshots(self, shards: Iterable[Shard]) -> None:
+        """Save the state of these, which run no longer, and what the outbox knows to be sent. Raises Fenced."""
+        sent = self._outbox.take_sent()
+        try:
+            await self._store.commit(Transaction(sent=sent))
+        except StoreUnavailable:
+            self._outbox.put_back_sent(sent)
+            raise
+        for shard in shards:
             if shard.has_unsaved_history:
                 await self._store.save_snapshot(shard.lease, shard.take_snapshot())
 
     async def _run_turn(self, deliveries: list[Delivery]) -> None:
         turn = Turn(
-            self._find_shard,
+            self.shards.find,
             self._clock(),
             hand_over=self._settings.hand_over,
             message_limit=4 * self._settings.turn_messages,
@@ -150,19 +180,29 @@ class Runtime:
             self._intake.remember(repeats.ids)
             await self._start_over(turn, deliveries)
         except StoreUnavailable as error:
-            await self._await_store(error)
+            await self._mending.pause(error)
+            await self._mending.rebuild(turn.touched)
+            if await self._mending.was_written(turn.transaction):
+                self._intake.remember(turn.transaction.inbox)
+                self._let_go(turn, deliveries)
+            else:
+                self._take_again(turn, deliveries)
+        except Fenced as fenced:
+            self._drop(fenced)
             await self._start_over(turn, deliveries)
         else:
-            self._failures = 0
-            self._vitals.well("store")
+            self._mending.is_mended()
             self._let_go(turn, deliveries)
             await self._snapshot(turn)
 
-    async def _await_store(self, error: StoreUnavailable) -> None:
-        """Wait before the store is tried again, the longer the more often it has failed."""
-        self._failures += 1
-        self._vitals.ill("store", str(error))
-        await asyncio.sleep(spread(exponential(self._failures, FIRST_PAUSE_S, LONGEST_PAUSE_S), random.random()))
+    def _drop(self, fenced: Fenced) -> None:
+        """Another process has these shards. Raises what it was given where that cannot be."""
+        self.fenced_writes += 1
+        if not self._settings.outlives_fence:
+            raise fenced
+        log.warning("another process has taken shards", shards=sorted(fenced.shards))
+        self.unhost(fenced.shards)
+        self._on_loss(fenced.shards)
 
     async def _decide(self, turn: Turn, deliveries: list[Delivery]) -> None:
         fresh = self._intake.fresh(deliveries)
@@ -170,7 +210,7 @@ class Runtime:
         for envelope in fresh:
             turn.handle(envelope, recalled)
         turn.plan_wakeups()
-        for shard in self._shards.values():
+        for shard in self.shards:
             for key in shard.wakeups.due_by(turn.now):
                 turn.wake(shard, key)
 
@@ -182,28 +222,11 @@ class Runtime:
             reach("mark.before")
         if turn.changes_anything:
             reach("commit.before")
-            await self._write(turn.transaction)
+            await self._store.commit(turn.transaction)
             reach("commit.after")
         if turn.transaction.sent:
             reach("mark.after")
         self._intake.remember(turn.transaction.inbox)
-
-    async def _write(self, transaction: Transaction) -> None:
-        """Commit. Where the store is lost meanwhile, what was written is found out first: its effects are still due."""
-        try:
-            await self._store.commit(transaction)
-        except StoreUnavailable as error:
-            if not await self._turns_out_written(transaction, error):
-                raise
-            log.warning("a commit whose confirmation was lost is there; going on with what it brings about")
-
-    async def _turns_out_written(self, transaction: Transaction, error: StoreUnavailable) -> bool:
-        while True:
-            await self._await_store(error)
-            try:
-                return await is_written(self._store, transaction)
-            except StoreUnavailable as again:
-                error = again
 
     def _let_go(self, turn: Turn, deliveries: Sequence[Delivery]) -> None:
         for delivery in deliveries:
@@ -217,30 +240,16 @@ class Runtime:
             self._answer(reply)
             reach("reply.after")
         for outgoing in turn.outgoing:
-            self._outbox.add(outgoing.row_id, outgoing.parcel)
+            self._outbox.add(outgoing.row_id, outgoing.parcel, outgoing.shard)
         for answer in turn.unstored:
             self._outbox.add("", answer)
         for sent in turn.errands:
             if self.hold_pushes and isinstance(sent.errand, PushToInstance):
                 self.pushes_held += 1
                 continue
-            task = asyncio.create_task(self._run_errand(sent))
-            self._errands.add(task)
-            task.add_done_callback(self._errands.discard)
-        if turn.put_off:
-            self.arrivals.add_local(turn.put_off)
-
-    async def _run_errand(self, sent: SentErrand) -> None:
-        reach("errand.begun")
-        try:
-            outcome = await self._courier.run(sent.errand)
-        except Exception:
-            # The actor's own deadline for the task is what ends this; a courier is not expected to raise.
-            log.exception("an errand failed unexpectedly", errand=type(sent.errand).__name__)
-            return
-        reach("errand.outcome")
-        if outcome is not None:
-            self.arrivals.add_outcome(Envelope(sent.outcome_id, sent.sender, outcome))
+            self._errands.begin(sent, shard_of(sent.sender, self._settings.shards))
+        for note in turn.put_off:
+            self.arrivals.add_local([note])
 
     async def _snapshot(self, turn: Turn) -> None:
         for shard in turn.touched.values():
@@ -251,6 +260,8 @@ class Runtime:
                     reach("snapshot.after")
                 except StoreUnavailable as error:
                     log.warning("no snapshot this time; the journal has everything", reason=str(error))
+                except Fenced as fenced:
+                    self._drop(fenced)
 
     def _set_aside(self, poisoned: Poisoned, deliveries: Sequence[Delivery]) -> list[Delivery]:
         """An actor failed: what began it is never tried again; the deliveries that are."""
@@ -259,7 +270,7 @@ class Runtime:
         log.error("an actor failed at a message; it is set aside", id=root.id, reason=reason, exc_info=poisoned)
         self._intake.set_aside(root.id)
         if isinstance(root.message, TimePassed):
-            self._sleep_in[root.to] = self._clock() + POISON_PAUSE_S
+            self._mending.let_sleep(root.to, self._clock() + POISON_PAUSE_S)
         if root.reply_to is not None:
             refusal = Refused("invalid", "the service failed at this request; its log says why")
             self._answer(Envelope(root.reply_to.correlation, root.reply_to.to, refusal))
@@ -270,35 +281,24 @@ class Runtime:
 
     async def _start_over(self, turn: Turn, deliveries: Sequence[Delivery]) -> None:
         """What is in memory may be ahead of the store: rebuild it, and take the messages again, before newer ones."""
+        await self._mending.rebuild(turn.touched)
+        self._take_again(turn, deliveries)
+
+    def _take_again(self, turn: Turn, deliveries: Sequence[Delivery]) -> None:
         self._outbox.put_back_sent(turn.transaction.sent)
-        for name in list(turn.touched):
-            await self._rebuild(name)
         self.arrivals.put_first(deliveries)
 
-    async def _rebuild(self, name: str) -> None:
-        while True:
-            shard = self._shards[name].reborn()
-            try:
-                await shard.load(self._store)
-            except StoreUnavailable as error:
-                await self._await_store(error)
-                continue
-            self.host(shard)
-            for address, until in self._sleep_in.items():
-                if self._find_shard(address) is shard:
-                    shard.wakeups.set(address.key, until)
-            return
-
-    def _find_shard(self, address: Address) -> Shard | None:
-        shard = self._homes.get(address)
-        if shard is None:
-            if address.kind not in ("scheduler", "agent", "dispatcher"):
-                return None
-            shard = self._shards.get(shard_of(address, self._settings.shards))
-            if shard is not None:
-                self._homes[address] = shard
-        return shard
+    def _has_a_home(self, delivery: Delivery) -> bool:
+        """Whether it is for a shard that runs here: all of a delivery is for one. What was asked within the process
+        follows the shard to where it lives now."""
+        if not delivery.envelopes or not self.shards.is_elsewhere(delivery.envelopes[0].to):
+            return True
+        if isinstance(delivery, LocalDelivery):
+            for envelope in delivery.envelopes:
+                if envelope.reply_to is not None:
+                    self._outbox.add("", envelope)
+        return False
 
     def _pause(self) -> float | None:
-        dues = [due for shard in self._shards.values() if (due := shard.wakeups.earliest()) is not None]
-        return max(0.0, min(dues) - self._clock()) if dues else None
+        due = self.shards.earliest_wakeup()
+        return None if due is None else max(0.0, due - self._clock())

@@ -22,7 +22,14 @@ class Settings(BaseSettings):
         50053, ge=-1, le=65535, description="gRPC port; 0 lets the system choose, -1 turns gRPC off."
     )
     store: str = Field(
-        "sqlite:///swarmpilot.db", description="Where truth lives: sqlite:///PATH, or sqlite:// for memory."
+        "sqlite:///swarmpilot.db",
+        description="Where truth lives: sqlite:///PATH, sqlite:// for memory, or postgresql://user:password@host/database.",
+    )
+    store_connections: int = Field(
+        4, ge=1, le=100, description="Connections to PostgreSQL to read by, at most; two more commit and listen."
+    )
+    store_timeout_s: float = Field(
+        10.0, gt=0, le=600, description="How long PostgreSQL may take to answer; then the store counts as unavailable."
     )
     amqp: str | None = Field(None, description="amqp://user:password@host:port/vhost; without it, no broker is needed.")
     config: Path | None = Field(
@@ -43,6 +50,17 @@ class Settings(BaseSettings):
     strategy: str | None = Field(None, description="Placement strategy to set at start; else the one in force stays.")
     shards: int = Field(8, ge=1, le=1024, description="Shards per kind of actor; fixed once a store has been used.")
     hand_over: bool = Field(True, description="Pass messages between actors of one process without the broker.")
+
+    lease_ttl_s: float = Field(
+        5.0,
+        ge=0.5,
+        le=300,
+        description="How long a process that is no longer heard of keeps its shards; one that was killed is replaced "
+        "at once.",
+    )
+    health_port: int = Field(
+        0, ge=0, le=65535, description="Port for /health and /metrics of a process that is no gateway; 0: none."
+    )
 
     agent_slots: int = Field(1, ge=1, le=10_000, description="Tasks an agent runs at once, unless configured for it.")
     activity_per_agent: int = Field(

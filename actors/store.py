@@ -15,21 +15,10 @@ from typing import Any, Protocol
 
 from actors.activity_reader import ActivityReader
 from actors.behaviour import Keep
+from actors.leases import Lease as Lease
+from actors.leases import Leases
 from actors.messages.tasks import Origin
 from actors.task_lifecycle import TaskState
-
-
-@dataclass(frozen=True, slots=True)
-class Lease:
-    """The right to write a shard: only the newest epoch counts. `seq` is that of its last journal entry.
-
-    `store_id` is the random name that the store got when it was made.
-    """
-
-    shard: str
-    epoch: int
-    seq: int
-    store_id: str = ""
 
 
 @dataclass(slots=True)
@@ -175,7 +164,7 @@ class TaskReader(Protocol):
         """How many tasks are in each state."""
 
 
-class Store(TaskReader, Protocol):
+class Store(TaskReader, Leases, Protocol):
     """What the runtime needs of the store."""
 
     async def open(self) -> None:
@@ -185,7 +174,7 @@ class Store(TaskReader, Protocol):
         """Finish what is being written and close."""
 
     async def take_over(self, shards: Sequence[str], owner: str) -> dict[str, Lease]:
-        """Become the owner of these shards: each epoch grows by one, and older owners are fenced."""
+        """Become the owner of these shards whoever holds them: each epoch grows by one, older owners are fenced."""
 
     async def commit(self, transaction: Transaction) -> None:
         """Write it all or nothing. Raises Fenced, AlreadyReceived, StoreUnavailable."""
@@ -206,7 +195,7 @@ class Store(TaskReader, Protocol):
         """Which of these message ids are in the inbox."""
 
     async def shards(self) -> frozenset[str]:
-        """The shards that have ever been taken over in this store."""
+        """The shards that this store was made with, or that have ever been taken over in it."""
 
     async def forget_received(self, before: float) -> int:
         """Drop inbox ids older than this time; returns how many."""

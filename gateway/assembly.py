@@ -17,8 +17,11 @@ from actors.couriers.http import HttpCourier
 from actors.couriers.worker import WorkerCourier
 from actors.dispatcher import DispatcherPolicy, dispatcher_behaviour
 from actors.messages import Message
+from actors.messages.scheduler import SetStrategy
 from actors.scheduler import LineRules, PreemptionRules, SchedulerPolicy, scheduler_behaviour
+from actors.scheduler.order_names import ORDERS, find_order
 from actors.scheduler.prediction import LookupTable, TableError, parse_table
+from actors.scheduler.strategies import STRATEGIES, find_strategy
 from actors.settings import Settings
 from actors.store import TaskReader
 from actors.vitals import Vitals
@@ -109,3 +112,18 @@ def prediction_tables(config: ConfigFile) -> dict[str, LookupTable]:
         except TableError as error:
             raise ConfigError(f"field `predictions.{model_name}.table`: {entry.table}: {error}") from error
     return tables
+
+
+def chosen_strategies(s: Settings, config: ConfigFile) -> list[SetStrategy]:
+    """The strategies and orders that the configuration names. Raises ConfigError."""
+    everywhere = s.strategy or config.strategy
+    strategies = ({"": everywhere} if everywhere else {}) | config.strategies
+    orders = ({"": config.order} if config.order else {}) | config.orders
+    for name in strategies.values():
+        if find_strategy(name) is None:
+            raise ConfigError(f"strategy: must be one of {', '.join(STRATEGIES)}; got {name!r}")
+    for name in orders.values():
+        if find_order(name) is None:
+            raise ConfigError(f"order: must be one of {', '.join(ORDERS)}; got {name!r}")
+    chosen = [SetStrategy(name, model_name) for model_name, name in strategies.items()]
+    return chosen + [SetStrategy("", model_name, order=name) for model_name, name in orders.items()]

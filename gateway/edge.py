@@ -20,10 +20,16 @@ Phase = Literal["starting", "serving", "draining"]
 
 @dataclass(frozen=True, slots=True)
 class ServiceStatus:
-    """How the service is. `broker` is None in a deployment without one."""
+    """How the service is. `broker` is None in a deployment without one.
+
+    `shards`: how many run in this process, None where it is no host of actors. `fenced_writes`: how often the store
+    refused what it wrote, because another process had taken a shard.
+    """
 
     phase: Phase
     broker: BrokerCondition | None
+    shards: int | None = None
+    fenced_writes: int = 0
 
 
 @dataclass(frozen=True, slots=True)

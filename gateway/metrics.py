@@ -12,6 +12,7 @@ from prometheus_client.exposition import generate_latest
 from actors.messages.answers import ActivityRoomDescribed, QueuesDescribed
 from actors.task_lifecycle import TaskState
 from actors.vitals import Part, Vitals
+from gateway.edge import ServiceStatus
 
 _BOUNDS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
@@ -78,6 +79,12 @@ class Metrics:
             "Scrapes that could not ask the scheduler or the store.",
             registry=self._registry,
         )
+        self._shards = Gauge("swarmpilot_shards", "Shards that run in this process.", registry=self._registry)
+        self._fenced = Gauge(
+            "swarmpilot_fenced_writes",
+            "Transactions refused because another process had taken a shard, since this process began.",
+            registry=self._registry,
+        )
         self._known: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
     def count_request(self, method: str, path: str, status: int, seconds: float) -> None:
@@ -114,6 +121,11 @@ class Metrics:
         self._without.set(room.without_entry)
         self._nearly_full.labels("agent").set(room.nearly_full)
         self._nearly_full.labels("total").set(room.total_nearly_full)
+
+    def show_hosting(self, status: ServiceStatus) -> None:
+        """What runs in this process."""
+        self._shards.set(status.shards or 0)
+        self._fenced.set(status.fenced_writes)
 
     def show_vitals(self, vitals: Vitals) -> None:
         """How the parts of the process are."""

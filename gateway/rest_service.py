@@ -106,6 +106,7 @@ async def strategies(edge: TheEdge) -> Strategies:
 async def metrics(request: Request, edge: TheEdge) -> Response:
     """Requests, tasks by state, lines and waits. What cannot be asked for now keeps its last value."""
     known: Metrics = request.app.state.metrics
+    known.show_hosting(edge.status())
     known.show_vitals(edge.vitals)
     try:
         known.show_tasks(await edge.reader.count_by_state())

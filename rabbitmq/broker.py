@@ -117,8 +117,11 @@ class RabbitBroker:
             async with asyncio.timeout(DECLARE_TIMEOUT_S):
                 await self._topology.declare_all(connection)
 
-    async def receive(self, queue: str, receiver: Receiver, *, temporary: bool = False) -> None:
-        """Deliver from this queue until told to stop. Raises BrokerUnavailable where that cannot begin now."""
+    async def receive(self, queue: str, receiver: Receiver, *, temporary: bool = False, rank: int = 0) -> None:
+        """Deliver from this queue until told to stop. Raises BrokerUnavailable where that cannot begin now.
+
+        A receiver of a higher rank gets what comes as long as it has fewer than PREFETCH messages under way.
+        """
         if queue in self._mailboxes:
             raise ValueError(f"queue: {queue} is being received from already")
 
@@ -135,7 +138,7 @@ class RabbitBroker:
                 raise ValueError(f"content_type: must be {BUNDLE_TYPE} here; publish commands to {COMMANDS}")
             return read_commands(message, self._translate), False
 
-        mailbox = Mailbox(self._in, queue, declare, read, self._bury, receiver)
+        mailbox = Mailbox(self._in, queue, declare, read, self._bury, receiver, rank)
         await mailbox.open()
         self._mailboxes[queue] = mailbox
 

@@ -20,8 +20,8 @@ from rabbitmq.failures import as_unavailable
 
 CONNECT_TIMEOUT_S = 10.0
 CLOSE_TIMEOUT_S = 5.0
-HEARTBEAT_S = 10
-"""A silent peer is given up after about three of these."""
+HEARTBEAT_S = 4
+"""A silent peer is given up after two or three of these: what a frozen process was given comes back within 10 s."""
 LOOK_EVERY_S = 1.0
 """How often a connection is looked at that has not said that it ended."""
 FIRST_DELAY_S, LONGEST_DELAY_S = 0.1, 5.0

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import structlog
 from aiormq.abc import AbstractChannel
+from pamqp.common import FieldTable
 
 from actors.broker import Receiver
 from actors.crash_points import reach
@@ -73,10 +74,10 @@ class Consumption:
         """How many deliveries are still to be acknowledged."""
         return len(self._ledger)
 
-    async def begin(self, queue: str) -> None:
+    async def begin(self, queue: str, arguments: FieldTable) -> None:
         """Have the broker deliver from this queue."""
         self._deliveries.take(self.channel.number, self.take)
-        await self.channel.basic_consume(queue, _must_not_come)
+        await self.channel.basic_consume(queue, _must_not_come, arguments=arguments)
 
     def take(self, message: Delivered) -> None:
         """The broker has handed this one over: to the receiver with what can be read, the rest to the dead letters.
@@ -201,13 +202,16 @@ class RabbitDelivery:
 class Mailbox:
     """A subscription to one queue that renews itself."""
 
-    def __init__(self, link: Link, queue: str, declare: Declare, read: Read, bury: Bury, receiver: Receiver) -> None:
+    def __init__(
+        self, link: Link, queue: str, declare: Declare, read: Read, bury: Bury, receiver: Receiver, rank: int = 0
+    ) -> None:
         self.queue = queue
         self._link = link
         self._declare = declare
         self._read = read
         self._bury = bury
         self._receiver = receiver
+        self._arguments: FieldTable = {"x-priority": rank} if rank else {}
         self._consumption: Consumption | None = None
         self._cancelled = asyncio.Event()
         self._gone = asyncio.Event()
@@ -295,7 +299,7 @@ class Mailbox:
         # The broker ends a subscription whose queue is deleted or loses its node.
         channel.on_consumer_cancel_callbacks.add(lambda _: self._cancelled.set())
         await channel.basic_qos(prefetch_count=PREFETCH)
-        await consumption.begin(self.queue)
+        await consumption.begin(self.queue, self._arguments)
         return consumption
 
 

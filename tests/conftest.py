@@ -1,4 +1,4 @@
-"""Fixtures of every suite: one RabbitMQ and one PostgreSQL for the whole session, each started when the first test asks for it."""
+"""Fixtures of every suite: one RabbitMQ and one PostgreSQL a session, started when a test first asks for it."""
 
 from __future__ import annotations
 

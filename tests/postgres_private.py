@@ -1,4 +1,4 @@
-"""A private PostgreSQL of Debian: its own data directory and port, an ordinary user; gone without a trace at the end."""
+"""A private PostgreSQL of Debian: own data directory and port, ordinary user; gone without a trace at the end."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PACKAGE = "postgresql"
 VERSIONS = Path("/usr/lib/postgresql")
 HOW_TO_INSTALL = (
     "A PostgreSQL is needed. Install one with `apt-get install postgresql` (as root; no service need run), or start "
-    "Docker, or set POSTGRES_URL=postgresql://user:password@host:port/postgres to a server on which databases may be made."
+    "Docker, or set POSTGRES_URL=postgresql://user:password@host:port/postgres to a server where databases may be made."
 )
 STOP_TIMEOUT_S = 30.0
 

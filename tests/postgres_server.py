@@ -30,7 +30,8 @@ CONTAINER_IMAGE = "postgres:17"
 START_TIMEOUT_S = 60.0
 
 _TABLES = (
-    "activity", "inbox", "journal", "mention", "outbox", "payload", "shard", "snapshot", "snapshot_piece", "store", "task",
+    "activity", "inbox", "journal", "mention", "outbox", "payload", "shard", "snapshot", "snapshot_piece", "store",
+    "task", "member",
 )  # fmt: skip
 EMPTY = (
     *(f"DELETE FROM {table}" for table in _TABLES),

@@ -72,11 +72,11 @@ class TcpGate:
         with self._lock:
             self._cutting = set(self._connections)
 
-    def swallow(self) -> None:
+    def hold(self) -> None:
         """Nothing passes any more, and nobody is told: connections stay open, new ones are taken and hear nothing."""
         self._flowing.clear()
 
-    def let_pass(self) -> None:
+    def let_go(self) -> None:
         """What was held passes, and what comes."""
         self._flowing.set()
 

@@ -16,13 +16,16 @@ from actors.errors import BrokerUnavailable, NoSuchQueue
 
 
 class LocalParcels:
-    """Envelopes that were published together."""
+    """Envelopes that were published together. `holder` has been given them, and has not settled them yet."""
 
-    __slots__ = ("_queue", "envelopes", "redeliverable")
+    __slots__ = ("_queue", "envelopes", "holder", "redeliverable")
 
-    def __init__(self, envelopes: Sequence[Envelope], queue: LocalQueue, redeliverable: bool) -> None:
+    def __init__(
+        self, envelopes: Sequence[Envelope], queue: LocalQueue, redeliverable: bool, holder: LocalBroker | None = None
+    ) -> None:
         self.envelopes = envelopes
         self.redeliverable = redeliverable
+        self.holder = holder
         self._queue = queue
 
     def settle(self) -> None:
@@ -43,24 +46,31 @@ class LocalParcels:
 
 @dataclass(slots=True)
 class LocalQueue:
-    """What waits, and what was delivered and not settled."""
+    """What waits, and what was delivered and not settled. Of the receivers the one of the highest rank is given all."""
 
     waiting: deque[LocalParcels] = field(default_factory=deque)
     unsettled: dict[int, LocalParcels] = field(default_factory=dict)
     rejected: list[tuple[str, LocalParcels]] = field(default_factory=list)
-    receiver: Receiver | None = None
+    receivers: dict[LocalBroker, tuple[int, Receiver]] = field(default_factory=dict)
 
     def deliver(self) -> None:
         """Hand what waits to the receiver."""
-        while self.receiver is not None and self.waiting:
-            parcels = self.waiting.popleft()
+        while self.receivers and self.waiting:
+            holder, (_, receiver) = max(self.receivers.items(), key=lambda item: item[1][0])
+            # An object of its own for each delivery: who is given it no longer must not settle it for the next.
+            waited = self.waiting.popleft()
+            parcels = LocalParcels(waited.envelopes, self, waited.redeliverable, holder)
             self.unsettled[id(parcels)] = parcels
-            self.receiver(parcels)
+            receiver(parcels)
 
-    def hand_back(self) -> None:
-        """What was delivered and not settled waits again, in its old order."""
-        self.waiting.extendleft(reversed(self.unsettled.values()))
-        self.unsettled.clear()
+    def hand_back(self, holder: LocalBroker) -> None:
+        """What this one was given and has not settled waits again, in its old order, for the others."""
+        self.receivers.pop(holder, None)
+        returned = [parcels for parcels in self.unsettled.values() if parcels.holder is holder]
+        for parcels in returned:
+            del self.unsettled[id(parcels)]
+        self.waiting.extendleft(reversed(returned))
+        self.deliver()
 
 
 class LocalBroker:
@@ -78,6 +88,12 @@ class LocalBroker:
         self._queues: dict[str, LocalQueue] = {}
         self._temporary: set[str] = set()
         self._open = False
+
+    def beside(self) -> LocalBroker:
+        """Another one on the same queues, as another process would have it."""
+        other = LocalBroker(shards=self._shards, keeps=self._keeps)
+        other._queues = self._queues
+        return other
 
     @property
     def condition(self) -> BrokerCondition:
@@ -99,21 +115,19 @@ class LocalBroker:
         for name in queues:
             self._queues.setdefault(name, LocalQueue())
 
-    async def receive(self, queue: str, receiver: Receiver, *, temporary: bool = False) -> None:
+    async def receive(self, queue: str, receiver: Receiver, *, temporary: bool = False, rank: int = 0) -> None:
         """Deliver what is in the queue, then what comes."""
         if temporary:
             self._temporary.add(queue)
             await self.declare([queue])
         if queue not in self._queues:
             raise BrokerUnavailable(f"queue {queue} is not declared")
-        self._queues[queue].receiver = receiver
+        self._queues[queue].receivers[self] = (rank, receiver)
         self._queues[queue].deliver()
 
     async def stop_receiving(self, queue: str) -> None:
         """Deliver no more."""
-        held = self._queues[queue]
-        held.receiver = None
-        held.hand_back()
+        self._queues[queue].hand_back(self)
         if queue in self._temporary:
             self._temporary.discard(queue)
             del self._queues[queue]

@@ -37,6 +37,11 @@ def open_store(
     return SqliteStore(Path(rest[1:]), activity_history=activity_history)
 
 
+def is_shareable(url: str) -> bool:
+    """Whether several processes can use the store that `url` names."""
+    return url.partition("://")[0] in ("postgresql", "postgres")
+
+
 def _postgres(rest: str, activity_history: int, connections: int, timeout_s: float) -> WholeStore:
     parts = urlsplit(f"postgresql://{rest}")
     shown = f"postgresql://…@{parts.netloc.rpartition('@')[2]}{parts.path}"  # without the password

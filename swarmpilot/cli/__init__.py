@@ -10,7 +10,20 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from swarmpilot.cli import activity, agents, demo, instance, preempt, queues, simulate, start, submit, task, worker
+from swarmpilot.cli import (
+    activity,
+    agents,
+    demo,
+    instance,
+    preempt,
+    queues,
+    roles,
+    simulate,
+    start,
+    submit,
+    task,
+    worker,
+)
 from swarmpilot.cli.options import Failure
 from swarmpilot.errors import SchedulerError
 
@@ -36,6 +49,10 @@ EXAMPLES = """
   swarmpilot activity --follow                           what agents are at, as it changes
 
   swarmpilot simulate                                    which strategy is best, on a virtual clock
+
+[bold]Many processes[/bold]
+
+  swarmpilot gateway | scheduler | agents | dispatchers --amqp amqp://... --store postgresql://...   one part each
 """
 
 app = typer.Typer(
@@ -59,6 +76,9 @@ app.command("shutdown")(agents.shutdown)
 app.command("activity")(activity.activity)
 app.command("simulate")(simulate.simulate)
 app.command("demo")(demo.demo)
+app.command("gateway")(roles.gateway)
+app.command("scheduler")(roles.scheduler)
+app.command("dispatchers")(roles.dispatchers)
 
 
 @app.callback(invoke_without_command=True)

@@ -219,7 +219,9 @@ def test_a_full_disk_is_unavailable_and_recovers(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("url", "said"),
     [
-        ("postgresql://host/db", "not supported"),
+        ("postgresql:///db", "names no database on a host"),
+        ("postgresql://host", "names no database on a host"),
+        ("postgresql://user:secret@host:port/db", "^postgresql://…@host:port/db names no database on a host"),
         ("mysql://host/db", "names no store"),
         ("store.db", "names no store"),
         ("sqlite:store.db", "names no store"),

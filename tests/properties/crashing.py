@@ -15,8 +15,9 @@ from actors.courier import Courier, InstanceReport
 from actors.envelope import Announcement, Envelope
 from actors.errands import Errand
 from actors.errors import StoreUnavailable
+from actors.leases import Lease, Member, Membership
 from actors.messages import Message
-from actors.store import JournalEntry, Lease, OutboxRow, Payload, Snapshot, Store, TaskRow, Transaction
+from actors.store import JournalEntry, OutboxRow, Payload, Snapshot, Store, TaskRow, Transaction
 from actors.task_lifecycle import TaskState
 
 LATENCY_S = 0.002
@@ -30,14 +31,14 @@ class Killed(BaseException):
 class Fuse:
     """Counts the moments of a process, and blows at the `at`-th (from 0); None: never.
 
-    The `stumble`-th commit (from 0) finds the store unavailable, once, and nothing dies of it; with `is_written` it is
-    written all the same, and only its confirmation is lost.
+    The `stumble`-th commit (from 0) finds the store unavailable, once, and nothing dies of it; with `after_writing`
+    the transaction is there all the same, and only the answer was lost.
     """
 
-    def __init__(self, at: int | None = None, stumble: int | None = None, *, is_written: bool = False) -> None:
+    def __init__(self, at: int | None = None, stumble: int | None = None, after_writing: bool = False) -> None:
         self.at = at
         self.stumble = stumble
-        self.is_written = is_written
+        self.after_writing = after_writing
         self.moments: list[str] = []
         self.waiting = 0
         self.pausing = False
@@ -65,18 +66,33 @@ class CrashingStore:
     async def close(self) -> None:
         await self._inner.close()
 
+    async def join(self, member: Member, shards: Sequence[str], ttl: float) -> None:
+        await self._inner.join(member, shards, ttl)
+
+    async def renew(self, member: Member, ttl: float) -> Membership:
+        return await self._inner.renew(member, ttl)
+
     async def take_over(self, shards: Sequence[str], owner: str) -> dict[str, Lease]:
-        self._fuse.burn("before take_over")
-        leases = await self._inner.take_over(shards, owner)
-        self._fuse.burn("after take_over")
+        return await self._inner.take_over(shards, owner)
+
+    async def acquire(self, shards: Sequence[str], owner: str) -> dict[str, Lease]:
+        self._fuse.burn("before acquire")
+        leases = await self._inner.acquire(shards, owner)
+        self._fuse.burn("after acquire")
         return leases
+
+    async def release(self, leases: Collection[Lease]) -> None:
+        await self._inner.release(leases)
+
+    async def leave(self, member_id: str) -> None:
+        await self._inner.leave(member_id)
 
     async def commit(self, transaction: Transaction) -> None:
         self._fuse.burn("before commit")
         if self._fuse.moments.count("before commit") - 1 == self._fuse.stumble:
             self._fuse.stumble = None
             self._fuse.pausing = True
-            if self._fuse.is_written:
+            if self._fuse.after_writing:
                 await self._inner.commit(transaction)
             raise StoreUnavailable("the disk is busy")
         self._fuse.waiting += 1
@@ -208,7 +224,7 @@ class CrashingBroker:
         self._fuse.burn("before declare")
         await self._inner.declare(queues)
 
-    async def receive(self, queue: str, receiver: Receiver, *, temporary: bool = False) -> None:
+    async def receive(self, queue: str, receiver: Receiver, *, temporary: bool = False, rank: int = 0) -> None:
         self._fuse.burn("before receive")
         waited: list[Delivery] = []
         waiting = True
@@ -219,7 +235,7 @@ class CrashingBroker:
             else:
                 self._deliver_later(delivery, receiver)
 
-        await self._inner.receive(queue, take, temporary=temporary)
+        await self._inner.receive(queue, take, temporary=temporary, rank=rank)
         waiting = False
         self._chance.shuffle(waited)
         for delivery in waited:

@@ -50,12 +50,9 @@ async def _outlive(path: Path, messages: Sequence[Message]) -> Fenced:
     await store.open()
     await broker.open()
     try:
-        old, new = (
-            Supervisor(store, broker, FakeInstances(lambda *_: "accept"), BEHAVIOURS, all_shards(SHARDS), SETTINGS)
-            for _ in range(2)
-        )
+        old = Supervisor(store, broker, FakeInstances(lambda *_: "accept"), BEHAVIOURS, all_shards(SHARDS), SETTINGS)
         await old.start()
-        await new.start()
+        await store.take_over(all_shards(SHARDS), "another")
         delivery = Handed([Envelope(f"gateway:{n}", SCHEDULER, message) for n, message in enumerate(messages)])
         old.runtime.arrivals.add(delivery)
         with contextlib.suppress(TimeoutError):
@@ -66,7 +63,6 @@ async def _outlive(path: Path, messages: Sequence[Message]) -> Fenced:
         assert delivery.came_back
         assert not delivery.settled
         assert not await store.received([envelope.id for envelope in delivery.envelopes])
-        await new.stop(1.0)
         return fenced
     finally:
         await store.close()

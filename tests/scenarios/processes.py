@@ -93,10 +93,11 @@ class Running:
 
 
 class World:
-    """One scheduler on a store in `folder`, and its instances."""
+    """One scheduler, on a store in `folder` unless another is named, and its instances."""
 
-    def __init__(self, folder: Path, *, amqp: str | None = None, **settings: object) -> None:
+    def __init__(self, folder: Path, *, amqp: str | None = None, store: str | None = None, **settings: object) -> None:
         self.folder = folder
+        self._store = store or f"sqlite:///{folder / 'tasks.db'}"
         self.port = free_port()
         self.grpc_port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -115,9 +116,8 @@ class World:
     def start_scheduler(self) -> Running:
         """Start it (again, on the same store and ports), and wait until it serves."""
         log = self.folder / f"scheduler-{len(self._children)}.log"
-        store = f"sqlite:///{self.folder / 'tasks.db'}"
         ports = ["--port", str(self.port), "--grpc-port", str(self.grpc_port)]
-        self.scheduler = Running(["start", *ports, "--store", store, *self._amqp], log, self._env)
+        self.scheduler = Running(["start", *ports, "--store", self._store, *self._amqp], log, self._env)
         self._children.append(self.scheduler)
         self.scheduler.wait_for("SwarmPilot scheduler on")
         eventually(self.is_healthy, what="the scheduler answers")

@@ -128,7 +128,7 @@ def test_a_shutdown_goes_on_though_the_scheduler_was_restarted_meanwhile(tmp_pat
 
 
 def test_an_agent_that_nobody_serves_has_failed_until_somebody_does(tmp_path: Path, amqp: str | None) -> None:
-    times = {"agent_initializing_timeout_s": 0.2, "agent_recovering_timeout_s": 0.2}
+    times: dict[str, Any] = {"agent_initializing_timeout_s": 0.2, "agent_recovering_timeout_s": 0.2}
     with World(tmp_path, amqp=amqp, **QUICK, **times) as world:
         world.start_scheduler()
         workers, agent = Workers(world, tmp_path, amqp), Agent(world)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from tests.postgres_server import PostgresServer
 from tests.rabbit_server import RabbitServer
 from tests.scenarios.processes import World, eventually
 
@@ -90,6 +91,15 @@ def test_embedded(tmp_path: Path) -> None:
 def test_over_rabbitmq(tmp_path: Path, rabbit: RabbitServer, hand_over: bool) -> None:
     with World(tmp_path, amqp=rabbit.url, probe_interval_s=0.5, hand_over=hand_over) as world:
         crash_in_mid_load(world, crashes=2)
+
+
+@pytest.mark.parametrize("over_rabbitmq", [False, True])
+def test_on_postgresql(
+    tmp_path: Path, postgres_server: PostgresServer, request: pytest.FixtureRequest, over_rabbitmq: bool
+) -> None:
+    amqp = request.getfixturevalue("rabbit").url if over_rabbitmq else None
+    with World(tmp_path, amqp=amqp, store=postgres_server.store(), probe_interval_s=0.5) as world:
+        crash_in_mid_load(world, crashes=1)
 
 
 def test_a_broker_outage_loses_nothing(tmp_path: Path, rabbit: RabbitServer) -> None:

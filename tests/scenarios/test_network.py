@@ -30,12 +30,12 @@ def test_to_rabbitmq(tmp_path: Path, rabbit: RabbitServer) -> None:
         world.start_scheduler()
         world.start_instance("m", "--capacity", "4")
         with Submitters(world, threads=3) as submitters:
-            for harm in (gate.cut_in_frame, gate.reset, gate.swallow):
+            for harm in (gate.cut_in_frame, gate.reset, gate.hold):
                 submitters.wait_for(len(submitters.acknowledged) + 20)
                 refused = submitters.refused
                 harm()
                 eventually(lambda before=refused: submitters.refused > before, what="a refusal")  # type: ignore[misc]
-                gate.let_pass()
+                gate.let_go()
             gate.line = Line(latency_s=0.02, jitter_s=0.02)
             submitters.wait_for(len(submitters.acknowledged) + 20)
             gate.line = Line()
@@ -49,7 +49,7 @@ def test_to_an_instance(tmp_path: Path) -> None:
     port, file = free_port(), tmp_path / "executions"
     gate = TcpGate("127.0.0.1", port)
     gate.open()
-    harms = {10: gate.cut_in_frame, 30: gate.reset, 50: gate.swallow, 60: gate.let_pass, 70: gate.cut_in_frame}
+    harms = {10: gate.cut_in_frame, 30: gate.reset, 50: gate.hold, 60: gate.let_go, 70: gate.cut_in_frame}
     with World(tmp_path, **QUICK, max_attempts=50) as world:
         world.start_scheduler()
         advertise = ("--advertise", f"127.0.0.1:{gate.port}", "--call", "tests.scenarios.executions:note")

@@ -81,9 +81,9 @@ def network(name: str, gate: TcpGate, chance: random.Random, seconds: tuple[floa
     """All that the way over this gate may suffer."""
 
     async def silent(_: Fault) -> None:
-        gate.swallow()
+        gate.hold()
         await asyncio.sleep(chance.uniform(*seconds))
-        gate.let_pass()
+        gate.let_go()
 
     async def late(_: Fault) -> None:
         gate.line = Line(latency_s=0.1, jitter_s=0.08)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any, Final
 
 import asyncpg
@@ -59,13 +59,14 @@ async def changes(connection: asyncpg.Connection, after: int, limit: int) -> tup
 
 async def counted(connection: asyncpg.Connection) -> tuple[int, int]:
     """The number of the newest change, and the one up to which changes may have been forgotten."""
-    row = await connection.fetchrow("SELECT newest, forgotten FROM activity_count")
-    return row["newest"], row["forgotten"]
+    [(newest, forgotten)] = await connection.fetch("SELECT newest, forgotten FROM activity_count")
+    return newest, forgotten
 
 
-def _row(row: Sequence[Any]) -> ActivityRow:
-    *values, state = row
-    return ActivityRow(*values, TaskState(state))
+def _row(row: Iterable[Any]) -> ActivityRow:
+    values = list(row)
+    values[-1] = TaskState(values[-1])
+    return ActivityRow(*values)
 
 
 def _conditions(where: ActivityFilter, status: str) -> tuple[str, list[Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -18,7 +19,13 @@ log = structlog.get_logger(__name__)
 OLDEST: Final = 13
 """The oldest PostgreSQL that has all we use."""
 
-SETTINGS: Final = {"search_path": SCHEMA, "application_name": "swarmpilot", "jit": "off", "timezone": "UTC"}
+SETTINGS: Final = {
+    "search_path": SCHEMA,
+    "application_name": "swarmpilot",
+    "jit": "off",
+    "timezone": "UTC",
+    "idle_in_transaction_session_timeout": "5s",  # a frozen process must not hold what its successor needs
+}
 
 BY_INDEX: Final = {"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off"}
 """For the writer: every row is found by a key. Plans are made while tables are empty, and kept while they grow."""
@@ -65,6 +72,7 @@ class Database:
                 command_timeout=self.timeout_s,
                 max_cached_statement_lifetime=0,
                 connection_class=_Reader,
+                init=partial(_make_durable, name=self.name),
                 server_settings=SETTINGS,
             )
 
@@ -88,9 +96,8 @@ async def _make_durable(connection: asyncpg.Connection, name: str) -> None:
     if version < OLDEST:
         raise StoreUnavailable(f"{name} is PostgreSQL {version}; {OLDEST} or newer is needed")
     names = ["fsync", "synchronous_commit", "transaction_read_only"]
-    found = await connection.fetch(
-        "SELECT name, current_setting(name) AS setting FROM unnest($1::text[]) AS name", names
-    )
+    asked = "SELECT name, current_setting(name) AS setting FROM unnest($1::text[]) AS name"
+    found = await connection.fetch(asked, names)
     server = {row["name"]: row["setting"] for row in found}
     if fault := durability_fault(server):
         raise StoreUnavailable(f"{name} would not keep what it confirms: {fault}")

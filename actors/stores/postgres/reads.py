@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Final
 
 import asyncpg
@@ -136,7 +136,7 @@ async def outbox(connection: asyncpg.Connection, shards: Collection[str]) -> lis
     return [OutboxRow(*row) for row in await connection.fetch(query, list(shards))]
 
 
-def _task(row: Sequence[Any]) -> TaskRow:
+def _task(row: Iterable[Any]) -> TaskRow:
     values = list(row)
     values[_STATE] = TaskState(values[_STATE])
     return TaskRow(*values)

@@ -1,8 +1,8 @@
 """The store port on PostgreSQL, for many processes on one database at once.
 
-The driver is used directly: a commit is one call of a function in the database, of which a mapping layer would cost more
-than all the rest (see docs/architecture.md). Nothing is kept in memory that another process could change, but for the
-numbers of activity changes, which are heard of.
+The driver is used directly: a commit is one call of a function in the database, beside which a mapping layer would cost
+more than all the rest. Nothing is kept in memory that another process could change, but for the numbers of activity
+changes, which are heard of.
 """
 
 from __future__ import annotations
@@ -10,17 +10,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Concatenate, ParamSpec, TypeVar, cast
 
 import asyncpg
 
 from actors.activity_reader import ActivityFilter, ActivityRow
 from actors.crash_points import reach
 from actors.errors import StoreUnavailable
-from actors.store import JournalEntry, Lease, OutboxRow, Payload, Snapshot, TaskRow, Transaction
-from actors.stores.postgres import activity, changes, reads
+from actors.leases import Lease, Member, Membership
+from actors.store import JournalEntry, OutboxRow, Payload, Snapshot, TaskRow, Transaction
+from actors.stores.postgres import activity, changes, membership, reads
 from actors.stores.postgres.connections import Database
 from actors.stores.postgres.faults import unavailable
+from actors.stores.postgres.membership import Presence
 from actors.stores.postgres.schema import bring_up_to_date
 from actors.stores.postgres.watch import ActivityWatch
 from actors.stores.postgres.writer import Writer
@@ -34,8 +36,8 @@ P = ParamSpec("P")
 class PostgresStore:
     """The store in the database at `url`.
 
-    `activity_history`: how many entries of ended tasks are kept. `connections`: how many to read by, at most, beside the
-    one that commits and the one that listens. `timeout_s`: how long the server may take to answer.
+    `activity_history`: how many entries of ended tasks are kept. `connections`: how many to read by, at most, beside
+    the one that commits and the one that listens. `timeout_s`: how long the server may take to answer.
     """
 
     def __init__(
@@ -44,6 +46,7 @@ class PostgresStore:
         self._database = Database(url, timeout_s)
         self._size = connections
         self._watch = ActivityWatch(self._database)
+        self._presence = Presence(self._database)
         self._writer = Writer(self._database, activity_history, self._watch.saw)
         self._pool: asyncpg.Pool | None = None
         self._store_id = ""
@@ -75,6 +78,7 @@ class PostgresStore:
         pool, self._pool = self._pool, None
         await self._writer.close()
         await self._watch.close()
+        await self._presence.close()
         with suppress(TimeoutError):
             async with asyncio.timeout(5):
                 await pool.close()
@@ -83,6 +87,28 @@ class PostgresStore:
     async def take_over(self, shards: Sequence[str], owner: str) -> dict[str, Lease]:
         """Become the owner of these shards: each epoch grows by one, and older owners are fenced."""
         return await self._run(changes.take_over, shards, owner, self._store_id)
+
+    async def join(self, member: Member, shards: Sequence[str], ttl: float) -> None:
+        """Live from now on. `shards` are all of the deployment; a store that has none yet makes these."""
+        await self._run(membership.enroll, shards)
+        await self._presence.renew(member, ttl)
+
+    async def renew(self, member: Member, ttl: float) -> Membership:
+        """Live for `ttl` more seconds, also where it had been given up, and see who else does."""
+        self._opened()
+        return await self._presence.renew(member, ttl)
+
+    async def acquire(self, shards: Sequence[str], owner: str) -> dict[str, Lease]:
+        """Become the owner of those that are free or this owner's already: each epoch grows by one."""
+        return await self._run(membership.acquire, shards, owner, self._store_id)
+
+    async def release(self, leases: Collection[Lease]) -> None:
+        """Let others have these at once. What has changed hands meanwhile is left alone."""
+        await self._run(membership.release, leases)
+
+    async def leave(self, member_id: str) -> None:
+        """Live no longer: what it still holds is free."""
+        await self._run(membership.leave, member_id)
 
     async def commit(self, transaction: Transaction) -> None:
         """Write it all or nothing. Raises Fenced, AlreadyReceived, StoreUnavailable.
@@ -218,5 +244,5 @@ class PostgresStore:
         pool = self._opened()
         await self._writer.settled()
         with unavailable(self._database.name):
-            async with pool.acquire(timeout=self._database.timeout_s) as connection:
-                return await job(connection, *args, **kwargs)
+            async with pool.acquire(timeout=self._database.timeout_s) as borrowed:
+                return await job(cast(asyncpg.Connection, borrowed), *args, **kwargs)

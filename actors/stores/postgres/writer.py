@@ -16,7 +16,7 @@ import structlog
 
 from actors.errors import StoreUnavailable
 from actors.store import Transaction
-from actors.stores.postgres import commit
+from actors.stores.postgres import commit as commits
 from actors.stores.postgres.connections import BY_INDEX, Database
 from actors.stores.postgres.faults import unavailable
 
@@ -68,7 +68,7 @@ class Writer:
         StoreUnavailable, and ValueError for work that contradicts itself."""
         if self._is_closed:
             raise StoreUnavailable("the store is closed")
-        prepared = commit.prepare(work)
+        prepared = commits.prepare(work)
         if prepared.is_empty:
             return
         task = asyncio.create_task(self._commit(prepared, work.inbox, self._failures))
@@ -85,7 +85,7 @@ class Writer:
                 await self._end_session(*doubt)
                 self._in_doubt = None
 
-    async def _commit(self, prepared: commit.Prepared, inbox: list[str], failures: int) -> None:
+    async def _commit(self, prepared: commits.Prepared, inbox: list[str], failures: int) -> None:
         async with self._turn:
             if failures != self._failures:
                 raise StoreUnavailable("not tried, since a commit before it failed")
@@ -101,12 +101,12 @@ class Writer:
                 self._on_activity(*activity)
 
     async def _write(
-        self, connection: asyncpg.Connection, prepared: commit.Prepared, inbox: list[str]
+        self, connection: asyncpg.Connection, prepared: commits.Prepared, inbox: list[str]
     ) -> list[int] | None:
         try:
-            return await commit.write(connection, prepared, self._most_ended, self._spare)
+            return await commits.write(connection, prepared, self._most_ended, self._spare)
         except asyncpg.PostgresError as error:
-            named = await commit.meaning(error, connection, inbox)
+            named = await commits.meaning(error, connection, inbox)
             if named is None:
                 raise
             raise named from error
@@ -117,7 +117,8 @@ class Writer:
             self._connection = None
             connection = await self._database.connect(BY_INDEX)
             with unavailable(self._database.name):
-                self._session = tuple(await connection.fetchrow(_WHO))
+                [(pid, began)] = await connection.fetch(_WHO)
+            self._session = pid, began
             self._connection = connection
         return self._connection
 
@@ -132,7 +133,7 @@ class Writer:
         try:
             with unavailable(self._database.name):
                 async with asyncio.timeout(self._database.timeout_s):
-                    while await connection.fetchval(_END, pid, began):
+                    while await connection.fetchval(_END, pid, began):  # noqa: ASYNC110 (nobody tells us)
                         await asyncio.sleep(POLL_S)
         finally:
             connection.terminate()

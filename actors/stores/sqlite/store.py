@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from pathlib import Path
 from sqlite3 import Connection
 from tempfile import TemporaryDirectory
@@ -18,9 +18,10 @@ from tempfile import TemporaryDirectory
 from actors.activity_reader import ActivityFilter, ActivityRow
 from actors.crash_points import reach
 from actors.errors import StoreUnavailable
-from actors.store import JournalEntry, Lease, OutboxRow, Payload, Snapshot, TaskRow, Transaction
+from actors.leases import Lease, LeaseTable, Member, Membership
+from actors.store import JournalEntry, OutboxRow, Payload, Snapshot, TaskRow, Transaction
 from actors.stores.snapshot_pieces import pieces
-from actors.stores.sqlite import activity_table, reads, snapshots
+from actors.stores.sqlite import activity_table, lease_rows, reads, snapshots
 from actors.stores.sqlite.commit import received, transaction
 from actors.stores.sqlite.open_file import OpenFile
 from actors.task_lifecycle import TaskState
@@ -32,11 +33,16 @@ FORGET_ROWS = 5_000
 class SqliteStore:
     """A store in the file `path`; None for one in a private temporary file that goes when it is closed.
 
-    `activity_history`: how many entries of ended tasks are kept.
+    `activity_history`: how many entries of ended tasks are kept. Leases go by `clock`: one file is one process's, so
+    that whoever held a shard before it was opened is dead.
     """
 
-    def __init__(self, path: Path | None, *, activity_history: int = 10_000) -> None:
+    def __init__(
+        self, path: Path | None, *, activity_history: int = 10_000, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._path = path
+        self._clock = clock
+        self._leases = LeaseTable()
         self._activity_history = activity_history
         self._activity_changed = asyncio.Event()
         self._temporary: TemporaryDirectory[str] | None = None
@@ -53,6 +59,7 @@ class SqliteStore:
         """Open, creating the schema where there is none. Raises StoreInUse, StoreUnavailable."""
         if self._open is not None:
             raise StoreUnavailable("the store is open already")
+        self._leases = LeaseTable()
         if self._path is not None:
             self._open = await asyncio.to_thread(OpenFile, self._path.resolve(), "FULL", self._activity_history)
             return
@@ -71,7 +78,34 @@ class SqliteStore:
 
     async def take_over(self, shards: Sequence[str], owner: str) -> dict[str, Lease]:
         """Become the owner of these shards: each epoch grows by one, and older owners are fenced."""
-        return await self._file.write(_take_over, shards, owner)
+        leases = await self._file.write(lease_rows.take_over, shards, owner)
+        self._leases.take(shards, owner)
+        return leases
+
+    async def join(self, member: Member, shards: Sequence[str], ttl: float) -> None:
+        """Live from now on. `shards` are all of the deployment; a store that has none yet makes these."""
+        await self._file.write(lease_rows.enroll, shards)
+        self._leases.renew(member, self._clock(), ttl)
+
+    async def renew(self, member: Member, ttl: float) -> Membership:
+        """Live for `ttl` more seconds, also where it had been given up, and see who else does."""
+        self._leases.renew(member, self._clock(), ttl)
+        epochs, now = self._file.read(lease_rows.epochs), self._clock()
+        return Membership(self._leases.living(now), self._leases.owners(now), epochs)
+
+    async def acquire(self, shards: Sequence[str], owner: str) -> dict[str, Lease]:
+        """Become the owner of those that are free or this owner's already: each epoch grows by one."""
+        granted = self._leases.grant(shards, owner, self._clock())
+        return await self._file.write(lease_rows.take_over, granted, owner) if granted else {}
+
+    async def release(self, leases: Collection[Lease]) -> None:
+        """Let others have these at once. What has changed hands meanwhile is left alone."""
+        for shard in self._file.read(lease_rows.current, leases):
+            self._leases.free(shard)
+
+    async def leave(self, member_id: str) -> None:
+        """Live no longer: what it still holds is free."""
+        self._leases.leave(member_id)
 
     async def commit(self, transaction: Transaction) -> None:
         """Write it all or nothing. Raises Fenced, AlreadyReceived, StoreUnavailable.
@@ -197,20 +231,6 @@ class SqliteStore:
     async def count_by_state(self) -> dict[TaskState, int]:
         """How many tasks are in each state; states without tasks are left out."""
         return await self._file.scan(reads.count_by_state)
-
-
-def _take_over(connection: Connection, shards: Sequence[str], owner: str) -> dict[str, Lease]:
-    take = (
-        "INSERT INTO shard (id, owner, epoch, seq) VALUES (?, ?, 1, 0) "
-        "ON CONFLICT DO UPDATE SET owner = excluded.owner, epoch = epoch + 1 RETURNING epoch, seq"
-    )
-    leases = {}
-    with transaction(connection):
-        [store_id] = connection.execute("SELECT id FROM store").fetchone()
-        for shard in shards:
-            [(epoch, seq)] = connection.execute(take, (shard, owner)).fetchall()
-            leases[shard] = Lease(shard, epoch, seq, store_id)
-    return leases
 
 
 def _forget_received(connection: Connection, before: float) -> int:

@@ -1,1 +1,4 @@
-"""The schema of a store in PostgreSQL, step by step. A change is a new file in `versions`, never an edit of an old one."""
+"""The schema of a store in PostgreSQL, step by step.
+
+A change is a new file in `versions`, never an edit of an old one.
+"""

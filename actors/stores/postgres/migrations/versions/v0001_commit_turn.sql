@@ -48,7 +48,9 @@ BEGIN
         WHERE payload.part = 'checkpoint';
     END IF;
     IF cardinality(sending) > 0 THEN
-        INSERT INTO outbox (id, shard, body) SELECT new.id, new.shard, new.body FROM unnest(sending) AS new;
+        -- An id names one message for ever: one that is there is a repeat, of a turn whose answer was lost.
+        INSERT INTO outbox (id, shard, body) SELECT new.id, new.shard, new.body FROM unnest(sending) AS new
+        ON CONFLICT DO NOTHING;
     END IF;
     IF cardinality(sent) > 0 THEN
         DELETE FROM outbox WHERE id = ANY (sent);

@@ -1,0 +1,130 @@
+"""The client's side of a process: the edge that REST and gRPC are built on, and what the configuration asks for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+import structlog
+
+from actors.addresses import SCHEDULER
+from actors.courier import InstanceUnreachable
+from actors.errors import SwarmPilotError
+from actors.messages.answers import Refused
+from actors.messages.scheduler import SetStrategy
+from gateway.activity_feed import ActivityFeed
+from gateway.assembly import chosen_strategies
+from gateway.attached_workers import AttachedWorkers
+from gateway.config_file import ConfigError, InstanceEntry
+from gateway.edge import Edge, ServiceStatus
+from gateway.foundation import Foundation
+from gateway.registering import RegistrationRefused, register_instance
+from gateway.rpc import RpcServer
+
+log = structlog.get_logger(__name__)
+
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 15.0
+"""Pauses between attempts to carry out what the configuration file asks for (s)."""
+
+
+class Front:
+    """Serves clients. Raises ConfigError where what is configured cannot be used."""
+
+    def __init__(self, foundation: Foundation, status: Callable[[], ServiceStatus]) -> None:
+        settings = foundation.settings
+        self._instances = foundation.config.instances
+        self._chosen = chosen_strategies(settings, foundation.config)
+        self._asking = foundation.asking
+        workers = AttachedWorkers(
+            foundation.broker, foundation.asking, foundation.store, foundation.post, settings.max_body_bytes
+        )
+        self._activity = ActivityFeed(foundation.store, settings.activity_streams)
+        self.edge = Edge(
+            foundation.asking,
+            foundation.store,
+            foundation.courier,
+            settings,
+            status,
+            workers,
+            self._activity,
+            foundation.vitals,
+        )
+        self._rpc = RpcServer(self.edge) if settings.grpc_port >= 0 else None
+        self._arranging: set[asyncio.Task[None]] = set()
+
+    def listen(self) -> int | None:
+        """Take the gRPC port, which nobody is answered on yet; None where gRPC is turned off."""
+        return self._rpc.listen() if self._rpc is not None else None
+
+    async def start(self, *, chooses_first: bool) -> None:
+        """Serve. With `chooses_first` strategies are as configured before anybody is served, else soon after.
+
+        Raises ConfigError where the scheduler does not take them.
+        """
+        if chooses_first:
+            await self._choose(self._chosen)
+        elif self._chosen:
+            self._arrange(self._choose_in_time())
+        if self._rpc is not None:
+            await self._rpc.start()
+        for entry in self._instances:
+            self._arrange(self._register(entry))
+
+    def begin_drain(self) -> None:
+        """Refuse new tasks."""
+        self._activity.close()
+        if self._rpc is not None:
+            self._rpc.begin_drain()
+
+    async def stop(self) -> None:
+        """Serve nobody any more."""
+        self._activity.close()
+        for task in self._arranging:
+            task.cancel()
+        if self._rpc is not None:
+            await self._rpc.stop(1.0)
+
+    def _arrange(self, arrangement: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(arrangement)
+        self._arranging.add(task)
+        task.add_done_callback(self._arranging.discard)
+
+    async def _choose(self, choices: Sequence[SetStrategy]) -> None:
+        """Set what the configuration names; where it names none, what is in force stays."""
+        for choice in choices:
+            answer = await self._asking.ask(SCHEDULER, choice)
+            if isinstance(answer, Refused):
+                raise ConfigError(f"{'strategy' if choice.name else 'order'}: {answer.reason}")
+
+    async def _choose_in_time(self) -> None:
+        """The same, however long the scheduler takes to appear."""
+        pause = FIRST_PAUSE_S
+        while True:
+            try:
+                await self._choose(self._chosen)
+            except SwarmPilotError as error:
+                log.warning("the strategies of the configuration are not set yet", reason=str(error))
+            except ConfigError as error:
+                log.error("the strategies of the configuration are not set", reason=str(error))
+                return
+            else:
+                return
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE_S)
+
+    async def _register(self, entry: InstanceEntry) -> None:
+        """Register an instance of the configuration file, however long it takes to appear."""
+        pause = FIRST_PAUSE_S
+        while True:
+            try:
+                accepted = await register_instance(self.edge, entry.host, entry.port, entry.model_name, entry.capacity)
+            except (InstanceUnreachable, RegistrationRefused, SwarmPilotError) as error:
+                log.warning(
+                    "configured instance not registered yet", host=entry.host, port=entry.port, reason=str(error)
+                )
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, LONGEST_PAUSE_S)
+                continue
+            log.info("configured instance registered", host=entry.host, port=entry.port, model=accepted.model_name)
+            return

@@ -1,0 +1,167 @@
+"""Shards come and go between processes that share a store, and no task is lost or ends twice for it."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from actors.addresses import SCHEDULER, all_shards
+from actors.errors import Fenced
+from actors.messages.answers import StrategySet
+from actors.messages.scheduler import RegisterInstance, SetStrategy
+from actors.store import ShardAppend, Transaction
+from tests.contracts.town import SHARDS, TTL_S, Town
+from tests.properties import record
+from tests.properties.one_process import BEHAVIOURS
+from tests.unit.scheduling import submit
+
+EVERYTHING = set(all_shards(SHARDS))
+
+
+async def submit_some(town: Town, tasks: range) -> None:
+    """Tasks of many agents, to two instances."""
+    if 0 in tasks:
+        for n in range(2):
+            await town.ask(SCHEDULER, RegisterInstance(f"i{n}", "host", 8000 + n, "m", 8))
+    for n in tasks:
+        await town.ask(SCHEDULER, submit(f"task-{n}", agent=f"agent-{n % 7}"))
+
+
+async def check(town: Town, tasks: int) -> None:
+    """Everything has ended once, and the record keeps every promise."""
+    await town.answered()
+    await town.all_ended()
+    for house in list(town.houses):
+        await town.end(house)
+    rows = await record.check(town.store, BEHAVIOURS, SHARDS, town.requests)
+    assert len(rows) == tasks
+
+
+def test_a_second_process_gets_its_share_and_leaves_it_behind() -> None:
+    async def come_and_go() -> None:
+        async with Town() as town:
+            first = await town.start()
+            assert first.hosted == EVERYTHING
+            second = await town.start()
+            assert second.hosted == set(), "nothing was free"
+            await first.look()
+            await second.look()
+            assert first.hosted | second.hosted == EVERYTHING
+            assert not first.hosted & second.hosted
+            assert len(first.hosted) == len(second.hosted) + 1 == SHARDS + 1, "the scheduler stays where it is"
+            await town.end(second)
+            await first.look()
+            assert first.hosted == EVERYTHING
+
+    asyncio.run(come_and_go())
+
+
+def test_each_role_in_processes_of_its_own() -> None:
+    async def work() -> None:
+        async with Town() as town:
+            for kind in ("scheduler", "agent", "dispatcher"):
+                await town.start(kind)
+                await town.start(kind)
+            for house in town.houses * 2:
+                await house.look()
+            assert sorted(len(house.hosted) for house in town.houses) == [0, 1, 2, 2, 2, 2]
+            await submit_some(town, range(20))
+            await check(town, 20)
+
+    asyncio.run(work())
+
+
+def test_tasks_go_on_while_shards_move() -> None:
+    async def move() -> None:
+        async with Town() as town:
+            first = await town.start()
+            await submit_some(town, range(10))
+            second = await town.start()
+            await first.look()
+            await submit_some(town, range(10, 20))
+            await second.look()
+            await town.report_what_runs()
+            third = await town.start("agent", "dispatcher")
+            for house in (first, second, third):
+                await house.look()
+                await submit_some(town, range(20 + 5 * town.houses.index(house), 25 + 5 * town.houses.index(house)))
+            await town.report_what_runs()
+            await town.end(first)
+            await third.look()
+            await second.look()
+            assert second.hosted | third.hosted == EVERYTHING
+            await check(town, 35)
+
+    asyncio.run(move())
+
+
+def test_a_frozen_process_is_waited_for_and_then_replaced_and_what_it_writes_is_refused() -> None:
+    async def freeze() -> None:
+        async with Town() as town:
+            frozen, other = await town.start(), await town.start()
+            await submit_some(town, range(10))
+            await town.answered()
+            town.pass_time(TTL_S - 0.1, frozen)
+            await other.look()
+            assert other.hosted == set(), "it may still be there"
+            town.pass_time(0.2, frozen)
+            await other.look()
+            assert other.hosted == EVERYTHING
+            frozen.supervisor.runtime.arrivals.add_local([town.question(SCHEDULER, SetStrategy("round_robin"))])
+            await town.until(lambda: "scheduler" not in frozen.hosted)
+            assert frozen.supervisor.runtime.fenced_writes > 0
+            await town.answered()
+            await frozen.look()
+            await check(town, 10)
+
+    asyncio.run(freeze())
+
+
+def test_a_process_whose_lease_has_run_out_decides_nothing_until_it_has_renewed_it() -> None:
+    async def doze() -> None:
+        async with Town() as town:
+            dozing = await town.start()
+            town.pass_time(TTL_S)
+            asked = await town.ask(SCHEDULER, SetStrategy("round_robin"))
+            await asyncio.sleep(0.05)
+            assert asked.answer is None
+            await dozing.look()
+            await town.answered()
+            assert asked.answer == StrategySet("round_robin", "", "priority")
+            assert dozing.hosted == EVERYTHING, "nobody had taken them"
+
+    asyncio.run(doze())
+
+
+def test_what_was_taken_in_the_meantime_is_dropped_before_anything_is_decided() -> None:
+    async def doze() -> None:
+        async with Town() as town:
+            dozing, other = await town.start(), await town.start()
+            await submit_some(town, range(5))
+            await town.answered()
+            town.pass_time(TTL_S)
+            await other.look()
+            await submit_some(town, range(5, 10))
+            await dozing.look()
+            assert dozing.hosted == set()
+            assert dozing.supervisor.runtime.fenced_writes == 0
+            await check(town, 10)
+
+    asyncio.run(doze())
+
+
+def test_a_dead_process_is_replaced_at_once() -> None:
+    async def die() -> None:
+        async with Town() as town:
+            dead, other = await town.start(), await town.start()
+            await submit_some(town, range(5))
+            await town.answered()
+            await town.store.leave(dead.supervisor.tenure.member.id)  # as a store that sees its connection end
+            await other.look()
+            assert other.hosted == EVERYTHING
+            with pytest.raises(Fenced):
+                await town.store.commit(Transaction(appends=[ShardAppend("scheduler", 1, [])]))
+            await check(town, 5)
+
+    asyncio.run(die())
