@@ -15,7 +15,7 @@ export PYTHON
 quietly = @if output=$$($(2) 2>&1); then printf '%-10s ok\n' '$(1)'; \
 	else status=$$?; printf '%-10s FAILED: %s\n%s\n' '$(1)' '$(2)' "$$output"; exit $$status; fi
 
-.PHONY: help setup run check test proto docs bench bench-placement format clean \
+.PHONY: help setup run check test storm proto docs bench bench-placement format clean \
 	check-format check-lint check-types check-imports check-proto check-docs
 
 help:  ## list the targets
@@ -33,6 +33,9 @@ run: $(READY)  ## a scheduler, three simulated instances and a stream of tasks, 
 
 test: $(READY)  ## the whole suite, a real RabbitMQ among it (ARGS="tests/unit -x")
 	@$(BIN)/pytest $(ARGS)
+
+storm: $(READY)  ## kill, freeze and cut off real processes under load, then read the record (ARGS="--seconds 20")
+	@$(BIN)/python -m tests.storm $(ARGS)
 
 check: check-format check-lint check-types check-imports check-proto check-docs  ## format, lint, types, architecture, generated code
 

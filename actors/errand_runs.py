@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection
 import structlog
 
 from actors.courier import Courier
+from actors.crash_points import reach
 from actors.envelope import Envelope
 from actors.turn import SentErrand
 
@@ -41,11 +42,13 @@ class ErrandRuns:
         await asyncio.gather(*self._runs, return_exceptions=True)
 
     async def _run(self, sent: SentErrand) -> None:
+        reach("errand.begun")
         try:
             outcome = await self._courier.run(sent.errand)
         except Exception:
             # The actor's own deadline for the task is what ends this; a courier is not expected to raise.
             log.exception("an errand failed unexpectedly", errand=type(sent.errand).__name__)
             return
+        reach("errand.outcome")
         if outcome is not None:
             self._take(Envelope(sent.outcome_id, sent.sender, outcome))

@@ -14,6 +14,7 @@ from actors.dead_letters import letter_of
 from actors.envelope import Envelope
 from actors.shard import Shard
 from actors.store import TaskReader
+from actors.vitals import Vitals
 
 log = structlog.get_logger(__name__)
 
@@ -24,9 +25,10 @@ REMEMBERED = 20_000
 class Intake:
     """Knows the newest ids that have had their effect; the store knows the others, and refuses them."""
 
-    def __init__(self, find_shard: Callable[[Address], Shard | None], reader: TaskReader) -> None:
+    def __init__(self, find_shard: Callable[[Address], Shard | None], reader: TaskReader, vitals: Vitals) -> None:
         self._find_shard = find_shard
         self._reader = reader
+        self._vitals = vitals
         self._seen: set[str] = set()
         self._seen_order: deque[str] = deque()
         self._set_aside: set[str] = set()
@@ -38,7 +40,9 @@ class Intake:
             for envelope in delivery.envelopes:
                 if self._is_strange(envelope):
                     log.warning("dropped a message of another store's actors", id=envelope.id, to="/".join(envelope.to))
-                elif envelope.id not in self._seen and envelope.id not in self._set_aside:
+                elif envelope.id in self._seen:
+                    self._vitals.counts["message repeated"] += 1
+                elif envelope.id not in self._set_aside:
                     fresh.setdefault(envelope.id, envelope)
         return list(fresh.values())
 

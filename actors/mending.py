@@ -3,33 +3,45 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from typing import TypeVar
 
-import structlog
-
 from actors.addresses import Address
+from actors.backoff import exponential, spread
 from actors.errors import StoreUnavailable
 from actors.hosted_shards import HostedShards
 from actors.shard import Shard
 from actors.store import ShardAppend, Store, Transaction
+from actors.vitals import Vitals
 
 T = TypeVar("T")
 
-log = structlog.get_logger(__name__)
-
-PAUSE_S = 0.2
-"""Pause before the store is tried again (s)."""
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 2.0
+"""Pauses before the store is tried again (s): doubling, and spread."""
 
 
 class Mending:
     """What is in memory may be ahead of the store. It waits for a store that is away."""
 
-    def __init__(self, store: Store, shards: HostedShards) -> None:
+    def __init__(self, store: Store, shards: HostedShards, vitals: Vitals) -> None:
         self._store = store
+        self._vitals = vitals
+        self._failures = 0
         self._shards = shards
         self._asleep_until: dict[Address, float] = {}
+
+    async def pause(self, error: StoreUnavailable) -> None:
+        """Wait before the store is tried again, the longer the more often it has failed."""
+        self._failures += 1
+        self._vitals.ill("store", str(error))
+        await asyncio.sleep(spread(exponential(self._failures, FIRST_PAUSE_S, LONGEST_PAUSE_S), random.random()))
+
+    def is_mended(self) -> None:
+        """The store has taken a transaction."""
+        self._failures = 0
+        self._vitals.well("store")
 
     def let_sleep(self, address: Address, until: float) -> None:
         """Do not wake this actor before, though its state wants it (Unix seconds)."""
@@ -50,6 +62,10 @@ class Mending:
         for append in transaction.appends:
             if append.entries:
                 return await self._until_read(partial(_is_stored, self._store, append))
+        if transaction.outbox:
+            row = transaction.outbox[0]
+            stored = await self._until_read(lambda: self._store.outbox([row.shard]))
+            return row.id in {other.id for other in stored}
         ids = transaction.inbox
         return bool(ids) and await self._until_read(lambda: self._store.received(ids)) >= set(ids)
 
@@ -63,8 +79,7 @@ class Mending:
             try:
                 return await read()
             except StoreUnavailable as error:
-                log.error("the store cannot be read; trying again", reason=str(error))
-                await asyncio.sleep(PAUSE_S)
+                await self.pause(error)
 
 
 async def _is_stored(store: Store, append: ShardAppend) -> bool:

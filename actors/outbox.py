@@ -11,6 +11,7 @@ from typing import NamedTuple
 import structlog
 
 from actors.broker import Broker
+from actors.crash_points import reach
 from actors.envelope import Announcement, Envelope
 from actors.envelope_json import Parcel
 from actors.errors import BrokerUnavailable
@@ -79,6 +80,7 @@ class Outbox:
             await self._arrived.wait()
             bundle = [self._waiting.popleft() for _ in range(min(BUNDLE, len(self._waiting)))]
             self._under_way = bundle
+            reach("publish.before")
             try:
                 await self._publish([waiting.parcel for waiting in bundle])
             except BrokerUnavailable as error:
@@ -88,6 +90,7 @@ class Outbox:
                 await asyncio.sleep(pause * (0.5 + random.random()))
                 pause = min(pause * 2, LONGEST_PAUSE_S)
                 continue
+            reach("publish.after")
             pause = FIRST_PAUSE_S
             self._under_way = []
             self._sent += [waiting.row_id for waiting in bundle if waiting.row_id]

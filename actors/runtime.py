@@ -20,6 +20,7 @@ from actors.addresses import Address, shard_of
 from actors.arrivals import Arrivals, LocalDelivery
 from actors.broker import Delivery
 from actors.courier import Courier
+from actors.crash_points import reach
 from actors.dead_letters import DeadLetter, letter_about
 from actors.envelope import Envelope
 from actors.errand_runs import ErrandRuns
@@ -27,7 +28,7 @@ from actors.errands import PushToInstance
 from actors.errors import AlreadyReceived, Fenced, StoreUnavailable
 from actors.hosted_shards import HostedShards
 from actors.intake import Intake
-from actors.mending import PAUSE_S, Mending
+from actors.mending import Mending
 from actors.messages.answers import Refused
 from actors.messages.runtime import TimePassed
 from actors.outbox import Outbox
@@ -35,6 +36,7 @@ from actors.shard import Shard
 from actors.store import Store, Transaction
 from actors.tenure import Tenure
 from actors.turn import Poisoned, Turn
+from actors.vitals import Vitals
 
 log = structlog.get_logger(__name__)
 
@@ -81,6 +83,7 @@ class Runtime:
         asked_here: Collection[Address] = (),
         clock: Callable[[], float] = time.time,
         on_loss: Callable[[Collection[str]], None] = lambda _: None,
+        vitals: Vitals | None = None,
     ) -> None:
         self.arrivals = Arrivals()
         self.between_turns = asyncio.Lock()
@@ -96,9 +99,10 @@ class Runtime:
         self._asked_here = asked_here
         self._clock = clock
         self.shards = HostedShards(settings.shards)
-        self._intake = Intake(self.shards.find, store)
+        self._vitals = vitals or Vitals()
+        self._intake = Intake(self.shards.find, store, self._vitals)
         self._errands = ErrandRuns(courier, self.arrivals.add_outcome)
-        self._mending = Mending(store, self.shards)
+        self._mending = Mending(store, self.shards, self._vitals)
         self._dead: dict[str, DeadLetter] = {}
         self._stopping = False
 
@@ -131,6 +135,7 @@ class Runtime:
 
     async def _take_turn(self) -> None:
         taken = self.arrivals.take(self._settings.turn_messages)
+        reach("turn.taken")
         try:
             await self._run_turn([delivery for delivery in taken if self._has_a_home(delivery)])
         except BaseException:
@@ -178,8 +183,7 @@ class Runtime:
             self._intake.remember(repeats.ids)
             await self._start_over(turn, deliveries)
         except StoreUnavailable as error:
-            log.error("the store cannot be used; trying again", reason=str(error))
-            await asyncio.sleep(PAUSE_S)
+            await self._mending.pause(error)
             await self._mending.rebuild(turn.touched)
             if await self._mending.was_written(turn.transaction):
                 self._intake.remember(turn.transaction.inbox)
@@ -190,6 +194,7 @@ class Runtime:
             self._drop(fenced)
             await self._start_over(turn, deliveries)
         else:
+            self._mending.is_mended()
             self._let_go(turn, deliveries)
             await self._snapshot(turn)
 
@@ -218,18 +223,28 @@ class Runtime:
         turn.transaction.sent = self._outbox.take_sent()
         turn.transaction.dead = list(self._dead.values())
         turn.transaction.replayed = self._intake.replayed(deliveries)
+        if turn.transaction.sent:
+            reach("mark.before")
         if turn.changes_anything:
+            reach("commit.before")
             await self._store.commit(turn.transaction)
+            reach("commit.after")
+        if turn.transaction.sent:
+            reach("mark.after")
         self._dead.clear()
         self._intake.remember(turn.transaction.inbox)
 
-    def _let_go(self, turn: Turn, deliveries: Iterable[Delivery]) -> None:
+    def _let_go(self, turn: Turn, deliveries: Sequence[Delivery]) -> None:
         for delivery in deliveries:
             delivery.settle()
+        if deliveries:
+            reach("settle.after")
         for warning in turn.warnings:
             log.warning(warning.event, **dict(warning.details))
         for reply in turn.replies:
+            reach("reply.before")
             self._answer(reply)
+            reach("reply.after")
         for outgoing in turn.outgoing:
             self._outbox.add(outgoing.row_id, outgoing.parcel, outgoing.shard)
         for answer in turn.unstored:
@@ -245,8 +260,10 @@ class Runtime:
     async def _snapshot(self, turn: Turn) -> None:
         for shard in turn.touched.values():
             if shard.snapshot_is_due(self._settings.snapshot_every):
+                reach("snapshot.before")
                 try:
                     await self._store.save_snapshot(shard.lease, shard.take_snapshot())
+                    reach("snapshot.after")
                 except StoreUnavailable as error:
                     log.warning("no snapshot this time; the journal has everything", reason=str(error))
                 except Fenced as fenced:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import AliasChoices, Field
+from pydantic import AliasChoices, Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from actors.crash_points import parse
 
 
 class Settings(BaseSettings):
@@ -127,6 +129,12 @@ class Settings(BaseSettings):
     callback_attempts: int = Field(8, ge=1, le=100, description="How often a callback_url is tried.")
     callback_timeout_s: float = Field(10.0, gt=0, le=600, description="How long a callback may take.")
     ask_timeout_s: float = Field(10.0, gt=0, le=600, description="How long the gateway waits for an actor's answer.")
+    canary_s: float = Field(
+        5.0,
+        ge=0.5,
+        le=600,
+        description="How often a canary goes through every RabbitMQ queue; one that is not back by the next is lost.",
+    )
     drain_timeout_s: float = Field(
         10.0,
         ge=0,
@@ -145,3 +153,13 @@ class Settings(BaseSettings):
         description="Ended tasks kept, about 5 KiB each with small payloads; older ones go first.",
     )
     turn_messages: int = Field(256, ge=1, le=100_000, description="Messages taken into one transaction at most.")
+    crash_at: str | None = Field(
+        None, description="For tests of recovery: NAME[:N], the point of the step at which this process dies."
+    )
+
+    @field_validator("crash_at")
+    @classmethod
+    def _names_a_crash_point(cls, spec: str | None) -> str | None:
+        if spec:
+            parse(spec)
+        return spec or None

@@ -16,6 +16,7 @@ from actors.addresses import SCHEDULER, ActorKind, Address, all_shards, kind_of_
 from actors.behaviour import AnyBehaviour
 from actors.broker import Broker
 from actors.courier import Courier
+from actors.crash_points import reach
 from actors.envelope import Envelope
 from actors.envelope_json import decode_parcel
 from actors.errors import BrokerUnavailable, Fenced, StoreInUse, StoreUnavailable, WrongShards
@@ -27,6 +28,7 @@ from actors.runtime import Runtime, RuntimeSettings
 from actors.shard import Shard
 from actors.store import Store
 from actors.tenure import LeaseSettings, Tenure
+from actors.vitals import Vitals
 
 log = structlog.get_logger(__name__)
 
@@ -56,6 +58,7 @@ class Supervisor:
         clock: Callable[[], float] = time.time,
         leases: LeaseSettings = LeaseSettings(),  # noqa: B008  (frozen)
         lease_clock: Callable[[], float] = time.monotonic,
+        vitals: Vitals | None = None,
     ) -> None:
         self._store = store
         self._broker = broker
@@ -79,6 +82,7 @@ class Supervisor:
             asked_here=asked_here,
             clock=clock,
             on_loss=self._lost_some,
+            vitals=vitals,
         )
         self._changing = asyncio.Lock()
         self._received: set[str] = set()
@@ -91,8 +95,10 @@ class Supervisor:
         """Take this process's share, rebuild its actors from the store, repeat what was not confirmed as sent, receive;
         then follow who comes and goes. Raises WrongShards, StoreUnavailable, BrokerUnavailable."""
         await self._refuse_other_shards()
+        reach("start.opened")
         await self.tenure.join(self._deployment)
         await self._broker.declare([f"swarm.{name}" for name in self._deployment])
+        reach("start.declared")
         self._publishing = asyncio.create_task(self._outbox.run(), name="outbox")
         self._running = asyncio.create_task(self.runtime.run(), name="actors")
         await self.look()
@@ -143,6 +149,7 @@ class Supervisor:
                 log.warning("not all messages could be sent; they are stored, and whoever comes next sends them")
             self._publishing.cancel()
             await asyncio.gather(self._publishing, *self._background, return_exceptions=True)
+            reach("stop.drained")
             if ended is None:
                 await self._keep(self.runtime.unhost(self.runtime.shards.names))
             with suppress(StoreUnavailable):
@@ -159,10 +166,12 @@ class Supervisor:
     async def _take(self, names: Sequence[str]) -> None:
         """Become the owner of these where they are free, and run them."""
         leases = await self._store.acquire(names, self.tenure.member.id)
+        reach("start.leased")
         shards = [Shard(leases[name], self._behaviours[kind_of_shard(name)]) for name in names if name in leases]
         for shard in shards:
             await shard.load(self._store)
         rows = await self._store.outbox(list(leases)) if leases else []
+        reach("start.loaded")
         async with self.runtime.between_turns:
             for row in rows:
                 self._outbox.add(row.id, decode_parcel(row.body), row.shard)

@@ -48,6 +48,7 @@ class ActorsHere:
             ),
             answer=foundation.asking.answer,
             asked_here=(foundation.asking.address,),
+            vitals=foundation.vitals,
             leases=LeaseSettings(ttl, min(LONGEST_LOOK_S, ttl / 3), is_alone=settings.amqp is None),
         )
         limits = RetentionLimits(settings.retention_days, settings.retention_tasks)

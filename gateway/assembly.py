@@ -25,16 +25,17 @@ from actors.scheduler.prediction import LookupTable, TableError, parse_table
 from actors.scheduler.strategies import STRATEGIES, find_strategy
 from actors.settings import Settings
 from actors.store import TaskReader
+from actors.vitals import Vitals
 from gateway.config_file import ConfigError, ConfigFile, read_table
 from gateway.translate_amqp import commands_from_amqp
 from rabbitmq import RabbitBroker
 
 
-def make_broker(s: Settings) -> Broker:
+def make_broker(s: Settings, vitals: Vitals) -> Broker:
     """The broker that the settings name; one within the process where they name none."""
     if s.amqp is None:
         return LocalBroker(shards=s.shards)
-    return RabbitBroker(s.amqp, shards=s.shards, translate=translation(s))
+    return RabbitBroker(s.amqp, shards=s.shards, translate=translation(s), canary_s=s.canary_s, vitals=vitals)
 
 
 def translation(s: Settings) -> Callable[[bytes, Mapping[str, object]], list[Message]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from actors.asker import Asker
@@ -11,6 +11,7 @@ from actors.broker import BrokerCondition
 from actors.courier import Courier
 from actors.settings import Settings
 from actors.store import TaskReader
+from actors.vitals import Vitals
 from gateway.activity_feed import ActivityFeed
 from gateway.attached_workers import AttachedWorkers
 from gateway.dead_letters import DeadLetters
@@ -48,3 +49,4 @@ class Edge:
     workers: AttachedWorkers | None = None
     activity: ActivityFeed | None = None
     dead: DeadLetters | None = None
+    vitals: Vitals = field(default_factory=Vitals)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from actors.addresses import SCHEDULER, Address, all_shards
+from actors.crash_points import reach
 from actors.envelope import Envelope
 from actors.messages.scheduler import DescribeActivityRoom, DescribeQueues, ExplainWait, ListAgents
 from actors.settings import Settings
 from actors.store import WholeStore
 from actors.stores import open_store
+from actors.vitals import Vitals
 from gateway.asking import Asking
 from gateway.assembly import make_broker, make_courier, translation
 from gateway.config_file import ConfigError, ConfigFile, read_config
@@ -30,7 +32,8 @@ class Foundation:
         self.settings = settings
         self.config: ConfigFile = read_config(settings.config)
         self.store = _opened_later(settings)
-        self.broker = make_broker(settings)
+        self.vitals = Vitals()
+        self.broker = make_broker(settings, self.vitals)
         self.asking = Asking(self._post_all, settings.ask_timeout_s)
         self.courier = make_courier(settings, self.asking, self.store)
         translate = translation(settings)
@@ -59,7 +62,9 @@ class Foundation:
         if envelope.to == self.asking.address:
             self.asking.answer(envelope)
         elif not (self._may_stay(envelope.to, envelope) and self.take_in(envelope)):
+            reach("request.before")
             await self.broker.publish([envelope])
+            reach("request.after")
 
     async def _post_all(self, envelopes: Sequence[Envelope]) -> None:
         """All of them to one receiver."""

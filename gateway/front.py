@@ -49,6 +49,7 @@ class Front:
             workers,
             self._activity,
             foundation.dead,
+            foundation.vitals,
         )
         self._rpc = RpcServer(self.edge) if settings.grpc_port >= 0 else None
         self._arranging: set[asyncio.Task[None]] = set()

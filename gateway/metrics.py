@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter as Counts
 from collections.abc import Mapping
+from typing import get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import generate_latest
 
 from actors.messages.answers import ActivityRoomDescribed, QueuesDescribed
 from actors.task_lifecycle import TaskState
+from actors.vitals import Part, Vitals
 from gateway.edge import ServiceStatus
 
 _BOUNDS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -58,6 +61,17 @@ class Metrics:
             "swarmpilot_activity_nearly_full",
             "Activity buffers above 80 % of their limit: agents, and 1 where all together are.",
             ["limit"],
+            registry=self._registry,
+        )
+        self._ill = Gauge(
+            "swarmpilot_part_ill", "1 while a part of this process does not work.", ["part"], registry=self._registry
+        )
+        self._shown: Counts[str] = Counts()
+        self._rare = Counter(
+            "swarmpilot_rare_events",
+            "What should be rare, since this process began: illnesses of its parts, subscriptions made anew, messages "
+            "that came again.",
+            ["event"],
             registry=self._registry,
         )
         self._stale = Counter(
@@ -112,6 +126,15 @@ class Metrics:
         """What runs in this process."""
         self._shards.set(status.shards or 0)
         self._fenced.set(status.fenced_writes)
+
+    def show_vitals(self, vitals: Vitals) -> None:
+        """How the parts of the process are."""
+        ill = {illness.part for illness in vitals.illnesses}
+        for part in get_args(Part):
+            self._ill.labels(part).set(part in ill)
+        for event, count in (vitals.counts - self._shown).items():
+            self._rare.labels(event).inc(count)
+        self._shown = vitals.counts.copy()
 
     def text(self) -> bytes:
         """The exposition in Prometheus' text format."""

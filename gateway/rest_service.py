@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
@@ -18,10 +19,12 @@ from gateway.expecting import ask
 from gateway.front_door import edge_of
 from gateway.metrics import Metrics
 from gateway.rest_errors import RETRY_AFTER_S
-from gateway.schemas_service import ORDERS, STRATEGIES, Health, Strategies, StrategyRequest, StrategyResponse
+from gateway.schemas_service import ORDERS, STRATEGIES, Health, IllPart, Strategies, StrategyRequest, StrategyResponse
 from gateway.strict_route import ERRORS, StrictRoute
 
 VERSION: Final = "2.0.0"
+STORE_ANSWERS_S: Final = 2.0
+"""How long the store may take before it counts as ill (s)."""
 _PAGE: Final = Path(__file__).parent / "static" / "index.html"
 
 router = APIRouter(tags=["service"], route_class=StrictRoute, responses=ERRORS)
@@ -30,22 +33,38 @@ TheEdge = Annotated[Edge, Depends(edge_of)]
 
 
 @router.get(
-    "/health", summary="Health check", responses={503: {"model": Health, "description": "Starting or draining."}}
+    "/health", summary="Health check", responses={503: {"model": Health, "description": "Starting, draining or ill."}}
 )
 async def health(response: Response, edge: TheEdge) -> Health:
-    """Whether the service is up and takes tasks."""
+    """Whether the service is up and takes tasks, and which part of it does not work."""
     now = edge.status()
-    status: Literal["healthy", "starting", "draining"] = "healthy" if now.phase == "serving" else now.phase
+    ill = await _ill_parts(edge)
+    status: Literal["healthy", "starting", "draining", "ill"] = now.phase if now.phase != "serving" else "healthy"
+    if status == "healthy" and ill:
+        status = "ill"
     if status != "healthy":
         response.status_code = 503
         response.headers["Retry-After"] = str(RETRY_AFTER_S)
     return Health(
         status=status,
+        ill=ill,
         service="scheduler",
         version=VERSION,
         priority_order=edge.settings.priority_order,
         broker=now.broker,
     )
+
+
+async def _ill_parts(edge: Edge) -> list[IllPart]:
+    """What is known to be ill; the store is asked, since while there is nothing to do nobody would notice."""
+    try:
+        async with asyncio.timeout(STORE_ANSWERS_S):
+            await edge.reader.known([""])
+    except (SwarmPilotError, TimeoutError) as error:
+        edge.vitals.ill("store", str(error) or f"no answer within {STORE_ANSWERS_S:g} s", "reads")
+    else:
+        edge.vitals.well("store", "reads")
+    return [IllPart(part=i.part, detail=i.detail, since=i.since, reason=i.reason) for i in edge.vitals.illnesses]
 
 
 @router.post("/scheduler/set", summary="Choose the placement strategy, or the order of the line")
@@ -88,6 +107,7 @@ async def metrics(request: Request, edge: TheEdge) -> Response:
     """Requests, tasks by state, lines and waits. What cannot be asked for now keeps its last value."""
     known: Metrics = request.app.state.metrics
     known.show_hosting(edge.status())
+    known.show_vitals(edge.vitals)
     try:
         known.show_tasks(await edge.reader.count_by_state())
         known.show_queues(await ask(edge, SCHEDULER, DescribeQueues(), QueuesDescribed))

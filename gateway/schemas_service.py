@@ -18,12 +18,26 @@ class Problem(Response):
     )
 
 
+class IllPart(Response):
+    """A part of the service that does not work now."""
+
+    part: Literal["broker", "store", "scheduler", "agents", "dispatchers", "gateway"] = Field(
+        description="The connection to RabbitMQ, the store, what is received for each kind of actor, or the answers to "
+        "this gateway."
+    )
+    detail: str = Field(description="What of it: a connection or a queue; may be empty.", examples=["swarm.agent-3"])
+    since: float = Field(description="Since when, in Unix seconds.")
+    reason: str = Field(description="Why, in words.", examples=["connected, but nothing arrives"])
+
+
 class Health(Response):
     """How the service is."""
 
-    status: Literal["healthy", "starting", "draining"] = Field(
-        description="draining: it is being stopped and takes no new tasks (with HTTP status 503)."
+    status: Literal["healthy", "starting", "draining", "ill"] = Field(
+        description="draining: it is being stopped and takes no new tasks. ill: a part of it does not work, and it is "
+        "being mended. Both with HTTP status 503."
     )
+    ill: list[IllPart] = Field(description="The parts that do not work now; empty while all is well.")
     service: Literal["scheduler"] = Field(description="Always scheduler.")
     version: str = Field(description="Version of the service.", examples=["2.0.0"])
     priority_order: Literal["importance", "nice"] = Field(

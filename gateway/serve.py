@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 
+from actors.crash_points import arm
 from actors.errors import SwarmPilotError
 from actors.settings import Settings
 from actors.stores import is_shareable
@@ -60,6 +61,8 @@ def run(settings: Settings, roles: frozenset[Role] = ALL_ROLES) -> int:
     Either is one line on stderr.
     """
     set_up_logs(settings.log_level)
+    if settings.crash_at:
+        arm(settings.crash_at)
     try:
         with asyncio.Runner(loop_factory=_new_loop) as runner:
             return runner.run(serve(settings, roles))

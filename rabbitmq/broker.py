@@ -17,6 +17,8 @@ from actors.dead_letters import DeadLetter
 from actors.envelope import Announcement, Envelope
 from actors.envelope_json import BUNDLE_TYPE, encode_envelope, join_envelopes
 from actors.errors import BrokerUnavailable, NoSuchQueue
+from actors.vitals import Vitals
+from rabbitmq.canary import Canary
 from rabbitmq.codec import answer_json, decode_bundle
 from rabbitmq.commands import Translate, read_commands
 from rabbitmq.dead_letters import bury, exhume
@@ -65,21 +67,33 @@ class DeadDelivery:
 class RabbitBroker:
     """RabbitMQ as the service's broker. `url` may name several nodes of one cluster, separated by commas.
 
-    `translate` reads what producers publish (`commands`). `queue_type` is that of the durable queues.
+    `translate` reads what producers publish (`commands`). `queue_type` is that of the durable queues. A canary goes
+    through every queue each `canary_s` seconds. `vitals` is told how the connections and subscriptions are.
     """
 
     def __init__(
-        self, url: str, *, shards: int, translate: Translate, queue_type: QueueTypeSetting = "auto", name: str = "swarm"
+        self,
+        url: str,
+        *,
+        shards: int,
+        translate: Translate,
+        queue_type: QueueTypeSetting = "auto",
+        name: str = "swarm",
+        canary_s: float = 5.0,
+        vitals: Vitals | None = None,
     ) -> None:
         urls = [part.strip() for part in url.split(",") if part.strip()]
         self._shards = shards
         self._translate = translate
         self._topology = Topology(choose_queue_type(queue_type, len(urls)), adopt=queue_type == "auto")
-        self._out = Link(urls, f"{name} publishes", self._topology.declare_all)
-        self._in = Link(urls, f"{name} consumes")
+        self._out = Link(urls, f"{name} publishes", self._topology.declare_all, vitals=vitals)
+        self._in = Link(urls, f"{name} consumes", vitals=vitals)
         self._publisher = Publisher(self._out)
         self._outbox = Outbox(self._send)
         self._mailboxes: dict[str, Mailbox] = {}
+        links = (self._out, self._in)
+        self._canary = Canary(self._publisher, links, self._mailboxes.values, canary_s, vitals or Vitals())
+        self._watching: asyncio.Task[None] | None = None
 
     @property
     def condition(self) -> BrokerCondition:
@@ -99,9 +113,13 @@ class RabbitBroker:
         except BaseException:
             await self._out.close()
             raise
+        self._watching = asyncio.create_task(self._canary.run(), name="canary")
 
     async def close(self) -> None:
         """Let what is under way be confirmed, hand back what is unsettled, disconnect."""
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.wait({self._watching})
         await self._outbox.close(CLOSE_TIMEOUT_S)
         await asyncio.gather(*(mailbox.close() for mailbox in self._mailboxes.values()))
         self._mailboxes.clear()

@@ -14,6 +14,7 @@ from aiormq.abc import AbstractConnection
 from yarl import URL
 
 from actors.errors import BrokerUnavailable
+from actors.vitals import Vitals
 from rabbitmq.deliveries import Deliveries, TakingTransport
 from rabbitmq.failures import as_unavailable
 
@@ -36,10 +37,13 @@ class Link:
         urls: Sequence[str],
         name: str,
         prepare: Callable[[AbstractConnection], Awaitable[None]] | None = None,
+        *,
+        vitals: Vitals | None = None,
     ) -> None:
         self._urls = [_with_defaults(url) for url in urls or [""]]
         self._name = name
         self._prepare = prepare
+        self.vitals = vitals or Vitals()
         self._connection: AbstractConnection | None = None
         self._transport = TakingTransport()
         self._is_up = asyncio.Event()
@@ -103,7 +107,7 @@ class Link:
             self._is_up.clear()
             self._gone.set()
             if lost is not None:
-                log.warning("broker connection lost", link=self._name)
+                self.vitals.ill("broker", "connection lost; trying to make another", self._name)
                 self._say_farewell(lost)
             delay = FIRST_DELAY_S
             while self._connection is None:
@@ -114,7 +118,7 @@ class Link:
                     await self._connect()
                 except BrokerUnavailable as error:
                     log.info("broker still unreachable", link=self._name, error=str(error))
-            log.info("broker connection restored", link=self._name)
+            self.vitals.well("broker", self._name)
 
     async def _end_of_connection(self) -> None:
         """aiormq tells of the end from a task that nothing holds on to; so we look for ourselves as well."""

@@ -8,6 +8,7 @@ again, and settling what came over it before has no effect.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
@@ -16,16 +17,20 @@ from aiormq.abc import AbstractChannel
 from pamqp.common import FieldTable
 
 from actors.broker import Receiver
+from actors.crash_points import reach
 from actors.envelope import Envelope
 from actors.errors import BrokerUnavailable
+from actors.vitals import Vitals
 from rabbitmq.acknowledgements import Acknowledgements
 from rabbitmq.deliveries import Delivered, Deliveries
 from rabbitmq.failures import as_unavailable
 from rabbitmq.link import Link
 
+CANARY_TYPE = "application/x-canary"
+"""Content type of what only asks whether anybody hears."""
 PREFETCH = 256
 """Messages under way to us at once; each is a bundle of up to 256 envelopes, or one command."""
-OPEN_TIMEOUT_S = 10.0
+OPEN_TIMEOUT_S, CLOSE_TIMEOUT_S = 10.0, 3.0
 FIRST_DELAY_S, LONGEST_DELAY_S = 0.1, 5.0
 
 log = structlog.get_logger(__name__)
@@ -38,12 +43,23 @@ Declare = Callable[[AbstractChannel], Awaitable[AbstractChannel]]
 
 
 class Consumption:
-    """What came over one channel, and what of it has to be acknowledged."""
+    """What came over one channel, and what of it has to be acknowledged.
+
+    `heard_at`: when anything last arrived, or when it began (monotonic seconds).
+    """
 
     def __init__(
-        self, channel: AbstractChannel, deliveries: Deliveries, bury: Bury, read: Read, receiver: Receiver
+        self,
+        channel: AbstractChannel,
+        deliveries: Deliveries,
+        bury: Bury,
+        read: Read,
+        receiver: Receiver,
+        vitals: Vitals,
     ) -> None:
         self.channel = channel
+        self.heard_at = time.monotonic()
+        self._vitals = vitals
         self._deliveries = deliveries
         self._bury = bury
         self._read = read
@@ -52,6 +68,11 @@ class Consumption:
         self._tasks: set[asyncio.Task[None]] = set()
         self._flusher: asyncio.Task[None] | None = None
         self._is_over = False
+
+    @property
+    def unsettled(self) -> int:
+        """How many deliveries are still to be acknowledged."""
+        return len(self._ledger)
 
     async def begin(self, queue: str, arguments: FieldTable) -> None:
         """Have the broker deliver from this queue."""
@@ -65,7 +86,13 @@ class Consumption:
         """
         if self._is_over:
             return
+        self.heard_at = time.monotonic()
         self._ledger.arrived(message.tag)
+        if message.properties.content_type == CANARY_TYPE:
+            self.settle(message.tag)
+            return
+        if message.redelivered:
+            self._vitals.counts["message redelivered"] += 1
         if message.fault:
             self.reject(message, message.fault)
             return
@@ -96,8 +123,8 @@ class Consumption:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def finish(self) -> None:
-        """Acknowledge what is settled and close the channel: the broker takes back the rest."""
+    async def finish(self) -> bool:
+        """Acknowledge what is settled and close the channel: the broker takes back the rest. False where it is mute."""
         if self._tasks:
             await asyncio.wait(tuple(self._tasks), timeout=OPEN_TIMEOUT_S)
         if self._flusher is not None and not self._flusher.done():
@@ -106,12 +133,14 @@ class Consumption:
         try:
             if not self.channel.is_closed and self.channel.connection.is_opened:
                 with as_unavailable("closing a channel"):
-                    async with asyncio.timeout(OPEN_TIMEOUT_S):
+                    async with asyncio.timeout(CLOSE_TIMEOUT_S):
                         await self.channel.close()
         except BrokerUnavailable as error:
             log.info("a consuming channel did not close in order", error=str(error))
+            return False
         finally:
             self._deliveries.leave(self.channel.number, self.take)
+        return True
 
     def _flush_soon(self) -> None:
         if self._flusher is None or self._flusher.done():
@@ -124,10 +153,14 @@ class Consumption:
                     returned, settled = self._ledger.take_returns(), self._ledger.take_settled()
                     if not returned and not settled:
                         return
+                    if settled:
+                        reach("ack.before")
                     for tag in returned:
                         await self.channel.basic_nack(tag, requeue=True, wait=False)
                     for tag, multiple in settled:
                         await self.channel.basic_ack(tag, multiple=multiple, wait=False)
+                    if settled:
+                        reach("ack.after")
         except BrokerUnavailable:
             log.debug("acknowledgements lost with their channel; these deliveries will come again")
 
@@ -172,8 +205,8 @@ class Mailbox:
     def __init__(
         self, link: Link, queue: str, declare: Declare, read: Read, bury: Bury, receiver: Receiver, rank: int = 0
     ) -> None:
+        self.queue = queue
         self._link = link
-        self._queue = queue
         self._declare = declare
         self._read = read
         self._bury = bury
@@ -189,7 +222,7 @@ class Mailbox:
         if self._link.connection is None:
             raise BrokerUnavailable("RabbitMQ is not connected")
         await self._consume()
-        self._keeper = asyncio.create_task(self._keep(), name=f"mailbox {self._queue}")
+        self._keeper = asyncio.create_task(self._keep(), name=f"mailbox {self.queue}")
 
     async def close(self) -> None:
         """Consume no more."""
@@ -198,6 +231,25 @@ class Mailbox:
             await asyncio.wait({self._keeper})
         if self._consumption is not None:
             await self._consumption.finish()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it consumes, as far as it knows."""
+        return self._consumption is not None
+
+    @property
+    def heard_at(self) -> float:
+        """When anything last arrived (monotonic seconds)."""
+        return 0.0 if self._consumption is None else self._consumption.heard_at
+
+    @property
+    def has_room(self) -> bool:
+        """Whether the broker would deliver more."""
+        return self._consumption is not None and self._consumption.unsettled < PREFETCH
+
+    def renew(self) -> None:
+        """Give the subscription up and make another."""
+        self._cancelled.set()
 
     async def _keep(self) -> None:
         delay = FIRST_DELAY_S
@@ -208,7 +260,7 @@ class Mailbox:
                 await self._consume()
                 delay = FIRST_DELAY_S
             except Exception as error:  # whatever it is: connected and deaf is the one thing not to be
-                log.info("cannot consume yet", queue=self._queue, error=repr(error))
+                log.info("cannot consume yet", queue=self.queue, error=repr(error))
                 await asyncio.sleep(delay)
                 delay = min(2 * delay, LONGEST_DELAY_S)
 
@@ -224,10 +276,11 @@ class Mailbox:
                 if not sign.done():
                     sign.cancel()
         lost, self._consumption = self._consumption, None
-        await lost.finish()
+        if not await lost.finish():
+            self._link.suspect()
 
     async def _consume(self) -> None:
-        with as_unavailable(f"consuming from {self._queue}"):
+        with as_unavailable(f"consuming from {self.queue}"):
             async with asyncio.timeout(OPEN_TIMEOUT_S):
                 connection = await self._link.up()
                 self._gone, deliveries = self._link.gone, self._link.deliveries
@@ -241,12 +294,12 @@ class Mailbox:
                     raise
 
     async def _subscribe(self, channel: AbstractChannel, deliveries: Deliveries) -> Consumption:
-        consumption = Consumption(channel, deliveries, self._bury, self._read, self._receiver)
+        consumption = Consumption(channel, deliveries, self._bury, self._read, self._receiver, self._link.vitals)
         self._cancelled.clear()
         # The broker ends a subscription whose queue is deleted or loses its node.
         channel.on_consumer_cancel_callbacks.add(lambda _: self._cancelled.set())
         await channel.basic_qos(prefetch_count=PREFETCH)
-        await consumption.begin(self._queue, self._arguments)
+        await consumption.begin(self.queue, self._arguments)
         return consumption
 
 

@@ -39,6 +39,11 @@ class PrivateRabbit:
     def url(self) -> str:
         return f"amqp://guest:guest@127.0.0.1:{self._port}/"
 
+    @property
+    def pid(self) -> int:
+        """The process id of the Erlang machine."""
+        return int(self._pid_file.read_text())
+
     def start(self) -> None:
         """Start the node, on the data of its last run where there was one."""
         environment = self._environment()

@@ -45,7 +45,7 @@ def instance(
     ] = False,
     instance_id: Annotated[str | None, typer.Option("--id", help="What it calls itself in its reports.")] = None,
     advertise: Annotated[
-        str | None, typer.Option(metavar="HOST", help="Host to register, where it is not the one listened on.")
+        str | None, typer.Option(metavar="HOST[:PORT]", help="Where the scheduler reaches it, if not where it listens.")
     ] = None,
     drain_timeout: Annotated[float, typer.Option(help="Seconds to finish what it holds when stopped.")] = 300.0,
     log_level: Annotated[str, typer.Option(help="How much is logged.", envvar="LOG_LEVEL")] = "INFO",

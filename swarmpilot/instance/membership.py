@@ -80,6 +80,19 @@ def checked_url(url: str) -> str:
     return url.rstrip("/")
 
 
+def advertised(address: str) -> tuple[str, int]:
+    """The host and port of HOST or HOST:PORT; port 0 for none. Raises ValueError."""
+    is_bare_ipv6 = address.count(":") > 1 and not address.startswith("[")
+    try:
+        parts = urlsplit(f"//[{address}]" if is_bare_ipv6 else f"//{address}")
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host = port = None
+    if not host or port == 0 or parts.path or "@" in parts.netloc:
+        raise ValueError(f"advertise: must be HOST or HOST:PORT, with a port from 1 to 65535; got {address!r}")
+    return host, port or 0
+
+
 def reachable_host(bound: str, scheduler: str) -> str:
     """The address to register: the bound one, or where that is "everywhere" the one that faces the scheduler."""
     if bound not in EVERYWHERE:

@@ -15,7 +15,7 @@ from aiohttp import web
 
 from swarmpilot.instance.http import build_app
 from swarmpilot.instance.ledger import Ledger, Taking
-from swarmpilot.instance.membership import Membership, checked_url, reachable_host
+from swarmpilot.instance.membership import Membership, advertised, checked_url, reachable_host
 from swarmpilot.instance.pushes import Push, YieldRequest
 from swarmpilot.instance.reporter import Reporter
 from swarmpilot.instance.runner import Noted, Runner, Yielded
@@ -34,9 +34,9 @@ class TaskInstance:
 
     `work` is any function of the task's input (and optionally its TaskContext), sync or async; without one,
     tasks are simulated. At most `capacity` tasks run at once, the rest wait here. `port` 0 lets the system
-    choose. `advertise` is the host name to register where it is not `host`. `preemptible` tells the scheduler that
-    running tasks may be asked to give way: the function then calls `context.safe_point(...)` often, and goes on from
-    `context.checkpoint`. Raises BadFunction or ValueError.
+    choose. `advertise` (HOST or HOST:PORT) is where the scheduler reaches it, if not at `host`. `preemptible` tells
+    the scheduler that running tasks may be asked to give way: the function then calls `context.safe_point(...)` often,
+    and goes on from `context.checkpoint`. Raises BadFunction or ValueError.
 
         TaskInstance("my-model", my_function, port=8100, capacity=2).run()
     """
@@ -62,7 +62,7 @@ class TaskInstance:
         self.instance_id = instance_id or f"{model}-{uuid.uuid4().hex[:8]}"
         self.ti_uuid = ""
         self.preemptible = preemptible
-        self._advertise = advertise
+        self._advertised = advertised(advertise) if advertise else None
         self._drain_timeout_s = drain_timeout_s
         self._ledger: Ledger[Push] = Ledger(capacity)
         if work and preemptible:
@@ -97,8 +97,8 @@ class TaskInstance:
         self._status = "running"
         log.info("%s listens on %s:%d, capacity %d", self.instance_id, self.host, self.port, self._ledger.capacity)
         if self.scheduler:
-            host = self._advertise or reachable_host(self.host, self.scheduler)
-            self._membership = Membership(self._session, self.scheduler, host, self.port, self.model)
+            host, port = self._advertised or (reachable_host(self.host, self.scheduler), 0)
+            self._membership = Membership(self._session, self.scheduler, host, port or self.port, self.model)
             self._joining = asyncio.create_task(self._join())
 
     async def joined(self) -> str:

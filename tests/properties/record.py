@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict
 from typing import Any, Protocol
 
@@ -31,11 +31,24 @@ async def check(
     store: Store, behaviours: Mapping[ActorKind, AnyBehaviour], shards: int, requests: Iterable[Asked]
 ) -> list[TaskRow]:
     """All tasks. Raises AssertionError where the record breaks a promise. For a store that no process uses."""
+    accepted = [request.answer.task_id for request in requests if isinstance(request.answer, TaskAccepted)]
+    rows = await check_tasks(store, behaviours, shards, accepted)
+    for request in requests:
+        if isinstance(request.message, SubmitTask) and isinstance(request.answer, TaskAccepted):
+            assert request.message.spec.task_id in {row.task_id for row in rows}, "an accepted task is not known"
+    _check_quiet(requests)
+    return rows
+
+
+async def check_tasks(
+    store: Store, behaviours: Mapping[ActorKind, AnyBehaviour], shards: int, accepted: Collection[str]
+) -> list[TaskRow]:
+    """The same of tasks that all have ended, `accepted` among them, from the record alone."""
     names = all_shards(shards)
     journals = {name: [entry async for entry in store.journal(name, 0)] for name in names}
     events = {name: _decode(journals[name], behaviours[kind_of_shard(name)]) for name in names}
     _check_causes(journals)
-    _check_ends([event for shard in events.values() for event in shard], requests)
+    _check_ends([event for shard in events.values() for event in shard], accepted)
     codec = Codec[Any]([type_ for behaviour in behaviours.values() for type_ in behaviour.event_types])
     rows = await store.tasks(limit=10_000)
     for row in rows:
@@ -43,10 +56,8 @@ async def check(
         if row.state is TaskState.COMPLETED:
             assert await store.payload(row.task_id, "result") is not None
         assert await store.payload(row.task_id, "input") is not None
-    for request in requests:
-        if isinstance(request.message, SubmitTask) and isinstance(request.answer, TaskAccepted):
-            assert request.message.spec.task_id in {row.task_id for row in rows}, "an accepted task is not known"
-    await _check_quiet(store, names, requests)
+    left = await store.outbox(names)
+    assert not left, f"never sent: {left}"
     return rows
 
 
@@ -64,7 +75,7 @@ def _check_causes(journals: Mapping[str, list[JournalEntry]]) -> None:
         assert not twice, f"{name} has decided {twice} more than once"
 
 
-def _check_ends(events: list[Any], requests: Iterable[Asked]) -> None:
+def _check_ends(events: list[Any], accepted: Collection[str]) -> None:
     """Every task that was admitted has exactly one end, with its agent and with the scheduler."""
     queued = Counter(event.task_id for event in events if isinstance(event, TaskQueued))
     finished = Counter(event.task_id for event in events if isinstance(event, TaskFinished))
@@ -72,8 +83,8 @@ def _check_ends(events: list[Any], requests: Iterable[Asked]) -> None:
     assert set(queued.values()) <= {1}, f"admitted more than once: {queued}"
     assert finished == queued, f"ends by agents {finished}, of {queued}"
     assert closed == queued, f"ends for the scheduler {closed}, of {queued}"
-    accepted = {r.answer.task_id for r in requests if isinstance(r.answer, TaskAccepted)}
-    assert accepted <= queued.keys(), f"accepted and lost: {accepted - queued.keys()}"
+    lost = set(accepted) - queued.keys()
+    assert not lost, f"accepted and lost: {lost}"
 
 
 def _check_row(row: TaskRow, story: list[JournalEntry], codec: Codec[Any]) -> None:
@@ -92,11 +103,9 @@ def _check_row(row: TaskRow, story: list[JournalEntry], codec: Codec[Any]) -> No
     assert asdict(TaskRow(**columns)) == asdict(row), f"{row.task_id} differs from its story"
 
 
-async def _check_quiet(store: Store, names: list[str], requests: Iterable[Asked]) -> None:
-    """Nothing is left to do: no credit is taken, nobody waits, everything was sent."""
+def _check_quiet(requests: Iterable[Asked]) -> None:
+    """Nothing is left to do: no credit is taken, nobody waits."""
     described = [request.answer for request in requests if isinstance(request.answer, QueuesDescribed)]
     last = described[-1]
     assert (last.running_total, last.waiting_total) == (0, 0), last
     assert all((queue.running, queue.waiting) == (0, 0) for queue in last.queues), last
-    left = await store.outbox(names)
-    assert not left, f"never sent: {left}"

@@ -15,6 +15,7 @@ from typing import Concatenate, ParamSpec, TypeVar, cast
 import asyncpg
 
 from actors.activity_reader import ActivityFilter, ActivityRow
+from actors.crash_points import reach
 from actors.dead_letters import DeadLetter
 from actors.errors import StoreUnavailable
 from actors.leases import Lease, Member, Membership
@@ -133,6 +134,7 @@ class PostgresStore:
             await self._sweep(lease)
             for piece in pieces(snapshot.actors):
                 await self._run(changes.add_piece, lease, save, piece)
+            reach("snapshot.written")
             await self._run(changes.finish_snapshot, lease, save, snapshot.seq)
             await self._sweep(lease)
 

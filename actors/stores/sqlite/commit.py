@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from sqlite3 import Connection, IntegrityError
 from typing import Any
 
+from actors.crash_points import reach
 from actors.errors import AlreadyReceived, Fenced
 from actors.store import ShardAppend, Transaction
 from actors.stores import batches
@@ -67,6 +68,7 @@ def commit(connection: Connection, work: Transaction, activity: ActivityTable, p
     appends = by_shard(work.appends)
     with transaction(connection):
         _fence(connection, appends)
+        reach("commit.fenced")
         _receive(connection, work.inbox, now)
         size = _journal(connection, appends, position + 1)
         bulk.change(
@@ -79,6 +81,7 @@ def commit(connection: Connection, work: Transaction, activity: ActivityTable, p
             activity.write(connection, work)
         if work.dead or work.replayed:
             dead_letters.write(connection, work.dead, work.replayed)
+        reach("commit.written")
     size += sum(len(p.body) + len(p.metadata) for p in work.payloads) + sum(len(row.body) for row in work.outbox)
     return Written(position + sum(1 for append in appends if append.entries), size)
 

@@ -16,6 +16,7 @@ from sqlite3 import Connection
 from tempfile import TemporaryDirectory
 
 from actors.activity_reader import ActivityFilter, ActivityRow
+from actors.crash_points import reach
 from actors.dead_letters import DeadLetter
 from actors.errors import StoreUnavailable
 from actors.leases import Lease, LeaseTable, Member, Membership
@@ -137,6 +138,7 @@ class SqliteStore:
             await self._sweep(file, shard)
             for piece in pieces(snapshot.actors):
                 await file.write(snapshots.add, shard, seq, piece)
+            reach("snapshot.written")
             await file.write(snapshots.finish, lease, seq)
             await self._sweep(file, shard)
 

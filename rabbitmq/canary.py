@@ -1,0 +1,99 @@
+"""Notices what is connected and deaf: a message through every queue that is received from, at regular intervals.
+
+A subscription can be lost without an error: its queue was deleted and made again, a node forgot it, a proxy kept one
+half of the connection. A canary that does not come back, while nothing else comes and there is room for more, has the
+subscription made anew. Canaries end in the mailbox: no actor, no journal and no inbox gets to see them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+
+import structlog
+
+from actors.errors import BrokerUnavailable
+from actors.vitals import Part, Vitals
+from rabbitmq import frames
+from rabbitmq.link import Link
+from rabbitmq.mailbox import CANARY_TYPE, Mailbox
+from rabbitmq.publisher import Post, Publisher
+
+log = structlog.get_logger(__name__)
+
+_PROPERTIES = frames.properties(CANARY_TYPE, frames.TRANSIENT)
+
+
+@dataclass(slots=True)
+class _Flight:
+    """A canary that was put into a mailbox's queue at `sent_at` (monotonic seconds)."""
+
+    mailbox: Mailbox
+    sent_at: float
+
+
+class Canary:
+    """Watches the mailboxes that `mailboxes` returns; one that has heard nothing `every_s` after its canary is deaf.
+
+    `rounds`: how often it has looked.
+    """
+
+    def __init__(
+        self,
+        publisher: Publisher,
+        links: Collection[Link],
+        mailboxes: Callable[[], Collection[Mailbox]],
+        every_s: float,
+        vitals: Vitals,
+    ) -> None:
+        self._publisher = publisher
+        self._links = links
+        self._mailboxes = mailboxes
+        self._every_s = every_s
+        self._vitals = vitals
+        self.rounds = 0
+        self._flights: dict[str, _Flight] = {}
+
+    async def run(self) -> None:
+        """Send and look, for ever."""
+        while True:
+            await asyncio.sleep(self._every_s)
+            if any(link.connection is None for link in self._links):
+                self._flights.clear()  # the links say so themselves, and what they carried is made anew with them
+                continue
+            self._look()
+            await self._send()
+            self.rounds += 1
+
+    def _look(self) -> None:
+        for queue, flight in list(self._flights.items()):
+            mailbox, part = flight.mailbox, _part_of(queue)
+            if mailbox not in self._mailboxes() or mailbox.heard_at >= flight.sent_at:
+                del self._flights[queue]
+                self._vitals.well(part, queue)
+            elif mailbox.has_room:
+                del self._flights[queue]
+                self._vitals.ill(part, "connected, but nothing arrives", queue)
+                self._vitals.counts["receiving renewed"] += 1
+                log.warning("a canary did not come back; receiving anew", queue=queue)
+                mailbox.renew()
+
+    async def _send(self) -> None:
+        due = [mailbox for mailbox in self._mailboxes() if mailbox.queue not in self._flights and mailbox.is_open]
+        sent_at = time.monotonic()
+        try:
+            async with asyncio.timeout(self._every_s):
+                await self._publisher.post([Post("", mailbox.queue, _PROPERTIES, b"") for mailbox in due])
+        except (BrokerUnavailable, TimeoutError) as error:
+            log.warning("canaries could not be sent", reason=str(error) or "no confirm in time")
+            return
+        for mailbox in due:
+            self._flights[mailbox.queue] = _Flight(mailbox, sent_at)
+
+
+def _part_of(queue: str) -> Part:
+    kind = queue.split(".")[1].partition("-")[0]
+    parts: dict[str, Part] = {"agent": "agents", "dispatcher": "dispatchers", "scheduler": "scheduler"}
+    return parts.get(kind, "gateway")

@@ -1,0 +1,124 @@
+"""Connected and deaf is noticed by a canary, and mended; nobody but the mailbox gets to see one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import aiormq
+import pytest
+
+from actors.addresses import Address, agent, queue_of
+from actors.envelope import Envelope
+from actors.messages.agent import PreemptTask
+from actors.messages.answers import PreemptionAnswered
+from actors.vitals import Vitals
+from rabbitmq import RabbitBroker
+from tests.contracts.broker_rigs import DEADLINE_S, SHARDS, Kept, strategy_command
+from tests.rabbit_server import RabbitServer
+
+AGENT = agent("worker-1")
+QUEUE = queue_of(AGENT, SHARDS)
+GATEWAY = Address("gateway", "g-1")
+ANSWERS = queue_of(GATEWAY, SHARDS)
+CANARY_S = 0.3
+
+
+def perform(rabbit: RabbitServer, story: Callable[[RabbitBroker, Vitals], Awaitable[None]]) -> None:
+    async def run() -> None:
+        vitals = Vitals()
+        broker = RabbitBroker(rabbit.url, shards=SHARDS, translate=strategy_command, canary_s=CANARY_S, vitals=vitals)
+        await broker.open()
+        try:
+            await broker.declare([QUEUE])
+            await story(broker, vitals)
+        finally:
+            await broker.close()
+
+    asyncio.run(run())
+
+
+async def deafen(broker: RabbitBroker, queue: str) -> None:
+    """Take the subscription away, as a node that forgets it: connection and channel stay, and nobody is told."""
+    consumption = broker._mailboxes[queue]._consumption
+    assert consumption is not None
+    channel = consumption.channel
+    assert isinstance(channel, aiormq.Channel)
+    [tag] = channel.consumers
+    await channel.basic_cancel(tag)
+
+
+async def until(question: Callable[[], bool]) -> None:
+    async with asyncio.timeout(DEADLINE_S):
+        while not question():  # noqa: ASYNC110 - nobody announces it
+            await asyncio.sleep(0.02)
+
+
+@pytest.mark.parametrize(("queue", "part"), [(QUEUE, "agents"), (ANSWERS, "gateway")])
+def test_a_subscription_lost_without_a_word_is_made_anew(rabbit: RabbitServer, queue: str, part: str) -> None:
+    async def story(broker: RabbitBroker, vitals: Vitals) -> None:
+        shard, answers = Kept(), Kept()
+        await broker.receive(QUEUE, shard)
+        await broker.receive(ANSWERS, answers, temporary=True)
+        await deafen(broker, queue)
+        await broker.publish([Envelope("m", AGENT, PreemptTask("t", 1, 0, ""))])
+        await shard.have(1)
+        async with asyncio.timeout(DEADLINE_S):
+            while not answers.envelopes:  # the queue of answers went with its subscription, and what was in it
+                await broker.publish([Envelope("c", GATEWAY, PreemptionAnswered(True))])
+                await asyncio.sleep(0.05)
+        assert vitals.counts["receiving renewed"] >= 1
+        assert vitals.counts[f"{part} ill"] == vitals.counts["receiving renewed"]
+        await until(lambda: not vitals.illnesses)
+        assert [e.id for e in shard.envelopes] == ["m"], "the canary was for the mailbox alone"
+        assert {e.id for e in answers.envelopes} == {"c"}
+
+    perform(rabbit, story)
+
+
+def test_who_hears_is_left_alone_and_canaries_leave_nothing_behind(rabbit: RabbitServer) -> None:
+    async def story(broker: RabbitBroker, vitals: Vitals) -> None:
+        kept = Kept()
+        await broker.receive(QUEUE, kept)
+        mailbox = broker._mailboxes[QUEUE]
+        subscription, heard = mailbox._consumption, mailbox.heard_at
+        for _ in range(3):
+            await until(lambda before=heard: mailbox.heard_at > before)  # type: ignore[misc]
+            heard = mailbox.heard_at
+        assert mailbox._consumption is subscription
+        assert not vitals.counts
+        assert not kept.deliveries
+        await broker.stop_receiving(QUEUE)
+        assert await depth(rabbit) == 0
+
+    perform(rabbit, story)
+
+
+def test_who_is_busy_is_not_deaf(rabbit: RabbitServer) -> None:
+    """A mailbox that holds as much as it may gets nothing more, canaries neither."""
+
+    async def story(broker: RabbitBroker, vitals: Vitals) -> None:
+        kept = Kept(settles=False)
+        await broker.receive(QUEUE, kept)
+        for n in range(260):
+            await broker.publish([Envelope(f"m-{n}", AGENT, PreemptTask("t", 1, 0, ""))])
+        mailbox = broker._mailboxes[QUEUE]
+        await until(lambda: not mailbox.has_room)
+        looked = broker._canary.rounds
+        await until(lambda: broker._canary.rounds >= looked + 3)
+        assert not vitals.counts
+        for delivery in kept.deliveries:
+            delivery.settle()
+        await kept.have(260)
+
+    perform(rabbit, story)
+
+
+async def depth(rabbit: RabbitServer) -> int:
+    connection = await aiormq.connect(rabbit.url)
+    try:
+        channel = await connection.channel()
+        declared = await channel.queue_declare(QUEUE, passive=True)
+        return declared.message_count or 0
+    finally:
+        await connection.close()

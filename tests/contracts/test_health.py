@@ -1,0 +1,65 @@
+"""Health says which part is ill, since when and why; its HTTP status follows, and so do the metrics."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+
+from actors.stores.sqlite import SqliteStore
+from actors.vitals import Vitals
+from gateway.app import build_app
+from gateway.edge import Edge
+from tests.embedded import embedded
+from tests.rest_client import rest_client
+from tests.serving import serving
+
+
+def test_a_store_that_does_not_answer_is_named_until_it_does(tmp_path: Path) -> None:
+    async def run() -> None:
+        store = SqliteStore(tmp_path / "tasks.db")  # closed, as one whose disk is gone
+        async with embedded() as service:
+            edge = service.service.edge
+            app = build_app(Edge(edge.asker, store, edge.courier, edge.settings, edge.status))
+            async with serving(app) as url, rest_client(url) as rest:
+                before = time.time()
+                ill = await rest.get("/health")
+                again = await rest.get("/health")
+                assert (ill.status, ill.body["status"]) == (503, "ill")
+                [part] = ill.body["ill"]
+                assert (part["part"], part["reason"]) == ("store", "the store is not open")
+                assert before <= part["since"] <= time.time()
+                assert again.body["ill"] == [part], "it is the same illness, since its beginning"
+                assert ill.headers["retry-after"].isdigit()
+                await store.open()
+                well = await rest.get("/health")
+                assert (well.status, well.body["status"], well.body["ill"]) == (200, "healthy", [])
+                await store.close()
+
+    asyncio.run(run())
+
+
+def test_what_a_part_says_of_itself_is_shown_in_health_and_metrics() -> None:
+    async def run() -> None:
+        vitals = Vitals()
+        async with embedded() as service:
+            edge = service.service.edge
+            app = build_app(Edge(edge.asker, edge.reader, edge.courier, edge.settings, edge.status, vitals=vitals))
+            async with serving(app) as url, rest_client(url) as rest:
+                vitals.ill("agents", "connected, but nothing arrives", "swarm.agent-3")
+                vitals.counts["receiving renewed"] += 2
+                ill = await rest.get("/health")
+                assert ill.status == 503
+                assert [(p["part"], p["detail"]) for p in ill.body["ill"]] == [("agents", "swarm.agent-3")]
+                metrics = str((await rest.get("/metrics")).body)
+                assert 'swarmpilot_part_ill{part="agents"} 1.0' in metrics
+                assert 'swarmpilot_part_ill{part="broker"} 0.0' in metrics
+                assert 'swarmpilot_rare_events_total{event="receiving renewed"} 2.0' in metrics
+                vitals.well("agents", "swarm.agent-3")
+                vitals.counts["receiving renewed"] += 1
+                assert (await rest.get("/health")).status == 200
+                metrics = str((await rest.get("/metrics")).body)
+                assert 'swarmpilot_part_ill{part="agents"} 0.0' in metrics
+                assert 'swarmpilot_rare_events_total{event="receiving renewed"} 3.0' in metrics
+
+    asyncio.run(run())
