@@ -94,6 +94,48 @@ class WaitExplained:
 
 
 @dataclass(frozen=True, slots=True)
+class CandidateExplained:
+    """An instance as it was when a task was placed. Times in ms, as expected then; None where they did not count.
+
+    `score` is what the strategy went by, the least being best; None where there is none, or it was passed over.
+    `running` and `waiting` do not count the task itself.
+    """
+
+    ti_uuid: str
+    host: str
+    port: int
+    condition: InstanceCondition
+    capacity: int
+    running: int
+    waiting: int
+    could_be_chosen: bool
+    execution_ms: float
+    completion_ms: float | None
+    completion_error_ms: float | None
+    completion_q95_ms: float | None
+    score: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class PlacementExplained:
+    """Why a task started where it did, or waits; "unknown" where nothing is remembered of it.
+
+    `chosen` and `meant` are ti_uuids: where it started, and what the strategy gave it when it was admitted. `unit` is
+    what the strategy's scores are. `at` is Unix seconds.
+    """
+
+    task_id: str
+    status: Literal["waiting", "started", "unknown"]
+    why: str = ""
+    chosen: str = ""
+    meant: str = ""
+    strategy: str = ""
+    unit: str = ""
+    at: float = 0.0
+    candidates: tuple[CandidateExplained, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class PreemptionAnswered:
     """Whether the preemption request was queued (SW4RM)."""
 
@@ -276,6 +318,7 @@ Answer: TypeAlias = (
     | StrategySet
     | QueuesDescribed
     | WaitExplained
+    | PlacementExplained
     | PreemptionAnswered
     | ShutdownAnswered
     | AgentDescribed

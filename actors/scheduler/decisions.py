@@ -14,6 +14,7 @@ from actors.messages.runtime import Resumed, TimePassed
 from actors.messages.scheduler import SchedulerMessage
 from actors.scheduler import activity, admission, agents, openings, preemption, registry, workers
 from actors.scheduler import events as ev
+from actors.scheduler.explaining import explain
 from actors.scheduler.lookahead import Declined
 from actors.scheduler.placement import choose_next
 from actors.scheduler.queues import describe_queues
@@ -42,6 +43,8 @@ def decide(state: SchedulerState, received: Received[SchedulerMessage], now: Now
         case msg.ExplainWait():
             entry = state.tasks.get(message.task_id)
             return Decision(effects=[Reply(WaitExplained(wait_reason(state, entry) if entry is not None else ""))])
+        case msg.ExplainPlacement():
+            return Decision(effects=[Reply(explain(state, message.task_id, now))])
         case msg.FillActivityRoom():
             return activity.fill(state)
         case msg.DescribeActivityRoom():
@@ -95,7 +98,7 @@ def _place(state: SchedulerState, message: msg.PlaceTasks, chance: float, now: N
     pool = state.pools.get(message.pool)
     if pool is None:
         return Decision()
-    chosen = choose_next(state, pool, chance, now)
+    chosen = choose_next(state, pool, now)
     if isinstance(chosen, Declined):
         is_known = pool.name in state.deferred
         return Decision(events=[] if is_known else [ev.StartsDeferred(pool.name, chosen.until)])
