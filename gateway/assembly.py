@@ -17,11 +17,14 @@ from actors.couriers.http import HttpCourier
 from actors.couriers.worker import WorkerCourier
 from actors.dispatcher import DispatcherPolicy, dispatcher_behaviour
 from actors.messages import Message
-from actors.scheduler import LineRules, PreemptionRules, SchedulerPolicy, scheduler_behaviour
+from actors.scheduler import LineRules, PlacementRules, PreemptionRules, SchedulerPolicy, scheduler_behaviour
 from actors.scheduler.prediction import LookupTable, TableError, parse_table
+from actors.scheduler.state import plain_address
+from actors.scheduler.strategies.own import own_strategy
 from actors.settings import Settings
 from actors.store import TaskReader
 from gateway.config_file import ConfigError, ConfigFile, read_table
+from gateway.own_strategies import find_function
 from gateway.translate_amqp import commands_from_amqp
 from rabbitmq import RabbitBroker
 
@@ -68,6 +71,7 @@ def behaviours(s: Settings, config: ConfigFile) -> dict[ActorKind, AnyBehaviour]
                 PreemptionRules(s.preempt_limit, s.preempt_min_run_s),
                 prediction_tables(config),
                 LineRules(s.default_deadline_s, config.shares),
+                placement_rules(s, config),
             )
         ),
         "agent": agent_behaviour(
@@ -96,6 +100,19 @@ def behaviours(s: Settings, config: ConfigFile) -> dict[ActorKind, AnyBehaviour]
             )
         ),
     }
+
+
+def placement_rules(s: Settings, config: ConfigFile) -> PlacementRules:
+    """What placement strategies go by, with the users' own ones that the configuration names. Raises ConfigError."""
+    named = {"strategy": s.strategy or config.strategy or ""}
+    named |= {f"strategies.{model_name}": name for model_name, name in config.strategies.items()}
+    own = {
+        name: own_strategy(name, find_function(name, f"field `{field}`"))
+        for field, name in named.items()
+        if ":" in name
+    }
+    weights = {plain_address(address): weight for address, weight in config.weights.items()}
+    return PlacementRules(weights, own, s.explain_starts, s.explain_instances)
 
 
 def prediction_tables(config: ConfigFile) -> dict[str, LookupTable]:

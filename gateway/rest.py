@@ -14,6 +14,7 @@ from gateway import (
     rest_agent_state,
     rest_agents,
     rest_errors,
+    rest_explain,
     rest_instances,
     rest_notify,
     rest_service,
@@ -66,6 +67,7 @@ def build_app(edge: Edge | None, lifespan: Lifespan | None = None) -> FastAPI:
     for routes in (
         rest_service,
         rest_instances,
+        rest_explain,
         rest_submit,
         rest_tasks,
         rest_notify,

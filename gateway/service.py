@@ -12,7 +12,14 @@ from actors.courier import InstanceUnreachable
 from actors.envelope import Envelope
 from actors.errors import SwarmPilotError
 from actors.messages.answers import QueuesDescribed, Refused
-from actors.messages.scheduler import DescribeActivityRoom, DescribeQueues, ExplainWait, ListAgents, SetStrategy
+from actors.messages.scheduler import (
+    DescribeActivityRoom,
+    DescribeQueues,
+    ExplainPlacement,
+    ExplainWait,
+    ListAgents,
+    SetStrategy,
+)
 from actors.runtime import RuntimeSettings
 from actors.scheduler.order_names import ORDERS, find_order
 from actors.scheduler.strategies import STRATEGIES, find_strategy
@@ -35,7 +42,7 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 15.0
 """Pauses between attempts to register an instance of the configuration file (s)."""
 
 
-QUESTIONS = (DescribeQueues, ExplainWait, DescribeActivityRoom, ListAgents)
+QUESTIONS = (DescribeQueues, ExplainWait, ExplainPlacement, DescribeActivityRoom, ListAgents)
 """What changes nothing does not queue behind the commands that producers have published."""
 
 
@@ -166,8 +173,8 @@ class Service:
         strategies = ({"": everywhere} if everywhere else {}) | config.strategies
         orders = ({"": config.order} if config.order else {}) | config.orders
         for name in strategies.values():
-            if find_strategy(name) is None:
-                raise ConfigError(f"strategy: must be one of {', '.join(STRATEGIES)}; got {name!r}")
+            if ":" not in name and find_strategy(name) is None:
+                raise ConfigError(f"strategy: must be one of {', '.join(STRATEGIES)} or module:function; got {name!r}")
         for name in orders.values():
             if find_order(name) is None:
                 raise ConfigError(f"order: must be one of {', '.join(ORDERS)}; got {name!r}")

@@ -77,13 +77,18 @@ class QueueOfInstance:
 
 @dataclass(frozen=True, slots=True)
 class QueuesDescribed:
-    """All instances asked for, with the strategy and the order in force and totals of the scheduler."""
+    """All instances asked for, with the strategy and the order in force and totals of the scheduler.
+
+    `own_strategies` are the users' own that are configured, `strategy_faults` the wrong answers that these have given.
+    """
 
     queues: tuple[QueueOfInstance, ...]
     strategy: str
     waiting_total: int
     running_total: int
     order: str = ""
+    own_strategies: tuple[str, ...] = ()
+    strategy_faults: int = 0
 
 
 @dataclass(frozen=True, slots=True)

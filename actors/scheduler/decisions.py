@@ -6,7 +6,7 @@ from typing import assert_never
 
 from actors import addresses
 from actors.addresses import SCHEDULER
-from actors.behaviour import Decision, Now, Received, Reply, Send
+from actors.behaviour import Decision, Now, Received, Reply, Send, Warn
 from actors.messages import scheduler as msg
 from actors.messages.agent import RunTask
 from actors.messages.answers import WaitExplained
@@ -25,7 +25,19 @@ Verdict = Decision[ev.SchedulerEvent]
 
 
 def decide(state: SchedulerState, received: Received[SchedulerMessage], now: Now) -> Verdict:
-    """The scheduler's answer to one message."""
+    """The scheduler's answer to one message, with a word on a user's own strategy where that is at fault."""
+    verdict = _decide(state, received, now)
+    if not state.placement.own:
+        return verdict
+    told = [
+        Warn("own strategy at fault; the least loaded instance was taken", (("strategy", name), ("fault", fault)))
+        for name, (_, guard) in state.placement.own.items()
+        if (fault := guard.take_warning(now))
+    ]
+    return Decision(verdict.events, [*verdict.effects, *told]) if told else verdict
+
+
+def _decide(state: SchedulerState, received: Received[SchedulerMessage], now: Now) -> Verdict:
     message = received.message
     match message:
         case msg.SubmitTask():

@@ -5,22 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import isfinite
-from typing import NamedTuple
+from typing import TYPE_CHECKING, TypeAlias
 
 from actors.messages.answers import CandidateExplained, InstanceCondition, PlacementExplained
 from actors.scheduler.prediction import Prediction
-from actors.scheduler.strategies import Completion, Strategy, View
+from actors.scheduler.strategies import Candidate, Completion, Strategy, View
+
+if TYPE_CHECKING:
+    from actors.scheduler.state import Instance
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Known:
     """The numbers of the candidates as they were (see `strategies.view.Numbers`); completions where they counted."""
 
     unknown_ms: float
     ordinary: Prediction
     slowness: Sequence[float]
-    completions: Sequence[Completion]
-    is_warm: bool
+    completions: Sequence[Completion] = ()
+    is_warm: bool = False
 
     def mean_ms(self, at: int) -> float:
         """As it was."""
@@ -44,19 +47,16 @@ class Known:
         return replace(self, slowness=[self.slowness[n] for n in able], completions=completions)
 
 
-class Place(NamedTuple):
-    """Where a candidate is, and how it was."""
-
-    host: str
-    port: int
-    condition: InstanceCondition
+Row: TypeAlias = "tuple[Instance, InstanceCondition, int, int, float]"
+"""An instance, and how it was: its condition, its tasks running and waiting (but for the one in question), its turn."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Moment:
-    """At a time (Unix seconds): what it went by, in words and numbers. `able` are those that the task could go to.
+    """At a time (Unix seconds): what it went by. `able` are those that the task could go to, `why` is the reason.
 
-    `chosen` is "" of one that waits, `meant` what it was given at its admission. `view` shows all instances of the pool.
+    `chosen` is "" of one that waits, `meant` what it was given at its admission. `rows` has all instances of the pool,
+    `known` their numbers; the rest is as in `View`. As little as can be is made of it before somebody asks.
     """
 
     at: float
@@ -64,16 +64,19 @@ class Moment:
     meant: str
     why: str
     strategy: Strategy
-    places: Sequence[Place]
-    able: Sequence[int]
-    view: View
+    rows: Sequence[Row]
+    able: Sequence[Instance]
     known: Known
+    rotation: int
+    chance: float
+    key: str
 
     @property
     def choice(self) -> View:
         """What the strategy had to choose from."""
-        candidates = [self.view.candidates[n] for n in self.able]
-        return replace(self.view, candidates=candidates, expects=self.known.only(self.able))
+        able = self._indices()
+        candidates = [as_seen(self.rows[n]) for n in able]
+        return View(candidates, self.rotation, self.chance, self.key, self.known.only(able))
 
     def told(self, task_id: str) -> PlacementExplained:
         """The explanation."""
@@ -90,27 +93,36 @@ class Moment:
         )
 
     def _scores(self) -> list[float | None]:
-        scores: list[float | None] = [None] * len(self.places)
+        scores: list[float | None] = [None] * len(self.rows)
         if self.strategy.score is not None and self.able:
-            for n, score in zip(self.able, self.strategy.score(self.choice), strict=True):
+            for n, score in zip(self._indices(), self.strategy.score(self.choice), strict=True):
                 scores[n] = score if isfinite(score) else None
         return scores
 
+    def _indices(self) -> list[int]:
+        return [n for n, row in enumerate(self.rows) if row[0] in self.able]
+
     def _candidate(self, n: int, score: float | None) -> CandidateExplained:
-        candidate, place = self.view.candidates[n], self.places[n]
+        instance, condition, running, waiting, _ = self.rows[n]
         done = self.known.completions[n] if self.known.completions else None
         return CandidateExplained(
-            ti_uuid=candidate.ti_uuid,
-            host=place.host,
-            port=place.port,
-            condition=place.condition,
-            capacity=candidate.capacity,
-            running=candidate.in_flight,
-            waiting=candidate.waiting,
-            could_be_chosen=n in self.able,
+            ti_uuid=instance.ti_uuid,
+            host=instance.host,
+            port=instance.port,
+            condition=condition,
+            capacity=instance.capacity,
+            running=running,
+            waiting=waiting,
+            could_be_chosen=instance in self.able,
             execution_ms=self.known.execution(n).mean_ms,
             completion_ms=done.mean_ms if done else None,
             completion_error_ms=done.std_ms if done else None,
             completion_q95_ms=done.q95_ms if done else None,
             score=score,
         )
+
+
+def as_seen(row: Row) -> Candidate:
+    """The instance as a strategy sees it."""
+    instance, _, running, waiting, turn = row
+    return Candidate(instance.ti_uuid, instance.address, running, waiting, instance.capacity, instance.weight, turn)

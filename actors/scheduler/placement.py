@@ -10,6 +10,7 @@ from actors.scheduler.completion import Expectations, waits_for
 from actors.scheduler.lookahead import Declined, deal_out, worth_it
 from actors.scheduler.state import Instance, Pool, SchedulerState, TaskEntry
 from actors.scheduler.strategies import Candidate, Strategy, View
+from actors.scheduler.strategies.shortest_queue import completion_ms
 from actors.scheduler.strategies.turns import next_turns
 from actors.scheduler.taking import take_over
 from actors.scheduler.waiting_line import Rank
@@ -56,7 +57,26 @@ def choose_tentative(
     state: SchedulerState, pool_name: str, chance: float, spec: TaskSpec | None = None, now: float | None = None
 ) -> str:
     """The instance that a task submitted now would go to; "" where the pool has none."""
+    pool = state.pools.get(pool_name)
+    able = pool.choosable() if pool is not None else []
+    if len(able) <= 1:
+        return able[0].ti_uuid if able else ""
+    if pool is not None and state.strategy(able[0].model_name).pooled:
+        return _shortest(state, pool, able).ti_uuid
     return Spread(state, pool_name, chance, now=now).next(spec)
+
+
+def _shortest(state: SchedulerState, pool: Pool, able: Sequence[Instance]) -> Instance:
+    """What `shortest_queue` chooses, without a view: no other decision is made as often."""
+    ordinary_ms = state.predictions.ordinary(pool.name, None).mean_ms
+    slowness = state.predictions.slowness
+    scores = [
+        completion_ms(len(i.in_flight) + i.waiting, i.capacity, ordinary_ms * slowness(pool.name, i.ti_uuid))
+        for i in able
+    ]
+    best, count = min(scores), len(able)
+    tied = [n for n in range(count) if scores[n] == best]
+    return able[min(tied, key=lambda n: (len(able[n].in_flight), (n - pool.rotation) % count))]
 
 
 class Spread:

@@ -12,9 +12,9 @@ DOUBT = 1.1
 
 
 OWN_SHARE, OWN_MOST, OUT_OF_ORDER = 0.2, 1.2, 0.77
-"""With lines of their own, the wait is that of a common line, but for this share, in which the instance's own line counts,
-up to so many times the common one; and its deviation is this part of the mean. Found by simulation, the same for all
-strategies.
+"""With lines of their own, the wait is that of a common line, but for this share, in which the instance's own line
+counts, up to so many times the common one; and its deviation is this part of the mean. Found by simulation, the same
+for all strategies.
 """
 
 
@@ -32,6 +32,8 @@ def describe_queues(state: SchedulerState, model_name: str, now: float) -> Queue
         strategy=state.strategy(model_name).name,
         waiting_total=len(state.tasks) - state.running,
         running_total=state.running,
+        own_strategies=tuple(state.placement.own),
+        strategy_faults=sum(guard.faults for _, guard in state.placement.own.values()),
     )
 
 

@@ -72,8 +72,8 @@ class Instance:
     """A TaskInstance, its credits (`capacity` less `in_flight`) and what waits for it tentatively.
 
     Of the `waiting` tasks, `sized` were predicted to take `work_ms` together. `weight` and `turn` are for strategies
-    (see `strategies`). `reserved` are the tasks for which one has given way here. `incarnation` is that of an attached
-    worker's process.
+    (see `strategies`), `address` is host:port, the host in its plain form, or a worker's id. `reserved` are the tasks
+    for which one has given way here. `incarnation` is that of an attached worker's process.
     """
 
     ti_uuid: str
@@ -94,11 +94,10 @@ class Instance:
     work_ms: int = 0
     weight: float = 1.0
     turn: float = 0.0
+    address: str = ""
 
-    @property
-    def address(self) -> str:
-        """host:port, the host in its plain form; a worker's id."""
-        return f"{plain_host(self.host)}:{self.port}" if self.protocol != "worker" else self.host
+    def __post_init__(self) -> None:
+        self.address = f"{plain_host(self.host)}:{self.port}" if self.protocol != "worker" else self.host
 
     @property
     def can_preempt(self) -> bool:
@@ -220,8 +219,8 @@ class LineRules:
 class PlacementRules:
     """What strategies go by: `weights` of instances by their address, where not their capacity, and users' own.
 
-    What the last `explain_starts` starts went by is kept in memory, in pools of up to `explain_instances`: it takes a look
-    at each of them.
+    What the last `explain_starts` starts went by is kept in memory, in pools of up to `explain_instances`: it takes a
+    look at each of them.
     """
 
     weights: Mapping[str, float] = field(default_factory=dict)
@@ -334,6 +333,12 @@ class SchedulerState:
             if is_there and instance.condition != "draining":
                 return instance
         return None
+
+
+def plain_address(address: str) -> str:
+    """The same for every usual way to write host:port; a worker's id stays as it is."""
+    host, colon, port = address.rpartition(":")
+    return f"{plain_host(host)}:{port}" if colon else address
 
 
 def plain_host(host: str) -> str:

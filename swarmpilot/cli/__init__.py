@@ -10,7 +10,20 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from swarmpilot.cli import activity, agents, demo, instance, preempt, queues, simulate, start, submit, task, worker
+from swarmpilot.cli import (
+    activity,
+    agents,
+    demo,
+    explain,
+    instance,
+    preempt,
+    queues,
+    simulate,
+    start,
+    submit,
+    task,
+    worker,
+)
 from swarmpilot.cli.options import Failure
 from swarmpilot.errors import SchedulerError
 
@@ -26,6 +39,8 @@ EXAMPLES = """
   swarmpilot worker --agent worker-1 --call my_module:run   runs the tasks of an agent
 
   swarmpilot submit my-model '{"prompt": "Hi", "max_tokens": 20}' --wait
+
+  swarmpilot explain task-abc123                         why it runs where it does, or what it waits for
 
   swarmpilot preempt task-abc123                         ask it to give way, and to go on later
 
@@ -52,6 +67,7 @@ app.command("instance")(instance.instance)
 app.command("worker")(worker.worker)
 app.command("submit")(submit.submit)
 app.command("task")(task.task)
+app.command("explain")(explain.explain)
 app.command("preempt")(preempt.preempt)
 app.command("queues")(queues.queues)
 app.command("agents")(agents.agents)

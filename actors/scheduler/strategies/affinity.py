@@ -1,10 +1,10 @@
 """`affinity`: tasks that belong together go to the same instance, unless that has more than its share.
 
-For what an instance keeps from task to task (a session, the cache of a prompt's prefix, a checked-out repository). Tasks
-with the same key share a ranking of the instances, which changes for no other key when one comes or goes (rendezvous
-hashing: Thaler and Ravishankar, 1998; weighted by places), and go to the first in it that has not reached its bound: 1.25
-times the average load (consistent hashing with bounded loads: Mirrokni, Thorup, Zadimoghaddam, SODA 2018). A task
-without a key goes where least is.
+For what an instance keeps from task to task (a session, the cache of a prompt's prefix, a checked-out repository).
+Tasks with the same key share a ranking of the instances, which changes for no other key when one comes or goes
+(rendezvous hashing: Thaler and Ravishankar, 1998; weighted by places), and go to the first in it that has not reached
+its bound: 1.25 times the average load (consistent hashing with bounded loads: Mirrokni, Thorup, Zadimoghaddam, SODA
+2018). A task without a key goes where least is.
 """
 
 from __future__ import annotations

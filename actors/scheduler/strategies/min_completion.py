@@ -1,8 +1,8 @@
 """`min_completion`: where the task is expected to be done first, by predictions for each instance and task.
 
-Minimum completion time (MCT) of Maheswaran et al., *Dynamic matching and scheduling of a class of independent tasks onto
-heterogeneous computing systems* (1999): what is left of the running tasks, the predicted times of those that wait, and
-of this very task, all on this very instance. An idle slow one is left alone while a busy fast one is done sooner.
+Minimum completion time (MCT) of Maheswaran et al., *Dynamic matching and scheduling of a class of independent tasks
+onto heterogeneous computing systems* (1999): what is left of the running tasks, the predicted times of those that wait,
+and of this very task, all on this very instance. An idle slow one is left alone while a busy fast one is done sooner.
 """
 
 from __future__ import annotations

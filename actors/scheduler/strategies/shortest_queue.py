@@ -15,7 +15,12 @@ from actors.scheduler.strategies.view import View
 def score(view: View) -> list[float]:
     """When the task would be done (ms from now), all tasks taken to be alike."""
     mean_ms = view.expects.mean_ms
-    return [(c.in_flight + c.waiting) * (mean := mean_ms(n)) / c.capacity + mean for n, c in enumerate(view.candidates)]
+    return [completion_ms(c.in_flight + c.waiting, c.capacity, mean_ms(n)) for n, c in enumerate(view.candidates)]
+
+
+def completion_ms(tasks: int, capacity: int, mean_ms: float) -> float:
+    """When one more would be done behind so many tasks that take so long each."""
+    return tasks * mean_ms / capacity + mean_ms
 
 
 SHORTEST_QUEUE = Strategy(

@@ -22,8 +22,8 @@ class Strategy:
     A `pooled` strategy keeps one common line, from which an instance with a place free takes the next task; the others
     give each instance a line of its own. Who is idle then takes what waits for others: always or, where the strategy
     `declines`, only if the task is expected to be done sooner so. `takes_turns`: choices move the turns of all
-    candidates on, evenly or `by_weight`. `sizes_tasks`: the execution times of waiting tasks count, and are predicted at admission.
-    `score` says what choices go by, `unit` what that is; a user's own strategy has a `choice` instead.
+    candidates on, evenly or `by_weight`. `sizes_tasks`: the execution times of waiting tasks count, and are predicted
+    at admission. `score` says what choices go by, `unit` what that is; a user's own strategy has a `choice` instead.
     """
 
     name: str
