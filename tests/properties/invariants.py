@@ -211,7 +211,8 @@ def may_be_declined(state: SchedulerState, instance: Instance) -> bool:
     factor = state.predictions.least_log_slowness(pool.name, instance.ti_uuid)
     others = [i.ti_uuid for i in pool.instances.values() if i.condition == "up" and not i.has_credit]
     is_slow = any(factor - state.predictions.least_log_slowness(pool.name, other) > FASTER for other in others)
-    return is_slow and state.strategy(instance.model_name).pooled
+    strategy = state.strategy(instance.model_name)
+    return is_slow and (strategy.pooled or strategy.declines)
 
 
 def ready_tasks(state: SchedulerState) -> list[TaskEntry]:
