@@ -22,15 +22,15 @@ class ExplainedCandidate(Response):
     could_be_chosen: bool = Field(
         description="Whether the task could have started there; for a waiting task, whether it can be meant for it."
     )
-    execution_ms: float = Field(description="How long this task was expected to take there.")
+    execution_ms: float = Field(description="How long this task was expected to take there, milliseconds.")
     completion_ms: float | None = Field(
-        description="When it would have been done behind all that ran and waited there, from then on; null where the "
-        "strategy does not go by that."
+        description="Milliseconds from then until it would have been done there, behind all that ran and waited; null "
+        "where the strategy does not go by that."
     )
-    completion_error_ms: float | None = Field(description="Standard deviation of that.")
-    completion_q95_ms: float | None = Field(description="When it would have been done in 95 of 100 cases.")
+    completion_error_ms: float | None = Field(description="Standard deviation of that, milliseconds.")
+    completion_q95_ms: float | None = Field(description="The same that holds in 95 of 100 cases, milliseconds.")
     score: float | None = Field(
-        description="What the strategy went by, the least is best; null for who is passed over."
+        description="What the strategy went by, a number in `unit`; the least is best, null for who is passed over."
     )
 
 

@@ -40,7 +40,10 @@ def explain(
         return 0
     console = Console()
     at = datetime.fromtimestamp(found.at).astimezone().isoformat(" ", "seconds")
-    console.print(f"task {found.task_id} {'started' if found.chosen else 'waits'}: {found.why}", markup=False)
+    names = {candidate.ti_uuid: _name(candidate) for candidate in found.candidates}
+    what = f"started on {names.get(found.chosen, found.chosen)}" if found.chosen else "waits"
+    meant = f" (meant for {names.get(found.meant, found.meant)})" if found.meant not in ("", found.chosen) else ""
+    console.print(f"task {found.task_id} {what}{meant}: {found.why}", markup=False)
     console.print(f"{found.strategy}; scores are {found.unit or 'not known'}; at {at}", style="dim", markup=False)
     console.print(_table(found))
     return 0
@@ -49,29 +52,26 @@ def explain(
 def _table(found: Placement) -> Table:
     table = Table(box=box.SIMPLE_HEAD, expand=True, pad_edge=False)
     table.add_column("instance", no_wrap=True)
-    table.add_column("condition", no_wrap=True)
     for header in ("running", "waiting", "takes", "done in", "score"):
         table.add_column(header, justify="right", no_wrap=True)
     for candidate in found.candidates:
-        table.add_row(*_cells(found, candidate), style="bold" if candidate.ti_uuid == found.chosen else None)
+        table.add_row(*_cells(candidate), style="bold" if candidate.ti_uuid == found.chosen else None)
     return table
 
 
-def _cells(found: Placement, candidate: PlacementCandidate) -> list[Text]:
-    name = f"{candidate.host}:{candidate.port}" if candidate.port else candidate.host
-    marks = [
-        word for word, ti_uuid in (("chosen", found.chosen), ("meant", found.meant)) if ti_uuid == candidate.ti_uuid
-    ]
+def _name(candidate: PlacementCandidate) -> str:
+    return f"{candidate.host}:{candidate.port}" if candidate.port else candidate.host
+
+
+def _cells(candidate: PlacementCandidate) -> list[Text]:
     done = duration(candidate.completion_ms)
     if candidate.completion_error_ms is not None:
         done += f" ± {duration(candidate.completion_error_ms)}"
-    score = "–" if candidate.score is None else f"{candidate.score:,.2f}"
     return [
-        Text(name + (f" ({', '.join(marks)})" if marks else "")),
-        Text(candidate.condition),
+        Text(_name(candidate) + ("" if candidate.condition == "up" else f", {candidate.condition}")),
         Text(f"{candidate.running}/{candidate.capacity}"),
         Text(str(candidate.waiting)),
         Text(duration(candidate.execution_ms)),
         Text(done),
-        Text(score),
+        Text("–" if candidate.score is None else f"{candidate.score:,.2f}"),
     ]

@@ -23,9 +23,9 @@ def candidates(said: PlacementExplained) -> dict[str, CandidateExplained]:
     return {candidate.ti_uuid: candidate for candidate in said.candidates}
 
 
-def two_instances(strategy: str = "shortest_queue", **rules: int) -> Scheduling:
+def two_instances(strategy: str = "shortest_queue", rules: PlacementRules | None = None) -> Scheduling:
     """A scheduler with `i1` and `i2` under this strategy."""
-    scheduling = Scheduling(SchedulerPolicy(placement=PlacementRules(**rules)))
+    scheduling = Scheduling(SchedulerPolicy(placement=rules or PlacementRules()))
     scheduling.tell(SetStrategy(strategy))
     for name in ("i1", "i2"):
         scheduling.register(name)
@@ -100,16 +100,16 @@ def test_a_place_that_another_has_given_up_is_told() -> None:
 
 
 def test_only_the_last_starts_are_remembered() -> None:
-    scheduling = two_instances(explain_starts=2)
+    scheduling = two_instances(rules=PlacementRules(explain_starts=2))
     for n in range(4):
         scheduling.tell(submit(f"t{n}"))
         scheduling.settle(f"t{n}", 1.0)
     assert [explained(scheduling, f"t{n}").status for n in range(4)] == ["unknown", "unknown", "started", "started"]
 
 
-@pytest.mark.parametrize("rules", [{"explain_starts": 0}, {"explain_instances": 1}])
-def test_none_are_where_it_is_switched_off_or_the_pool_is_too_large(rules: dict[str, int]) -> None:
-    scheduling = two_instances(**rules)
+@pytest.mark.parametrize("rules", [PlacementRules(explain_starts=0), PlacementRules(explain_instances=1)])
+def test_none_are_where_it_is_switched_off_or_the_pool_is_too_large(rules: PlacementRules) -> None:
+    scheduling = two_instances(rules=rules)
     scheduling.tell(submit("t1"))
     assert explained(scheduling, "t1") == PlacementExplained("t1", "unknown")
     assert not scheduling.state.explained
