@@ -15,6 +15,7 @@ from actors.scheduler.strategies.own import own_strategy
 from gateway.config_file import ConfigError
 from gateway.own_strategies import find_function
 from tests.unit.scheduling import Scheduling, submit
+from tests.unit.strategy_views import Given, candidate, view
 
 NAME = "tests.unit.test_own_strategies:last"
 
@@ -129,3 +130,11 @@ def test_the_configured_function_is_found() -> None:
 def test_what_cannot_be_used_stops_the_start(name: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         find_function(name, "strategy")
+
+
+def test_the_example_keeps_long_tasks_off_the_fastest() -> None:
+    choose = find_function("examples.custom_strategy:choose", "strategy")
+    seen = [candidate("fast"), candidate("slow")]
+    assert choose(view(seen, given=Given(means=[100.0, 300.0]))) == 0
+    assert choose(view(seen, given=Given(means=[6_000.0, 18_000.0]))) == 1
+    assert choose(view(seen, given=Given(means=[6_000.0, 6_000.0]))) in (0, 1)
