@@ -35,7 +35,7 @@ class Settings(BaseSettings):
     config: Path | None = Field(
         None,
         validation_alias=AliasChoices("SWARMPILOT_CONFIG", "SCHEDULER_CONFIG_PATH", "config"),
-        description="YAML file with `instances:`, `strategy:`, `order:`, `agents:`, `predictions:`.",
+        description="YAML file with `instances:`, `strategy:`, `weights:`, `order:`, `agents:`, `predictions:`.",
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO",
@@ -48,6 +48,12 @@ class Settings(BaseSettings):
         description="importance: higher is more important. nice: lower is.",
     )
     strategy: str | None = Field(None, description="Placement strategy to set at start; else the one in force stays.")
+    explain_starts: int = Field(
+        1000, ge=0, le=1_000_000, description="Starts of tasks that can be explained afterwards, the last; 0: none."
+    )
+    explain_instances: int = Field(
+        16, ge=1, le=100_000, description="Only for models with so many instances: each start is a look at all of them."
+    )
     shards: int = Field(8, ge=1, le=1024, description="Shards per kind of actor; fixed once a store has been used.")
     hand_over: bool = Field(True, description="Pass messages between actors of one process without the broker.")
 

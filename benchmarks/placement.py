@@ -5,7 +5,9 @@ from __future__ import annotations
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
-from dataclasses import dataclass
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from os import cpu_count
 from pathlib import Path
 
 from rich.console import Console
@@ -29,6 +31,8 @@ LOADS = (0.7, 0.9)
 EQUAL = Fleet((1.0,) * 8)
 UNEQUAL = Fleet((1.0, 1.0, 1.0, 1.0, 0.5, 0.5, 0.25, 0.25))
 SEED = 1
+SLOWED = (DEFAULT_STRATEGY, "round_robin", "least_loaded", "min_completion", "tail", "adaptive")
+"""Strategies that are shown where an instance slows down; the others have nothing new to say there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +85,26 @@ def _policies() -> tuple[Sequence[str], Sequence[str]]:
 
 
 def _scenario(title: str, slug: str, experiment: Experiment) -> Scenario:
-    return Scenario(title, slug, experiment, run(experiment))
+    """Each policy at each load by itself, as many at once as there are processors."""
+    alone = [
+        replace(experiment, loads=[load], strategies=strategies, references=references)
+        for load in experiment.loads
+        for strategies, references in (
+            *(([name], []) for name in experiment.strategies),
+            *(([], [name]) for name in experiment.references),
+        )
+    ]
+    with ProcessPoolExecutor(cpu_count()) as pool:
+        measured = [one for several in pool.map(run, alone) for one in several]
+    return Scenario(title, slug, experiment, measured)
 
 
 def _slow_down(requests: Sequence[Request], load: float) -> Experiment:
     """One of eight equal instances, at half of the time in which tasks arrive."""
     middle = jobs_at_load(requests, ServiceTime(), load, EQUAL.total_speed)[-1].arrival_s / 2
-    return Experiment(requests, EQUAL, [load], *_policies(), changes=[Change(middle, 3, speed=0.25)], seed=SEED)
+    return Experiment(
+        requests, EQUAL, [load], SLOWED, tuple(REFERENCES), changes=[Change(middle, 3, speed=0.25)], seed=SEED
+    )
 
 
 def _findings(scenarios: Sequence[Scenario], plan: Plan) -> list[Finding]:

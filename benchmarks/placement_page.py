@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 
+from actors.scheduler.strategies import STRATEGIES
 from benchmarks.placement_goals import Finding
 from simulation.experiment import Measured
 
@@ -24,13 +26,22 @@ def rewrite(
 
 
 def markdown(workload: str, findings: Sequence[Finding], tables: Sequence[tuple[str, Sequence[Measured]]]) -> str:
-    """The goals, then a table of latencies for each scenario, then what became of expected waits."""
+    """The goals, what strategies are, then a table of latencies for each scenario and of expected waits."""
     parts = [f"Workload: {workload}.", _goals(findings)]
+    parts += ["### What each strategy does", *(paragraph(name) for name in STRATEGIES)]
     for title, measured in tables:
         parts += [f"### {title}", _latencies(measured)]
         if any(one.waits for one in measured):
             parts += ["Expected waits of the tasks that waited or were expected to:", _waits(measured)]
     return "\n\n".join(parts)
+
+
+def paragraph(strategy: str) -> str:
+    """What the strategy's module says of it, as one paragraph."""
+    text = import_module(f"actors.scheduler.strategies.{strategy}").__doc__ or ""
+    first, _, rest = text.strip().partition("\n\n")
+    name, _, promise = " ".join(first.split()).partition(": ")
+    return f"**{name}**: {promise} {' '.join(rest.split())}"
 
 
 def _goals(findings: Sequence[Finding]) -> str:

@@ -19,14 +19,17 @@ from actors.couriers.worker import WorkerCourier
 from actors.dispatcher import DispatcherPolicy, dispatcher_behaviour
 from actors.messages import Message
 from actors.messages.scheduler import SetStrategy
-from actors.scheduler import LineRules, PreemptionRules, SchedulerPolicy, scheduler_behaviour
+from actors.scheduler import LineRules, PlacementRules, PreemptionRules, SchedulerPolicy, scheduler_behaviour
+from actors.scheduler.instance import plain_address
 from actors.scheduler.order_names import ORDERS, find_order
 from actors.scheduler.prediction import LookupTable, TableError, parse_table
 from actors.scheduler.strategies import STRATEGIES, find_strategy
+from actors.scheduler.strategies.own import own_strategy
 from actors.settings import Settings
 from actors.store import TaskReader
 from actors.vitals import Vitals
 from gateway.config_file import ConfigError, ConfigFile, read_table
+from gateway.own_strategies import find_function
 from gateway.translate_amqp import commands_from_amqp
 from rabbitmq import RabbitBroker
 
@@ -74,6 +77,7 @@ def behaviours(s: Settings, config: ConfigFile) -> dict[ActorKind, AnyBehaviour]
                 PreemptionRules(s.preempt_limit, s.preempt_min_run_s),
                 prediction_tables(config),
                 LineRules(s.default_deadline_s, config.shares),
+                placement_rules(s, config),
             )
         ),
         "agent": agent_behaviour(
@@ -104,6 +108,19 @@ def behaviours(s: Settings, config: ConfigFile) -> dict[ActorKind, AnyBehaviour]
     }
 
 
+def placement_rules(s: Settings, config: ConfigFile) -> PlacementRules:
+    """What placement strategies go by, with the users' own ones that the configuration names. Raises ConfigError."""
+    named = {"strategy": s.strategy or config.strategy or ""}
+    named |= {f"strategies.{model_name}": name for model_name, name in config.strategies.items()}
+    own = {
+        name: own_strategy(name, find_function(name, f"field `{field}`"))
+        for field, name in named.items()
+        if ":" in name
+    }
+    weights = {plain_address(address): weight for address, weight in config.weights.items()}
+    return PlacementRules(weights, own, s.explain_starts, s.explain_instances)
+
+
 def prediction_tables(config: ConfigFile) -> dict[str, LookupTable]:
     """The tables of execution times that the configuration names, by model. Raises ConfigError."""
     tables = {}
@@ -122,8 +139,8 @@ def chosen_strategies(s: Settings, config: ConfigFile) -> list[SetStrategy]:
     strategies = ({"": everywhere} if everywhere else {}) | config.strategies
     orders = ({"": config.order} if config.order else {}) | config.orders
     for name in strategies.values():
-        if find_strategy(name) is None:
-            raise ConfigError(f"strategy: must be one of {', '.join(STRATEGIES)}; got {name!r}")
+        if ":" not in name and find_strategy(name) is None:
+            raise ConfigError(f"strategy: must be one of {', '.join(STRATEGIES)} or module:function; got {name!r}")
     for name in orders.values():
         if find_order(name) is None:
             raise ConfigError(f"order: must be one of {', '.join(ORDERS)}; got {name!r}")

@@ -61,6 +61,7 @@ class ConfigFile(BaseModel):
     instances: list[InstanceEntry] = []
     strategy: str | None = None
     strategies: dict[str, str] = {}
+    weights: dict[str, Annotated[float, Field(gt=0, le=1_000_000, allow_inf_nan=False)]] = {}
     order: str | None = None
     orders: dict[str, str] = {}
     shares: dict[str, Annotated[float, Field(gt=0, le=1_000_000, allow_inf_nan=False)]] = {}

@@ -18,7 +18,7 @@ from gateway.config_file import ConfigError, ConfigFile, read_config
 from gateway.dead_letters import DeadLetters
 from rabbitmq import RabbitBroker
 
-QUESTIONS = (DescribeQueues, ExplainWait, DescribeActivityRoom, ListAgents)
+QUESTIONS = (DescribeQueues, ExplainWait, ExplainPlacement, DescribeActivityRoom, ListAgents)
 """What changes nothing does not queue behind the commands that producers have published."""
 
 

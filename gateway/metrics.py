@@ -74,6 +74,11 @@ class Metrics:
             ["event"],
             registry=self._registry,
         )
+        self._faults = Gauge(
+            "swarmpilot_strategy_faults",
+            "Wrong answers of strategies of your own since the scheduler started; the least loaded instance was taken.",
+            registry=self._registry,
+        )
         self._stale = Counter(
             "swarmpilot_stale_scrapes",
             "Scrapes that could not ask the scheduler or the store.",
@@ -109,6 +114,7 @@ class Metrics:
         """What the scheduler says of its lines."""
         self._waiting.set(queues.waiting_total)
         self._running.set(queues.running_total)
+        self._faults.set(queues.strategy_faults)
         self._expected.clear()
         for queue in queues.queues:
             self._expected.labels(queue.model_name, queue.ti_uuid).set(queue.waiting_time_expect / 1000)

@@ -15,6 +15,7 @@ from gateway import (
     rest_agents,
     rest_dead,
     rest_errors,
+    rest_explain,
     rest_instances,
     rest_notify,
     rest_service,
@@ -67,6 +68,7 @@ def build_app(edge: Edge | None, lifespan: Lifespan | None = None) -> FastAPI:
     for routes in (
         rest_service,
         rest_instances,
+        rest_explain,
         rest_submit,
         rest_tasks,
         rest_notify,

@@ -19,7 +19,17 @@ from gateway.expecting import ask
 from gateway.front_door import edge_of
 from gateway.metrics import Metrics
 from gateway.rest_errors import RETRY_AFTER_S
-from gateway.schemas_service import ORDERS, STRATEGIES, Health, IllPart, Strategies, StrategyRequest, StrategyResponse
+from gateway.schemas_service import (
+    ORDERS,
+    OWN_STRATEGY,
+    STRATEGIES,
+    Health,
+    IllPart,
+    Strategies,
+    Strategy,
+    StrategyRequest,
+    StrategyResponse,
+)
 from gateway.strict_route import ERRORS, StrictRoute
 
 VERSION: Final = "2.0.0"
@@ -91,7 +101,7 @@ async def strategies(edge: TheEdge) -> Strategies:
     described = await ask(edge, SCHEDULER, DescribeQueues(), QueuesDescribed)
     return Strategies(
         current=described.strategy,
-        strategies=list(STRATEGIES),
+        strategies=[*STRATEGIES, *(Strategy(name=own, description=OWN_STRATEGY) for own in described.own_strategies)],
         current_order=described.order,
         orders=list(ORDERS),
     )

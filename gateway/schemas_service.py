@@ -98,9 +98,20 @@ class Strategies(Response):
 STRATEGIES: tuple[Strategy, ...] = (
     Strategy(name="shortest_queue", description="The instance that is expected to be done with the task first."),
     Strategy(name="round_robin", description="One instance after the other."),
-    Strategy(name="weighted", description="In proportion to the instances' capacities."),
-    Strategy(name="probabilistic", description="At random, the more likely the shorter the instance's queue."),
+    Strategy(name="weighted", description="In proportion to the instances' weights, else their capacities."),
+    Strategy(name="probabilistic", description="At random, as likely as the instance is done with the task first."),
+    Strategy(name="power_of_two", description="Of two instances drawn at random, the less loaded."),
+    Strategy(name="least_loaded", description="The instance with fewest tasks a place."),
+    Strategy(name="min_completion", description="The instance where this task is predicted to be done first."),
+    Strategy(name="tail", description="The instance where this task is done earliest in 95 of 100 cases."),
+    Strategy(
+        name="affinity",
+        description="Tasks of a session, prefix or scope to one instance, within 1.25 of the mean load.",
+    ),
+    Strategy(name="adaptive", description="The least loaded while execution times are being learnt, then as tail."),
 )
+
+OWN_STRATEGY = "One of your own, from the configuration."
 
 ORDERS: tuple[Order, ...] = (
     Order(name="priority", description="In order of admission."),

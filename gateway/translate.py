@@ -32,6 +32,7 @@ from gateway.bad_request import (
     whole_number_of,
 )
 from gateway.json_body import canonical, decode_json
+from gateway.task_affinity import affinity_of
 from gateway.task_features import features_of
 
 __all__ = ["BadRequest", "MalformedJson", "build_submit", "digest_of", "parse_priority"]
@@ -132,6 +133,7 @@ def build_submit(
         features=features_of(facts, content),
         user_id=_user(facts),
         deadline_ms=_optional(facts, "deadline_ms", _timeout),
+        affinity=affinity_of(facts),
     )
     return SubmitTask(spec, task_input, content_type, metadata, id_is_fresh, waits_for_instances)
 

@@ -25,6 +25,7 @@ from swarmpilot.errors import (
     TaskNotFound,
     WaitTimeout,
 )
+from swarmpilot.placement import Placement, PlacementCandidate
 from swarmpilot.records import Health, InstanceQueue, SubmittedTask, TaskRecord
 
 if TYPE_CHECKING:
@@ -51,6 +52,8 @@ __all__ = [
     "Health",
     "InstanceQueue",
     "NoInstances",
+    "Placement",
+    "PlacementCandidate",
     "RequestRefused",
     "SchedulerError",
     "SchedulerUnavailable",

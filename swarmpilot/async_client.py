@@ -18,6 +18,7 @@ from swarmpilot.calls import Call
 from swarmpilot.client import DEFAULT_URL, FIRST_POLL_S, LONGEST_POLL_S, POLL_FACTOR
 from swarmpilot.dead import DeadRecord, Replay
 from swarmpilot.errors import SchedulerError, SchedulerUnavailable, SchedulerUnreachable, TaskFailed, WaitTimeout
+from swarmpilot.placement import Placement
 from swarmpilot.records import Health, InstanceQueue, SubmittedTask, TaskRecord
 
 T = TypeVar("T")
@@ -150,6 +151,10 @@ class AsyncClient:
         """The instances and the waits there, of one model or of all."""
         return await self._perform(calls.queues(model))
 
+    async def explain(self, task_id: str) -> Placement:
+        """Why a task was started where it was, or waits, with the numbers of all instances. Raises TaskNotFound."""
+        return await self._perform(calls.explain(task_id))
+
     async def activity(
         self,
         *,
@@ -194,7 +199,7 @@ class AsyncClient:
         return await self._perform(calls.remove(host, port))
 
     async def set_strategy(self, name: str, model: str | None = None) -> str:
-        """Choose the placement strategy: ShortestQueue, RoundRobin, Weighted, Probabilistic -> its name."""
+        """Choose the placement strategy: ShortestQueue, RoundRobin, Tail, ... (docs/placement.md) -> its name."""
         return await self._perform(calls.set_strategy(name, model))
 
     async def set_order(self, name: str, model: str | None = None) -> str:

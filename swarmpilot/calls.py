@@ -19,6 +19,7 @@ from swarmpilot.errors import (
     TaskConflict,
     TaskNotFound,
 )
+from swarmpilot.placement import Placement, placement
 from swarmpilot.records import Health, InstanceQueue, SubmittedTask, TaskRecord, instance_queue, task_record
 
 T = TypeVar("T")
@@ -120,6 +121,11 @@ def queues(model: str | None) -> Call[list[InstanceQueue]]:
     """Ask for the instances and the waits there, of one model or of all."""
     question = "?" + urlencode({"model_name": model}) if model else ""
     return Call("GET", "/queue/info" + question, lambda body: [instance_queue(entry) for entry in body["queues"]])
+
+
+def explain(task_id: str) -> Call[Placement]:
+    """Ask why a task is where it is."""
+    return Call("GET", "/queue/explain?" + urlencode({"task_id": task_id}), placement)
 
 
 def register(host: str, port: int, model: str) -> Call[str]:

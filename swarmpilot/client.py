@@ -17,6 +17,7 @@ from swarmpilot.backoff import Patience, delays
 from swarmpilot.calls import Call
 from swarmpilot.dead import DeadRecord, Replay
 from swarmpilot.errors import SchedulerError, SchedulerUnavailable, SchedulerUnreachable, TaskFailed, WaitTimeout
+from swarmpilot.placement import Placement
 from swarmpilot.records import Health, InstanceQueue, SubmittedTask, TaskRecord
 
 T = TypeVar("T")
@@ -164,6 +165,10 @@ class Client:
         """The instances and the waits there, of one model or of all."""
         return self._perform(calls.queues(model))
 
+    def explain(self, task_id: str) -> Placement:
+        """Why a task was started where it was, or waits, with the numbers of all instances. Raises TaskNotFound."""
+        return self._perform(calls.explain(task_id))
+
     def activity(
         self,
         *,
@@ -211,7 +216,7 @@ class Client:
         return self._perform(calls.remove(host, port))
 
     def set_strategy(self, name: str, model: str | None = None) -> str:
-        """Choose the placement strategy: ShortestQueue, RoundRobin, Weighted, Probabilistic -> its name."""
+        """Choose the placement strategy: ShortestQueue, RoundRobin, Tail, ... (docs/placement.md) -> its name."""
         return self._perform(calls.set_strategy(name, model))
 
     def set_order(self, name: str, model: str | None = None) -> str:

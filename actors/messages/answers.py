@@ -77,13 +77,18 @@ class QueueOfInstance:
 
 @dataclass(frozen=True, slots=True)
 class QueuesDescribed:
-    """All instances asked for, with the strategy and the order in force and totals of the scheduler."""
+    """All instances asked for, with the strategy and the order in force and totals of the scheduler.
+
+    `own_strategies` are the users' own that are configured, `strategy_faults` the wrong answers that these have given.
+    """
 
     queues: tuple[QueueOfInstance, ...]
     strategy: str
     waiting_total: int
     running_total: int
     order: str = ""
+    own_strategies: tuple[str, ...] = ()
+    strategy_faults: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +96,48 @@ class WaitExplained:
     """What the task waits for, in words; "" where it does not wait."""
 
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class CandidateExplained:
+    """An instance as it was when a task was placed. Times in ms, as expected then; None where they did not count.
+
+    `score` is what the strategy went by, the least being best; None where there is none, or it was passed over.
+    `running` and `waiting` do not count the task itself.
+    """
+
+    ti_uuid: str
+    host: str
+    port: int
+    condition: InstanceCondition
+    capacity: int
+    running: int
+    waiting: int
+    could_be_chosen: bool
+    execution_ms: float
+    completion_ms: float | None
+    completion_error_ms: float | None
+    completion_q95_ms: float | None
+    score: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class PlacementExplained:
+    """Why a task started where it did, or waits; "unknown" where nothing is remembered of it.
+
+    `chosen` and `meant` are ti_uuids: where it started, and what the strategy gave it when it was admitted. `unit` is
+    what the strategy's scores are. `at` is Unix seconds.
+    """
+
+    task_id: str
+    status: Literal["waiting", "started", "unknown"]
+    why: str = ""
+    chosen: str = ""
+    meant: str = ""
+    strategy: str = ""
+    unit: str = ""
+    at: float = 0.0
+    candidates: tuple[CandidateExplained, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,6 +323,7 @@ Answer: TypeAlias = (
     | StrategySet
     | QueuesDescribed
     | WaitExplained
+    | PlacementExplained
     | PreemptionAnswered
     | ShutdownAnswered
     | AgentDescribed

@@ -107,6 +107,13 @@ class ExplainWait:
 
 
 @dataclass(frozen=True, slots=True)
+class ExplainPlacement:
+    """Ask why a task started where it did, or waits, with the numbers of all candidates. -> PlacementExplained."""
+
+    task_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class DescribeActivityRoom:
     """Ask how full the activity buffers are. -> ActivityRoomDescribed."""
 
@@ -232,6 +239,7 @@ SchedulerMessage: TypeAlias = (
     | SetStrategy
     | DescribeQueues
     | ExplainWait
+    | ExplainPlacement
     | DescribeActivityRoom
     | RequestPreemption
     | ShutdownAgent

@@ -68,6 +68,7 @@ class TaskSpec:
     the content, so that a retry of the same submit is told from another task under the same id.
     `timeout_ms` bounds one attempt's run time; None means the server's setting. `user_id` is whom it is for, where
     its submitter says; `deadline_ms`, counted from `submitted_at`, is when it should be done.
+    `affinity` names what it shares with others, such as a session, so that they had better run on the same instance.
     """
 
     task_id: str
@@ -84,6 +85,7 @@ class TaskSpec:
     features: Features | None = None
     user_id: str = ""
     deadline_ms: int | None = None
+    affinity: str = ""
 
     @property
     def has_own_agent(self) -> bool:

@@ -22,9 +22,9 @@ from actors.scheduler.evolution import evolve
 from actors.scheduler.pools import pool_of_model
 from actors.scheduler.prediction import LookupTable, Predictions
 from actors.scheduler.snapshot import SchedulerKept, dump, load
-from actors.scheduler.state import LineRules, PreemptionRules, SchedulerState
+from actors.scheduler.state import LineRules, PlacementRules, PreemptionRules, SchedulerState
 
-__all__ = ["LineRules", "PreemptionRules", "SchedulerPolicy", "SchedulerState", "scheduler_behaviour"]
+__all__ = ["LineRules", "PlacementRules", "PreemptionRules", "SchedulerPolicy", "SchedulerState", "scheduler_behaviour"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,7 @@ class SchedulerPolicy:
     preemption: PreemptionRules = field(default_factory=PreemptionRules)
     tables: Mapping[str, LookupTable] = field(default_factory=dict)
     lines: LineRules = field(default_factory=LineRules)
+    placement: PlacementRules = field(default_factory=PlacementRules)
 
 
 def _next_due(state: SchedulerState) -> float | None:
@@ -70,6 +71,7 @@ def scheduler_behaviour(
             room,
             rules=policy.preemption,
             line_rules=policy.lines,
+            placement=policy.placement,
             predictions=Predictions(tables),
         )
 

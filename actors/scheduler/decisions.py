@@ -6,7 +6,7 @@ from typing import assert_never
 
 from actors import addresses
 from actors.addresses import SCHEDULER
-from actors.behaviour import Decision, Now, Received, Reply, Send
+from actors.behaviour import Decision, Now, Received, Reply, Send, Warn
 from actors.messages import scheduler as msg
 from actors.messages.agent import RunTask
 from actors.messages.answers import WaitExplained
@@ -14,6 +14,7 @@ from actors.messages.runtime import Resumed, TimePassed
 from actors.messages.scheduler import SchedulerMessage
 from actors.scheduler import activity, admission, agents, openings, preemption, registry, workers
 from actors.scheduler import events as ev
+from actors.scheduler.explaining import explain
 from actors.scheduler.lookahead import Declined
 from actors.scheduler.placement import choose_next
 from actors.scheduler.queues import describe_queues
@@ -24,7 +25,19 @@ Verdict = Decision[ev.SchedulerEvent]
 
 
 def decide(state: SchedulerState, received: Received[SchedulerMessage], now: Now) -> Verdict:
-    """The scheduler's answer to one message."""
+    """The scheduler's answer to one message, with a word on a user's own strategy where that is at fault."""
+    verdict = _decide(state, received, now)
+    if not state.placement.own:
+        return verdict
+    told = [
+        Warn("own strategy at fault; the least loaded instance was taken", (("strategy", name), ("fault", fault)))
+        for name, (_, guard) in state.placement.own.items()
+        if (fault := guard.take_warning(now))
+    ]
+    return Decision(verdict.events, [*verdict.effects, *told]) if told else verdict
+
+
+def _decide(state: SchedulerState, received: Received[SchedulerMessage], now: Now) -> Verdict:
     message = received.message
     match message:
         case msg.SubmitTask():
@@ -42,6 +55,8 @@ def decide(state: SchedulerState, received: Received[SchedulerMessage], now: Now
         case msg.ExplainWait():
             entry = state.tasks.get(message.task_id)
             return Decision(effects=[Reply(WaitExplained(wait_reason(state, entry) if entry is not None else ""))])
+        case msg.ExplainPlacement():
+            return Decision(effects=[Reply(explain(state, message.task_id, now))])
         case msg.FillActivityRoom():
             return activity.fill(state)
         case msg.DescribeActivityRoom():
@@ -95,7 +110,7 @@ def _place(state: SchedulerState, message: msg.PlaceTasks, chance: float, now: N
     pool = state.pools.get(message.pool)
     if pool is None:
         return Decision()
-    chosen = choose_next(state, pool, chance, now)
+    chosen = choose_next(state, pool, now)
     if isinstance(chosen, Declined):
         is_known = pool.name in state.deferred
         return Decision(events=[] if is_known else [ev.StartsDeferred(pool.name, chosen.until)])

@@ -60,7 +60,8 @@ class TaskQueued:
 
     `admitted_at` grows from task to task; `key` is its place among equals in importance (see `orders`), 0.0 in records
     from before there were orders: then the number of its arrival is. In a fair line it is `client`'s, whose share is
-    used up to `finish` with it.
+    used up to `finish` with it. `expected_ms` is what it was predicted to take on an ordinary instance, where the
+    strategy goes by that, else 0.
     """
 
     spec: TaskSpec
@@ -70,6 +71,7 @@ class TaskQueued:
     key: float = 0.0
     client: str = ""
     finish: float = 0.0
+    expected_ms: int = 0
 
     @property
     def task_id(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import assert_never
 
 from actors.messages.answers import InstanceCondition
-from actors.scheduler import claims, fair_lines, lines, yielders
+from actors.scheduler import claims, explaining, fair_lines, lines, turn_taking, yielders
 from actors.scheduler import events as ev
 from actors.scheduler.instance import Instance
 from actors.scheduler.pools import pool_of_instance
@@ -28,6 +28,7 @@ def evolve(state: SchedulerState, event: ev.SchedulerEvent) -> None:
             state.delayed.cancel(event.task_id)
             claims.enter(state, state.tasks[event.task_id])
         case ev.TaskMoved():
+            turn_taking.give(state, state.tasks[event.task_id].pool, event.scheduled_ti)
             lines.retarget(state, state.tasks[event.task_id], event.scheduled_ti)
         case ev.InstanceRegistered():
             _instance_registered(state, event)
@@ -102,8 +103,10 @@ def _task_queued(state: SchedulerState, event: ev.TaskQueued) -> None:
     pool = state.pool(state.serving_pool(event.pools))
     if pool.instances:
         pool.rotation += 1
+        turn_taking.give(state, pool.name, event.scheduled_ti)
     key = event.key or float(state.arrivals)
     entry = TaskEntry(event.spec, state.arrivals, event.pools, pool.name, event.scheduled_ti, key=key)
+    entry.expected_ms = event.expected_ms
     state.admitted_at = max(state.admitted_at, event.admitted_at)
     fair_lines.enter(state, entry, event)
     state.tasks[event.spec.task_id] = entry
@@ -114,6 +117,7 @@ def _task_queued(state: SchedulerState, event: ev.TaskQueued) -> None:
 
 def _task_bound(state: SchedulerState, event: ev.TaskBound) -> None:
     entry = state.tasks[event.task_id]
+    explaining.keep(state, entry, event.ti_uuid, event.bound_at)
     claims.run(state, entry)
     entry.ti_uuid = event.ti_uuid
     entry.tentative = event.ti_uuid
@@ -221,11 +225,13 @@ def _instance_registered(state: SchedulerState, event: ev.InstanceRegistered) ->
         pool,
         incarnation=event.incarnation,
     )
+    instance.weight = state.placement.weights.get(instance.address, float(event.capacity))
     if known is not None:
         instance.in_flight, instance.waiting = known.in_flight, known.waiting
+        instance.sized, instance.work_ms = known.sized, known.work_ms
         yielders.release(state, known)
     if known is not None and known.pool == pool:
-        instance.own_line = known.own_line
+        instance.own_line, instance.turn = known.own_line, known.turn
     elif known is not None:
         # To the end of both: strategies go by the order of a pool, which a snapshot takes from the whole.
         state.predictions.forget_instance(event.ti_uuid)

@@ -166,4 +166,7 @@ def count_tentative(state: SchedulerState, entry: TaskEntry, change: int) -> Non
     instance = state.instances.get(entry.tentative)
     if instance is not None:
         instance.waiting += change
+        if entry.expected_ms:
+            instance.sized += change
+            instance.work_ms += change * entry.expected_ms
         state.note(instance)

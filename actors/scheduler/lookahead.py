@@ -23,6 +23,9 @@ Expectations of what is left are uncertain, and with many in line it counts more
 were found by simulation: half and double of either make the mean or the tail worse, if not by much.
 """
 
+FASTER = log(1.0 + PATIENCE)
+"""One that is not slower than the fastest by this, as a logarithm, is never declined."""
+
 ALIKE = log(1.1)
 """Instances whose expected times differ by less are as good as each other: measurements do."""
 

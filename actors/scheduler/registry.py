@@ -20,7 +20,7 @@ from actors.scheduler.order_names import ORDERS, find_order
 from actors.scheduler.placement import Spread, choose_tentative
 from actors.scheduler.pools import pool_of_instance
 from actors.scheduler.state import SchedulerState, TaskEntry
-from actors.scheduler.strategies import STRATEGIES, find_strategy
+from actors.scheduler.strategies import find_strategy
 
 ABSENCE_S = 300.0
 """How long a worker that is down is kept (s): longer than one that is still connected can count as down."""
@@ -123,7 +123,7 @@ def moves_from_leaving(state: SchedulerState, entry: TaskEntry, chance: float) -
     instance, pool = state.instances.get(entry.ti_uuid), state.serving_pool(entry.pools)
     if instance is not None and instance.condition != "draining" and instance.pool == pool:
         return []
-    return [ev.TaskMoved(entry.spec.task_id, choose_tentative(state, pool, chance))]
+    return [ev.TaskMoved(entry.spec.task_id, choose_tentative(state, pool, chance, entry.spec))]
 
 
 def mark_down(state: SchedulerState, message: InstanceWentDown, now: Now) -> Decision[ev.SchedulerEvent]:
@@ -160,11 +160,12 @@ def mark_up(state: SchedulerState, message: InstanceCameUp) -> Decision[ev.Sched
 
 def set_strategy(state: SchedulerState, message: SetStrategy) -> Decision[ev.SchedulerEvent]:
     """Change the strategy from the next placement on, and the order of the line from the next admission on."""
-    strategy, order = find_strategy(message.name), find_order(message.order)
+    known = state.known_strategies
+    strategy, order = find_strategy(message.name, known), find_order(message.order)
     if not message.name and not message.order:
         return _invalid("neither a strategy nor an order is named")
     if message.name and strategy is None:
-        return _invalid(f"unknown strategy {message.name!r}; known are {', '.join(STRATEGIES)}")
+        return _invalid(f"unknown strategy {message.name!r}; known are {', '.join(known)}")
     if message.order and order is None:
         return _invalid(f"unknown order {message.order!r}; known are {', '.join(ORDERS)}")
     model = message.model_name
@@ -189,5 +190,5 @@ def _leave_pool(state: SchedulerState, instance: Instance, chance: float) -> lis
         spread = spreads.get(name)
         if spread is None:
             spread = spreads[name] = Spread(state, name, chance, leaving=instance.ti_uuid)
-        moved.append(ev.TaskMoved(task_id, spread.next()))
+        moved.append(ev.TaskMoved(task_id, spread.next(entry.spec)))
     return moved

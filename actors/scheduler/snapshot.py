@@ -15,10 +15,11 @@ from actors.scheduler.state import SchedulerState, TaskEntry
 
 @dataclass(frozen=True, slots=True)
 class InstanceKept:
-    """An instance and how it is."""
+    """An instance and how it is; `turn` is for strategies that take turns."""
 
     registered: InstanceRegistered
     condition: InstanceCondition
+    turn: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,7 @@ def dump(state: SchedulerState) -> SchedulerKept:
                     i.ti_uuid, i.host, i.port, i.model_name, i.capacity, i.protocol, i.capabilities, i.incarnation
                 ),
                 i.condition,
+                i.turn,
             )
             for i in state.instances.values()
         ],
@@ -116,7 +118,7 @@ def load(state: SchedulerState, kept: SchedulerKept) -> SchedulerState:
     for instance in kept.instances:
         evolve(state, instance.registered)
         known = state.instances[instance.registered.ti_uuid]
-        known.condition = instance.condition
+        known.condition, known.turn = instance.condition, instance.turn
         state.note(known)
     for ti_uuid, forget_at in kept.absent:
         state.absent.set(ti_uuid, forget_at)

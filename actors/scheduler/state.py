@@ -10,12 +10,14 @@ from actors.messages.scopes import Path
 from actors.messages.tasks import TaskSpec
 from actors.scheduler.activity_room import ActivityRoom
 from actors.scheduler.fair_shares import FairShares
-from actors.scheduler.instance import Instance
+from actors.scheduler.instance import Instance, plain_host
+from actors.scheduler.moment import Moment
 from actors.scheduler.order_names import DEFAULT_ORDER
 from actors.scheduler.prediction import Prediction, Predictions, Remaining, remaining
 from actors.scheduler.scopes import ScopeIndex
 from actors.scheduler.standings import Standings
 from actors.scheduler.strategies import DEFAULT_STRATEGY, STRATEGIES, Strategy
+from actors.scheduler.strategies.own import Guard
 from actors.scheduler.victims import Victims
 from actors.scheduler.waiting_line import Rank, WaitingLine
 
@@ -26,8 +28,8 @@ class TaskEntry:
 
     `tried` are the instances on which an attempt has failed. `arrival` numbers admissions, `key` is its place among
     equals in importance. `client` is whose share it will use once it is started; "" where it was, or in a line that is
-    not fair. `has_entry`: there is room for its entry in the activity buffer (of a task of an agent that a client
-    named; others have none).
+    not fair. `expected_ms` is what it was predicted to take on an ordinary instance; 0 where nobody asked. `has_entry`:
+    there is room for its entry in the activity buffer (of a task of an agent that a client named; others have none).
 
     While it runs: `gives_way` says that it has been asked to, `for_task` for whom ("" where somebody just asked),
     `is_named` that somebody asked for it by name, `cannot_give_way` that somebody did and its instance cannot be asked;
@@ -57,6 +59,7 @@ class TaskEntry:
     reserved: str = ""
     key: float = 0.0
     client: str = ""
+    expected_ms: int = 0
 
     @property
     def rank(self) -> Rank:
@@ -84,6 +87,11 @@ class Pool:
         """Whether the task stands in one of its lines."""
         alike = self.returned.get(frozenset(entry.tried)) if entry.tried else None
         return entry.spec.task_id in (self.line if alike is None else alike)
+
+    def choosable(self, leaving: str = "") -> list[Instance]:
+        """Those that a task submitted now may be meant for: up or, where none is, down; never `leaving`."""
+        staying = [i for i in self.instances.values() if i.condition != "draining" and i.ti_uuid != leaving]
+        return [instance for instance in staying if instance.condition == "up"] or staying
 
     def is_served(self, leaving: str = "") -> bool:
         """Whether any instance but `leaving` is there to stay, up or down."""
@@ -165,6 +173,20 @@ class LineRules:
     shares: Mapping[str, float] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class PlacementRules:
+    """What strategies go by: `weights` of instances by their address, where not their capacity, and users' own.
+
+    What the last `explain_starts` starts went by is kept in memory, in pools of up to `explain_instances`: it takes a
+    look at each of them.
+    """
+
+    weights: Mapping[str, float] = field(default_factory=dict)
+    own: Mapping[str, tuple[Strategy, Guard]] = field(default_factory=dict)
+    explain_starts: int = 1000
+    explain_instances: int = 16
+
+
 @dataclass(slots=True)
 class SchedulerState:
     """The whole. `strategies` and `orders` map model names ("" for all) to names of strategies and orders.
@@ -173,6 +195,8 @@ class SchedulerState:
 
     `victims` are the running tasks that may be made to give way; `protected` has those that may not yet, and from when.
     `deferred` has the pools where something free is left idle, and until when.
+
+    `explained` has what the last starts went by, by task; that is not kept over a restart.
 
     `absent` has the attached workers that are down, by their ti_uuid, and when they will be forgotten.
     """
@@ -189,6 +213,8 @@ class SchedulerState:
     orders: dict[str, str] = field(default_factory=dict)
     fair: dict[tuple[str, int], FairShares] = field(default_factory=dict)
     line_rules: LineRules = field(default_factory=LineRules)
+    placement: PlacementRules = field(default_factory=PlacementRules)
+    explained: dict[str, Moment] = field(default_factory=dict)
     claims: Claims = field(default_factory=Claims)
     delayed: Deadlines = field(default_factory=Deadlines)
     absent: Deadlines = field(default_factory=Deadlines)
@@ -245,7 +271,18 @@ class SchedulerState:
 
     def strategy(self, model_name: str) -> Strategy:
         """The strategy in force for a model."""
-        return STRATEGIES[self.strategies.get(model_name) or self.strategies.get("", DEFAULT_STRATEGY)]
+        name = self.strategies.get(model_name) or self.strategies.get("", DEFAULT_STRATEGY)
+        return STRATEGIES.get(name) or self._own_strategy(name)
+
+    def _own_strategy(self, name: str) -> Strategy:
+        """A user's own; one that the configuration no longer names is replaced by the default."""
+        own = self.placement.own.get(name)
+        return own[0] if own is not None else STRATEGIES[DEFAULT_STRATEGY]
+
+    @property
+    def known_strategies(self) -> dict[str, Strategy]:
+        """All that can be chosen, by their names."""
+        return {**STRATEGIES, **{name: strategy for name, (strategy, _) in self.placement.own.items()}}
 
     def order(self, model_name: str) -> str:
         """The order in force for a model."""
@@ -258,9 +295,3 @@ class SchedulerState:
             if is_there and instance.condition != "draining":
                 return instance
         return None
-
-
-def plain_host(host: str) -> str:
-    """The same for every usual way to write the same host, so that an instance is not registered twice."""
-    plain = host.lower().rstrip(".")
-    return "127.0.0.1" if plain in ("localhost", "::1") else plain

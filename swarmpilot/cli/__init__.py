@@ -15,6 +15,7 @@ from swarmpilot.cli import (
     agents,
     dead,
     demo,
+    explain,
     instance,
     preempt,
     queues,
@@ -41,6 +42,8 @@ EXAMPLES = """
   swarmpilot worker --agent worker-1 --call my_module:run   runs the tasks of an agent
 
   swarmpilot submit my-model '{"prompt": "Hi", "max_tokens": 20}' --wait
+
+  swarmpilot explain task-abc123                         why it runs where it does, or what it waits for
 
   swarmpilot preempt task-abc123                         ask it to give way, and to go on later
 
@@ -75,6 +78,7 @@ app.command("instance")(instance.instance)
 app.command("worker")(worker.worker)
 app.command("submit")(submit.submit)
 app.command("task")(task.task)
+app.command("explain")(explain.explain)
 app.command("preempt")(preempt.preempt)
 app.command("queues")(queues.queues)
 app.command("agents")(agents.agents)

@@ -29,7 +29,8 @@ def start(
     strategy: Annotated[
         str | None,
         typer.Option(
-            help="ShortestQueue, RoundRobin, Weighted or Probabilistic; else what is in force stays.",
+            help="ShortestQueue, RoundRobin, Tail, ... (docs/placement.md), or your own as module:function; "
+            "else what is in force stays.",
             envvar="SWARMPILOT_STRATEGY",
         ),
     ] = None,

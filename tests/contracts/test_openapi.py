@@ -136,7 +136,7 @@ async def walk(rest: Rest, port: int) -> None:
         await rest.get(path)
     async with rest.events("/activity/stream") as events:
         await events.next()
-    for path in ("/task/query", "/task/story"):
+    for path in ("/task/query", "/task/story", "/queue/explain"):
         await rest.get(path, task_id="t")
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from math import inf, log
+from math import inf
 
 from actors.messages.scopes import overlap
 from actors.scheduler import SchedulerState
 from actors.scheduler.events import SchedulerEvent, TaskBound
 from actors.scheduler.instance import Instance
-from actors.scheduler.lookahead import PATIENCE
+from actors.scheduler.lookahead import FASTER
 from actors.scheduler.state import TaskEntry
 
 
@@ -232,10 +232,10 @@ def may_be_declined(state: SchedulerState, instance: Instance) -> bool:
     """Whether it is so slow that a task may be better off waiting for another, which is up and busy."""
     pool = state.pools[instance.pool]
     factor = state.predictions.least_log_slowness(pool.name, instance.ti_uuid)
-    faster = log(1.0 + PATIENCE)
     others = [i.ti_uuid for i in pool.instances.values() if i.condition == "up" and not i.has_credit]
-    is_slow = any(factor - state.predictions.least_log_slowness(pool.name, other) > faster for other in others)
-    return is_slow and state.strategy(instance.model_name).pooled
+    is_slow = any(factor - state.predictions.least_log_slowness(pool.name, other) > FASTER for other in others)
+    strategy = state.strategy(instance.model_name)
+    return is_slow and (strategy.pooled or strategy.declines)
 
 
 def ready_tasks(state: SchedulerState) -> list[TaskEntry]:

@@ -50,7 +50,7 @@ def test_the_truth_about_waits_counts_those_that_waited(truth: WaitTruth, met: l
 
 def test_the_page_keeps_what_is_written_by_hand(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
-    page.write_text("before\n<!-- figures -->\nold\n<!-- /figures -->\nafter\n")
+    page.write_text("before\n<!-- figures -->\nwhat was there\n<!-- /figures -->\nafter\n")
     measured = [_measured("ours", 11.0, 1234.5), _measured("bound", 10.0, 123.45, kind="reference")]
     findings = against_one(measured, "ours", 0.7, "here", "bound", 1.2, 1.0)
     for _ in range(2):
@@ -58,10 +58,11 @@ def test_the_page_keeps_what_is_written_by_hand(tmp_path: Path) -> None:
     text = page.read_text()
     assert text.startswith("before\n<!-- figures -->\nWorkload: a trace.\n")
     assert text.endswith("\n<!-- /figures -->\nafter\n")
-    assert "old" not in text
+    assert "what was there" not in text
     assert "| here, load 0.7: mean over bound | 1.10 | ≤ 1.20 | yes |" in text
     assert "| here, load 0.7: p99 over bound | 10.00 | ≤ 1.00 | **no** |" in text
     assert "### A scenario" in text
+    assert "**`tail`**: where the task is all but sure to be done first. Least 95 % quantile" in text
     assert "| 0.7 | `ours` | 11.00 | 5.00 | 7.00 | 1,234 | 11.00 | 1,234 |" in text
     assert "| 0.7 | _bound_ | 10.00 | 5.00 | 7.00 | 123.5 | 10.00 | 123.5 |" in text
     page.write_text("no marks")

@@ -148,3 +148,28 @@ def test_least_work_is_a_bound_of_first_come_first_served_where_speeds_differ() 
 
 def _run(fleet: Fleet, strategies: list[str], references: list[str], load: float = 0.8) -> list[Measured]:
     return run(Experiment(conversation(1, 300), fleet, [load], strategies, references, asks_waits=False))
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_on_unequal_instances_predictions_pay_and_cost_nothing_while_cold(seed: int) -> None:
+    unequal, names = Fleet((1.0, 1.0, 0.5, 0.25)), ["least_loaded", "min_completion", "tail", "adaptive"]
+
+    def means(tasks: int) -> list[float]:
+        requests = conversation(seed, tasks)
+        measured = run(Experiment(requests, unequal, [0.7], names, [], seed=seed, asks_waits=False))
+        return [one.figures.latency.mean for one in measured]
+
+    by_load, by_mean, by_tail, adapting = means(600)
+    assert max(by_mean, by_tail, adapting) < by_load
+    by_load, _, _, adapting = means(40)
+    assert adapting <= by_load
+
+
+@pytest.mark.parametrize("strategy", ["round_robin", "power_of_two", "min_completion", "affinity"])
+def test_expected_waits_come_true_on_average_whatever_the_strategy(strategy: str) -> None:
+    [one] = run(Experiment(conversation(2, 1500), EQUAL, [0.8], [strategy], []))
+    assert one.waits is not None
+    _, waited = one.waits
+    assert abs(waited.bias) < 0.2
+    assert 0.55 < waited.within_one < 0.85
+    assert waited.within_two > 0.9

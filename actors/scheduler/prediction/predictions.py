@@ -9,7 +9,7 @@ from math import exp, log, sqrt
 from actors.messages.tasks import Features
 from actors.scheduler.prediction.estimates import ANY, YOUNG, Estimates, shape_of
 from actors.scheduler.prediction.prediction import Prediction
-from actors.scheduler.prediction.speed import Speed
+from actors.scheduler.prediction.speed import UNKNOWN_VARIANCE, Speed
 from actors.scheduler.prediction.table import LookupTable
 
 UNKNOWN_MS = 1000.0
@@ -117,6 +117,19 @@ class Predictions:
     def speed_of(self, pool: str, ti_uuid: str) -> tuple[float, float, bool]:
         """`slowness`, `least_log_slowness`, and whether the instance has reported yet, on which they then rest."""
         return self.slowness(pool, ti_uuid), self.least_log_slowness(pool, ti_uuid), ti_uuid in self.learnt.speeds
+
+    def is_warm(self, pool: str, reports: int) -> bool:
+        """Whether so many reports have come of the pool's tasks, or somebody has measured them."""
+        if pool in self._tables:
+            return True
+        estimates = self.learnt.by_pool.get(pool)
+        known = estimates.by_key.get(ANY) if estimates is not None else None
+        return known is not None and known.fit.count >= reports
+
+    def doubt_of(self, ti_uuid: str) -> float:
+        """How unsure the speed of this instance is: variance of its logarithm."""
+        speed = self.learnt.speeds.get(ti_uuid)
+        return speed.variance if speed is not None else UNKNOWN_VARIANCE
 
     def forget_instance(self, ti_uuid: str) -> None:
         """The instance is gone, or is another than before."""
