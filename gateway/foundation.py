@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from actors.addresses import SCHEDULER, Address, all_shards
 from actors.crash_points import reach
 from actors.envelope import Envelope
-from actors.messages.scheduler import DescribeActivityRoom, DescribeQueues, ExplainWait, ListAgents
+from actors.messages.scheduler import DescribeActivityRoom, DescribeQueues, ExplainPlacement, ExplainWait, ListAgents
 from actors.settings import Settings
 from actors.store import WholeStore
 from actors.stores import open_store
