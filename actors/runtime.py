@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import TypeVar
 
 import structlog
@@ -28,20 +27,18 @@ from actors.errands import PushToInstance
 from actors.errors import AlreadyReceived, Fenced, StoreUnavailable
 from actors.hosted_shards import HostedShards
 from actors.intake import Intake
+from actors.mending import PAUSE_S, Mending
 from actors.messages.answers import Refused
 from actors.messages.runtime import TimePassed
 from actors.outbox import Outbox
 from actors.shard import Shard
-from actors.store import ShardAppend, Store, Transaction
+from actors.store import Store, Transaction
 from actors.tenure import Tenure
 from actors.turn import Poisoned, Turn
 
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
-
-PAUSE_S = 0.2
-"""Pause before the store is tried again (s)."""
 
 POISON_PAUSE_S = 60.0
 """Pause before an actor that failed at a deadline of its own is woken again (s)."""
@@ -101,8 +98,8 @@ class Runtime:
         self.shards = HostedShards(settings.shards)
         self._intake = Intake(self.shards.find, store)
         self._errands = ErrandRuns(courier, self.arrivals.add_outcome)
-        self._sleep_in: dict[Address, float] = {}
         self._dead: dict[str, DeadLetter] = {}
+        self._mending = Mending(store, self.shards)
         self._stopping = False
 
     def unhost(self, names: Collection[str]) -> list[Shard]:
@@ -183,7 +180,8 @@ class Runtime:
         except StoreUnavailable as error:
             log.error("the store cannot be used; trying again", reason=str(error))
             await asyncio.sleep(PAUSE_S)
-            if await self._was_written(turn):
+            await self._mending.rebuild(turn.touched)
+            if await self._mending.was_written(turn.transaction):
                 self._intake.remember(turn.transaction.inbox)
                 self._let_go(turn, deliveries)
             else:
@@ -261,7 +259,7 @@ class Runtime:
         log.error("an actor failed at a message; it is set aside", id=root.id, reason=reason, exc_info=poisoned)
         self._intake.set_aside(root.id)
         if isinstance(root.message, TimePassed):
-            self._sleep_in[root.to] = self._clock() + POISON_PAUSE_S
+            self._mending.let_sleep(root.to, self._clock() + POISON_PAUSE_S)
         else:
             self._dead[root.id] = letter_about(root, self._clock(), reason)
         if root.reply_to is not None:
@@ -270,47 +268,12 @@ class Runtime:
 
     async def _start_over(self, turn: Turn, deliveries: Sequence[Delivery]) -> None:
         """What is in memory may be ahead of the store: rebuild it, and take the messages again, before newer ones."""
-        await self._rebuild_all(turn)
+        await self._mending.rebuild(turn.touched)
         self._take_again(turn, deliveries)
 
     def _take_again(self, turn: Turn, deliveries: Sequence[Delivery]) -> None:
         self._outbox.put_back_sent(turn.transaction.sent)
         self.arrivals.put_first(deliveries)
-
-    async def _was_written(self, turn: Turn) -> bool:
-        """Whether the transaction is there after all, and only the answer was lost. Rebuilds what was touched."""
-        await self._rebuild_all(turn)
-        written = turn.transaction
-        for append in written.appends:
-            if append.entries:
-                return await self._until_read(partial(_is_stored, self._store, append))
-        ids = written.inbox
-        return bool(ids) and await self._until_read(lambda: self._store.received(ids)) >= set(ids)
-
-    async def _rebuild_all(self, turn: Turn) -> None:
-        for name in turn.touched:
-            if name in self.shards:
-                await self._rebuild(name)
-
-    async def _rebuild(self, name: str) -> None:
-        async def load() -> Shard:
-            shard = self.shards[name].reborn()
-            await shard.load(self._store)
-            return shard
-
-        shard = await self._until_read(load)
-        self.shards.add(shard)
-        for address, until in self._sleep_in.items():
-            if self.shards.find(address) is shard:
-                shard.wakeups.set(address.key, until)
-
-    async def _until_read(self, read: Callable[[], Awaitable[T]]) -> T:
-        while True:
-            try:
-                return await read()
-            except StoreUnavailable as error:
-                log.error("the store cannot be read; trying again", reason=str(error))
-                await asyncio.sleep(PAUSE_S)
 
     def _has_a_home(self, delivery: Delivery) -> bool:
         """Whether it is for a shard that runs here: all of a delivery is for one. What was asked within the process
@@ -326,11 +289,3 @@ class Runtime:
     def _pause(self) -> float | None:
         due = self.shards.earliest_wakeup()
         return None if due is None else max(0.0, due - self._clock())
-
-
-async def _is_stored(store: Store, append: ShardAppend) -> bool:
-    """Whether the journal has these very entries, and not those of another owner."""
-    newest = append.entries[-1]
-    async for entry in store.journal(append.shard, newest.seq - 1):
-        return entry == newest
-    return False

@@ -28,6 +28,8 @@ class Order(msgspec.Struct, kw_only=True):
     """`closed`: each of 64 submitters sends its next task when the last one is answered. `open`: `rate` a second,
     at random times, whatever the answers do. `batch`: as many tasks as fast as may be, 500 a request.
 
+    `url` may be several, separated by commas: the connections are spread evenly over them.
+
     With `until_idle` the run ends when the service says that nothing waits and nothing runs. The tasks are those of
     `agents` agents in turn, where it is not 0.
     """
@@ -90,8 +92,9 @@ class Load:
     """Sends `total` requests over the connections that are free and takes in the answers."""
 
     def __init__(self, order: Order, total: int) -> None:
-        target = urlsplit(order.url)
-        self.host, self.port = target.hostname or "127.0.0.1", target.port or 80
+        targets = [urlsplit(url) for url in order.url.split(",")]
+        self._targets = [(target.hostname or "127.0.0.1", target.port or 80) for target in targets]
+        self.host, self.port = self._targets[0]
         self.task_ids: set[str] = set()
         self.latencies_ms: list[float] = []
         self._order = order
@@ -104,8 +107,9 @@ class Load:
 
     async def run(self, connections: int) -> tuple[float, float]:
         """Put the load on; when the first request was sent, and when the last was answered."""
-        for _ in range(connections):
-            self._free.append(await connect(self.host, self.port, self._take, self._fail))
+        for number in range(connections):
+            host, port = self._targets[number % len(self._targets)]
+            self._free.append(await connect(host, port, self._take, self._fail))
         opened = list(self._free)
         began = monotonic()
         if self._order.mode == "open":

@@ -3,54 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
-import signal
-import socket
 import sys
-from types import FrameType
-
-import structlog
-import uvicorn
 
 from actors.errors import SwarmPilotError
 from actors.settings import Settings
 from actors.stores import is_shareable
-from gateway.app import build_app
 from gateway.config_file import ConfigError
-from gateway.host_actors import collect_garbage_rarely, host_actors
+from gateway.host_actors import host_actors
 from gateway.listening import listen
 from gateway.logs import set_up_logs
 from gateway.roles import ALL_ROLES, Role
 from gateway.service import Service
-from gateway.whole_answers import WholeAnswers
-
-log = structlog.get_logger(__name__)
-
-
-class _Server(uvicorn.Server):
-    """uvicorn, but the first signal drains the service before the sockets close; the second ends it at once."""
-
-    def __init__(self, config: uvicorn.Config, service: Service) -> None:
-        super().__init__(config)
-        self._service = service
-        self._draining: asyncio.Task[None] | None = None
-
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        if self._draining is not None or self._service.phase != "serving":
-            super().handle_exit(sig, frame)
-            return
-        log.info("draining", signal=signal.Signals(sig).name, at_most_s=self._service.settings.drain_timeout_s)
-        self._service.begin_drain()
-        loop = asyncio.get_event_loop()
-        self._draining = loop.create_task(self._drain(sig, frame))
-
-    async def _drain(self, sig: int, frame: FrameType | None) -> None:
-        try:
-            async with asyncio.timeout(self._service.settings.drain_timeout_s):
-                await self._service.drained()
-        except (TimeoutError, SwarmPilotError):
-            log.warning("tasks are still running; they are recorded, and their reports count after the next start")
-        self.should_exit = True
 
 
 async def serve(settings: Settings, roles: frozenset[Role] = ALL_ROLES) -> int:
@@ -60,10 +23,13 @@ async def serve(settings: Settings, roles: frozenset[Role] = ALL_ROLES) -> int:
     service = _configured(settings, roles)
     if "gateway" not in roles:
         return await host_actors(service)
+    # Web framework and gRPC are loaded by gateways alone.
+    from gateway.serve_clients import serve_clients
+
     # A port that is taken is found out before anything is opened, so that nothing changes.
     with listen(settings.host, settings.port) as listening:
         await service.start()
-        return await _serve(service, listening)
+        return await serve_clients(service, listening)
 
 
 def _refuse_what_cannot_be_shared(settings: Settings, roles: frozenset[Role]) -> None:
@@ -88,37 +54,6 @@ def _configured(settings: Settings, roles: frozenset[Role]) -> Service:
         raise ConfigError(str(error)) from error
 
 
-async def _serve(service: Service, listening: socket.socket) -> int:
-    settings = service.settings
-    collect_garbage_rarely()
-    failure: BaseException | None = None
-    try:
-        config = uvicorn.Config(
-            build_app(service.edge),
-            loop="none",
-            http=WholeAnswers,
-            access_log=False,
-            proxy_headers=False,  # nothing here asks where a request came from
-            log_config=None,
-            timeout_graceful_shutdown=int(settings.drain_timeout_s) + 1,
-        )
-        server = _Server(config, service)
-        _announce(listening, service)
-        actors = asyncio.create_task(service.wait())
-        serving = asyncio.create_task(server.serve(sockets=[listening]))
-        await asyncio.wait({actors, serving}, return_when=asyncio.FIRST_COMPLETED)
-        if actors.done():
-            failure = actors.exception()
-            server.should_exit = True
-        await serving
-    finally:
-        await service.stop()
-    if failure is not None:
-        log.error("the actors stopped", reason=str(failure), exc_info=failure)
-        return 1
-    return 0
-
-
 def run(settings: Settings, roles: frozenset[Role] = ALL_ROLES) -> int:
     """Serve until SIGTERM or SIGINT; the exit code: 2 for what is configured wrongly, 1 for what fails.
 
@@ -137,23 +72,3 @@ def _new_loop() -> asyncio.AbstractEventLoop:
     import uvloop
 
     return uvloop.new_event_loop()
-
-
-def _announce(listening: socket.socket, service: Service) -> None:
-    settings = service.settings
-    port = listening.getsockname()[1]
-    grpc = f", gRPC on port {service.grpc_port}" if service.grpc_port is not None else ""
-    print(f"SwarmPilot scheduler on http://{settings.host}:{port}{grpc}", flush=True)  # noqa: T201
-    if not _is_loopback(settings.host):
-        log.warning(
-            "reachable from other machines WITHOUT authentication: anyone who can connect can submit, read and "
-            "remove; put a proxy in front of it or bind 127.0.0.1",
-            host=settings.host,
-        )
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from typing import TYPE_CHECKING
 
 from actors.settings import Settings
 from gateway.actors_here import ActorsHere
 from gateway.edge import Edge, Phase, ServiceStatus
 from gateway.foundation import Foundation
-from gateway.front import Front
 from gateway.roles import ALL_ROLES, HOSTS, Role
+
+if TYPE_CHECKING:
+    from gateway.front import Front
 
 
 class Service:
@@ -26,7 +29,13 @@ class Service:
         self._foundation = Foundation(settings)
         kinds = {kind for role, kind in HOSTS.items() if role in roles}
         self._actors = ActorsHere(self._foundation, kinds) if kinds else None
-        self._front = Front(self._foundation, self.status) if "gateway" in roles else None
+        self._front = self._make_front() if "gateway" in roles else None
+
+    def _make_front(self) -> Front:
+        # Who hosts actors alone starts in half the time without web framework and gRPC.
+        from gateway.front import Front
+
+        return Front(self._foundation, self.status)
 
     @property
     def edge(self) -> Edge:

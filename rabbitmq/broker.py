@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import structlog
-from aiormq.abc import AbstractChannel, DeliveredMessage
+from aiormq.abc import AbstractChannel
 from pamqp.commands import Basic
 
 from actors.addresses import Kind, queue_of
@@ -20,6 +20,7 @@ from actors.errors import BrokerUnavailable, NoSuchQueue
 from rabbitmq.codec import answer_json, decode_bundle
 from rabbitmq.commands import Translate, read_commands
 from rabbitmq.dead_letters import bury, exhume
+from rabbitmq.deliveries import Delivered
 from rabbitmq.failures import Unroutable, as_unavailable
 from rabbitmq.frames import PERSISTENT, TRANSIENT
 from rabbitmq.link import Link
@@ -132,8 +133,8 @@ class RabbitBroker:
                 return channel
             return await self._topology.declare_shard(channel, queue)
 
-        def read(message: DeliveredMessage) -> tuple[Sequence[Envelope], bool]:
-            if message.header.properties.content_type == BUNDLE_TYPE:
+        def read(message: Delivered) -> tuple[Sequence[Envelope], bool]:
+            if message.properties.content_type == BUNDLE_TYPE:
                 return decode_bundle(message.body), not temporary
             if queue != SCHEDULER_QUEUE:
                 raise ValueError(f"content_type: must be {BUNDLE_TYPE} here; publish commands to {COMMANDS}")
@@ -194,7 +195,7 @@ class RabbitBroker:
                 raise NoSuchQueue(f"there is no queue {destination.queue}") from None
             log.info("answers dropped, who asked is gone", queue=destination.queue, answers=len(parcels))
 
-    async def _bury(self, message: DeliveredMessage, reason: str) -> None:
+    async def _bury(self, message: Delivered, reason: str) -> None:
         await bury(self._publisher, message, reason)
 
 

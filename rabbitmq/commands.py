@@ -16,12 +16,12 @@ from hashlib import blake2b
 from typing import TypeAlias
 from uuid import uuid4
 
-from aiormq.abc import DeliveredMessage
 from pamqp.commands import Basic
 
 from actors.addresses import SCHEDULER, Address, ReturnAddress
 from actors.envelope import Envelope
 from actors.messages import Message
+from rabbitmq.deliveries import Delivered
 
 IDENTITY = "message-identity"
 """Key under which `translate` finds the identity among the headers; absent where the message has none."""
@@ -30,12 +30,12 @@ Translate: TypeAlias = Callable[[bytes, Mapping[str, object]], Sequence[Message]
 """The messages that a body and its headers mean. Raises ValueError, with a text naming field, rule and value."""
 
 
-def read_commands(delivered: DeliveredMessage, translate: Translate) -> list[Envelope]:
+def read_commands(delivered: Delivered, translate: Translate) -> list[Envelope]:
     """The envelopes of a producer's message. Raises ValueError where it means nothing.
 
     Of several the n-th, from 0, is answered under the correlation of the message with `:n`.
     """
-    properties = delivered.header.properties
+    properties = delivered.properties
     identity = identity_of(delivered.body, properties)
     headers: dict[str, object] = {**(properties.headers or {})}
     headers.pop(IDENTITY, None)

@@ -7,7 +7,6 @@ from hashlib import blake2b
 from uuid import uuid4
 
 import msgspec
-from aiormq.abc import DeliveredMessage
 from pamqp import encode
 from pamqp.commands import Basic
 from pamqp.common import FieldTable
@@ -18,6 +17,7 @@ from actors.errors import BrokerUnavailable
 from actors.messages.answers import Refused
 from rabbitmq.codec import answer_json
 from rabbitmq.commands import return_address
+from rabbitmq.deliveries import Delivered
 from rabbitmq.failures import Unroutable
 from rabbitmq.outbox import Parcel
 from rabbitmq.posts import answer
@@ -30,9 +30,9 @@ LARGEST_HEADERS = 32_768
 """Bytes of a stranger's headers that are copied; the header of a message has to fit into one frame."""
 
 
-async def bury(publisher: Publisher, message: DeliveredMessage, reason: str) -> None:
+async def bury(publisher: Publisher, message: Delivered, reason: str) -> None:
     """Returns once the copy is confirmed, so that the original may be acknowledged. Raises BrokerUnavailable."""
-    properties = message.header.properties
+    properties = message.properties
     # Lone surrogates and the like: a header that cannot be written would bring the message back for ever.
     reason = reason.encode("utf-8", "replace").decode()
     copy = Basic.Properties(
@@ -44,12 +44,12 @@ async def bury(publisher: Publisher, message: DeliveredMessage, reason: str) -> 
         headers={
             **_copied(properties.headers),
             REASON: reason[:LONGEST_REASON],
-            QUEUE: message.routing_key or "",
+            QUEUE: message.routing_key,
             ID: uuid4().hex,
         },
     )
     try:
-        await publisher.publish(message.body, copy, exchange=DEAD_LETTERS, routing_key=message.routing_key or "")
+        await publisher.publish(message.body, copy, exchange=DEAD_LETTERS, routing_key=message.routing_key)
     except Unroutable:
         raise BrokerUnavailable(f"no queue is bound to {DEAD_LETTERS}") from None
     back = return_address(properties)
@@ -58,9 +58,9 @@ async def bury(publisher: Publisher, message: DeliveredMessage, reason: str) -> 
         await publisher.post([answer(back.to.key, parcel)])
 
 
-def exhume(message: DeliveredMessage, now: float) -> DeadLetter:
+def exhume(message: Delivered, now: float) -> DeadLetter:
     """What lies on `swarm.dead` as a letter: buried by us, or given up by the broker itself."""
-    properties = message.header.properties
+    properties = message.properties
     headers = properties.headers or {}
     is_bundle = properties.content_type == BUNDLE_TYPE
     name, task_id = ("", "") if is_bundle else _said(message.body)

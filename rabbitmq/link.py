@@ -14,6 +14,7 @@ from aiormq.abc import AbstractConnection
 from yarl import URL
 
 from actors.errors import BrokerUnavailable
+from rabbitmq.deliveries import Deliveries, TakingTransport
 from rabbitmq.failures import as_unavailable
 
 CONNECT_TIMEOUT_S = 10.0
@@ -40,6 +41,7 @@ class Link:
         self._name = name
         self._prepare = prepare
         self._connection: AbstractConnection | None = None
+        self._transport = TakingTransport()
         self._is_up = asyncio.Event()
         self._gone = asyncio.Event()
         self._suspected = asyncio.Event()
@@ -52,6 +54,12 @@ class Link:
         if self._connection is None or not self._connection.is_opened:
             return None
         return self._connection
+
+    @property
+    def deliveries(self) -> Deliveries:
+        """What arrives over the connection of now, which there is."""
+        assert self._transport.deliveries is not None
+        return self._transport.deliveries
 
     @property
     def gone(self) -> asyncio.Event:
@@ -136,7 +144,10 @@ class Link:
         raise BrokerUnavailable("; ".join(failures))
 
     async def _connect_to(self, url: URL) -> None:
-        connection = await aiormq.connect(url, client_properties={"connection_name": self._name})
+        transport = TakingTransport()
+        connection = await aiormq.connect(
+            url, client_properties={"connection_name": self._name}, transport_factory=transport
+        )
         try:
             if self._prepare is not None:
                 await self._prepare(connection)
@@ -145,7 +156,7 @@ class Link:
             raise
         self._suspected.clear()
         self._gone = asyncio.Event()
-        self._connection = connection
+        self._connection, self._transport = connection, transport
         self._is_up.set()
 
     def _say_farewell(self, connection: AbstractConnection) -> None:

@@ -12,13 +12,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 import structlog
-from aiormq.abc import AbstractChannel, DeliveredMessage
+from aiormq.abc import AbstractChannel
 from pamqp.common import FieldTable
 
 from actors.broker import Receiver
 from actors.envelope import Envelope
 from actors.errors import BrokerUnavailable
 from rabbitmq.acknowledgements import Acknowledgements
+from rabbitmq.deliveries import Delivered, Deliveries
 from rabbitmq.failures import as_unavailable
 from rabbitmq.link import Link
 
@@ -29,9 +30,9 @@ FIRST_DELAY_S, LONGEST_DELAY_S = 0.1, 5.0
 
 log = structlog.get_logger(__name__)
 
-Read = Callable[[DeliveredMessage], tuple[Sequence[Envelope], bool]]
+Read = Callable[[Delivered], tuple[Sequence[Envelope], bool]]
 """The envelopes of a message, and whether the inbox has to remember them. Raises ValueError."""
-Bury = Callable[[DeliveredMessage, str], Awaitable[None]]
+Bury = Callable[[Delivered, str], Awaitable[None]]
 """Copy a message to the dead letters with a reason, confirmed. Raises BrokerUnavailable."""
 Declare = Callable[[AbstractChannel], Awaitable[AbstractChannel]]
 
@@ -39,16 +40,45 @@ Declare = Callable[[AbstractChannel], Awaitable[AbstractChannel]]
 class Consumption:
     """What came over one channel, and what of it has to be acknowledged."""
 
-    def __init__(self, channel: AbstractChannel, bury: Bury) -> None:
+    def __init__(
+        self, channel: AbstractChannel, deliveries: Deliveries, bury: Bury, read: Read, receiver: Receiver
+    ) -> None:
         self.channel = channel
+        self._deliveries = deliveries
         self._bury = bury
+        self._read = read
+        self._receiver = receiver
         self._ledger = Acknowledgements()
         self._tasks: set[asyncio.Task[None]] = set()
         self._flusher: asyncio.Task[None] | None = None
+        self._is_over = False
 
-    def arrived(self, tag: int) -> None:
-        """The broker has handed this one over."""
-        self._ledger.arrived(tag)
+    async def begin(self, queue: str, arguments: FieldTable) -> None:
+        """Have the broker deliver from this queue."""
+        self._deliveries.take(self.channel.number, self.take)
+        await self.channel.basic_consume(queue, _must_not_come, arguments=arguments)
+
+    def take(self, message: Delivered) -> None:
+        """The broker has handed this one over: to the receiver with what can be read, the rest to the dead letters.
+
+        What comes while the channel is being closed goes back into the queue with it.
+        """
+        if self._is_over:
+            return
+        self._ledger.arrived(message.tag)
+        if message.fault:
+            self.reject(message, message.fault)
+            return
+        try:
+            envelopes, redeliverable = self._read(message)
+        except ValueError as error:
+            self.reject(message, str(error))
+            return
+        except Exception as error:  # a fault of ours: kept among the dead letters rather than delivered for ever
+            log.exception("a message could not be read", routing_key=message.routing_key)
+            self.reject(message, f"internal error: {error!r}")
+            return
+        self._receiver(RabbitDelivery(envelopes, redeliverable, message, self))
 
     def settle(self, tag: int) -> None:
         """Acknowledge it, together with whatever else is settled by the time the frame is written."""
@@ -60,7 +90,7 @@ class Consumption:
         self._ledger.put_back(tag)
         self._flush_soon()
 
-    def reject(self, message: DeliveredMessage, reason: str) -> None:
+    def reject(self, message: Delivered, reason: str) -> None:
         """To the dead letters; acknowledged only once the copy there is confirmed."""
         task = asyncio.create_task(self._dismiss(message, reason))
         self._tasks.add(task)
@@ -72,14 +102,16 @@ class Consumption:
             await asyncio.wait(tuple(self._tasks), timeout=OPEN_TIMEOUT_S)
         if self._flusher is not None and not self._flusher.done():
             await self._flusher
-        if self.channel.is_closed or not self.channel.connection.is_opened:
-            return
+        self._is_over = True
         try:
-            with as_unavailable("closing a channel"):
-                async with asyncio.timeout(OPEN_TIMEOUT_S):
-                    await self.channel.close()
+            if not self.channel.is_closed and self.channel.connection.is_opened:
+                with as_unavailable("closing a channel"):
+                    async with asyncio.timeout(OPEN_TIMEOUT_S):
+                        await self.channel.close()
         except BrokerUnavailable as error:
             log.info("a consuming channel did not close in order", error=str(error))
+        finally:
+            self._deliveries.leave(self.channel.number, self.take)
 
     def _flush_soon(self) -> None:
         if self._flusher is None or self._flusher.done():
@@ -99,8 +131,8 @@ class Consumption:
         except BrokerUnavailable:
             log.debug("acknowledgements lost with their channel; these deliveries will come again")
 
-    async def _dismiss(self, message: DeliveredMessage, reason: str) -> None:
-        tag = message.delivery_tag or 0
+    async def _dismiss(self, message: Delivered, reason: str) -> None:
+        tag = message.tag
         try:
             await self._bury(message, reason)
         except BrokerUnavailable as error:
@@ -118,16 +150,16 @@ class RabbitDelivery:
 
     envelopes: Sequence[Envelope]
     redeliverable: bool
-    message: DeliveredMessage
+    message: Delivered
     _consumption: Consumption
 
     def settle(self) -> None:
         """Acknowledge it."""
-        self._consumption.settle(self.message.delivery_tag or 0)
+        self._consumption.settle(self.message.tag)
 
     def put_back(self) -> None:
         """Return it to its queue."""
-        self._consumption.put_back(self.message.delivery_tag or 0)
+        self._consumption.put_back(self.message.tag)
 
     def reject(self, reason: str) -> None:
         """To the dead letters."""
@@ -198,36 +230,26 @@ class Mailbox:
         with as_unavailable(f"consuming from {self._queue}"):
             async with asyncio.timeout(OPEN_TIMEOUT_S):
                 connection = await self._link.up()
-                self._gone = self._link.gone
+                self._gone, deliveries = self._link.gone, self._link.deliveries
                 channel = await connection.channel(publisher_confirms=False)
                 try:
                     channel = await self._declare(channel)
-                    self._consumption = await self._subscribe(channel)
+                    self._consumption = await self._subscribe(channel, deliveries)
                 except BaseException:
                     if not channel.is_closed:  # no answer: it may deliver to us all the same, and nobody would settle
                         self._link.suspect()
                     raise
 
-    async def _subscribe(self, channel: AbstractChannel) -> Consumption:
-        consumption = Consumption(channel, self._bury)
+    async def _subscribe(self, channel: AbstractChannel, deliveries: Deliveries) -> Consumption:
+        consumption = Consumption(channel, deliveries, self._bury, self._read, self._receiver)
         self._cancelled.clear()
         # The broker ends a subscription whose queue is deleted or loses its node.
         channel.on_consumer_cancel_callbacks.add(lambda _: self._cancelled.set())
         await channel.basic_qos(prefetch_count=PREFETCH)
-        await channel.basic_consume(
-            self._queue, lambda message: self._take(consumption, message), arguments=self._arguments
-        )
+        await consumption.begin(self._queue, self._arguments)
         return consumption
 
-    async def _take(self, consumption: Consumption, message: DeliveredMessage) -> None:
-        consumption.arrived(message.delivery_tag or 0)
-        try:
-            envelopes, redeliverable = self._read(message)
-        except ValueError as error:
-            consumption.reject(message, str(error))
-            return
-        except Exception as error:  # a fault of ours: kept among the dead letters rather than delivered for ever
-            log.exception("a message could not be read", queue=self._queue)
-            consumption.reject(message, f"internal error: {error!r}")
-            return
-        self._receiver(RabbitDelivery(envelopes, redeliverable, message, consumption))
+
+async def _must_not_come(_: object) -> None:
+    """All that is delivered is taken before aiormq sees it."""
+    raise AssertionError("a delivery was not taken")

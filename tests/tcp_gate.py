@@ -1,4 +1,7 @@
-"""A door in a TCP connection: open it forwards bytes, shut it cuts every connection and refuses new ones."""
+"""A door in a TCP connection: open it forwards bytes, shut it cuts every connection and refuses new ones.
+
+Held, it keeps what comes, and forwards it once it is let go.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,8 @@ class TcpGate:
         self._listener: socket.socket | None = None
         self._connections: set[socket.socket] = set()
         self._lock = threading.Lock()
+        self._flows = threading.Event()
+        self._flows.set()
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port: int = probe.getsockname()[1]
@@ -26,6 +31,7 @@ class TcpGate:
 
     def shut(self) -> None:
         """Refuse new connections and cut those that exist."""
+        self._flows.set()
         if self._listener is not None:
             _cut(self._listener)
             self._listener = None
@@ -33,6 +39,14 @@ class TcpGate:
             connections, self._connections = self._connections, set()
         for connection in connections:
             _cut(connection)
+
+    def hold(self) -> None:
+        """Forward nothing for now, either way."""
+        self._flows.clear()
+
+    def let_go(self) -> None:
+        """Forward what was kept, and what comes."""
+        self._flows.set()
 
     def _accept(self, listener: socket.socket) -> None:
         while True:
@@ -54,6 +68,7 @@ class TcpGate:
     def _forward(self, source: socket.socket, sink: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(65536):
+                self._flows.wait()
                 sink.sendall(data)
         with self._lock:
             self._connections -= {source, sink}

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from actors import addresses
-from actors.addresses import SCHEDULER
 from actors.behaviour import Decision, Keep, Now, Received, Reply, Send
 from actors.messages.agent import ExpectTask
 from actors.messages.answers import Refused, TaskAccepted
-from actors.messages.scheduler import PlaceTasks, SubmitTask
+from actors.messages.scheduler import SubmitTask
 from actors.scheduler import activity, openings, preemption
 from actors.scheduler.events import SchedulerEvent, TaskQueued
 from actors.scheduler.orders import key_for
@@ -37,16 +36,16 @@ def submit(state: SchedulerState, received: Received[SubmitTask], now: Now) -> D
     rank = (-spec.priority, line.key, spec.task_id)
     answer = TaskAccepted(spec.task_id, tentative, why_waiting(state, spec, pools, rank))
     queued = TaskQueued(spec, pools, tentative, line.admitted_at, line.key, line.client, line.finish)
-    place = Send(SCHEDULER, PlaceTasks(pool))
+    place = openings.after_coming(state, pool)
     opened = openings.after_claiming(state, [(spec, rank, pool)]) if spec.scope else []
     opened += preemption.seek_for(state, spec.task_id, spec.priority)
     if not spec.has_own_agent:
-        return Decision(events=[queued], effects=[keep, Reply(answer), place, *opened])
+        return Decision(events=[queued], effects=[keep, Reply(answer), *place, *opened])
     has_room, registered, warnings = activity.register(state, spec)
     serving = state.pools.get(pool)
     is_served = serving is not None and serving.is_up
     expect = Send(addresses.agent(spec.agent_id), ExpectTask(spec, has_room, is_served))
-    return Decision(events=[queued, *registered], effects=[keep, Reply(answer), *warnings, expect, place, *opened])
+    return Decision(events=[queued, *registered], effects=[keep, Reply(answer), *warnings, expect, *place, *opened])
 
 
 def _answer_repeat(state: SchedulerState, received: Received[SubmitTask]) -> Reply | None:

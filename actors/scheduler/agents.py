@@ -22,8 +22,9 @@ from actors.messages.dispatcher import TellWorkerToLeave
 from actors.messages.scheduler import AttachWorker, ListAgents, ShutdownAgent
 from actors.scheduler import events as ev
 from actors.scheduler import openings
+from actors.scheduler.instance import Instance
 from actors.scheduler.pools import agent_of_pool, pool_of_agent
-from actors.scheduler.state import Instance, Pool, SchedulerState
+from actors.scheduler.state import Pool, SchedulerState
 
 
 def shut_down(state: SchedulerState, message: ShutdownAgent, now: Now) -> Decision[ev.SchedulerEvent]:

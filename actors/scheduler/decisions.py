@@ -109,7 +109,7 @@ def _place(state: SchedulerState, message: msg.PlaceTasks, chance: float, now: N
             Send(addresses.agent(spec.agent_id), RunTask(spec, attempt, instance.ti_uuid, entry.has_entry, resumption)),
             *preemption.spared(state, entry, starts_on=instance),
             *preemption.after_starting(state, entry),
-            Send(SCHEDULER, message),
+            *openings.after_starting(state, pool, instance),
         ],
     )
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import assert_never
 
+from actors.messages.answers import InstanceCondition
 from actors.scheduler import claims, fair_lines, lines, yielders
 from actors.scheduler import events as ev
+from actors.scheduler.instance import Instance
 from actors.scheduler.pools import pool_of_instance
-from actors.scheduler.state import Instance, SchedulerState, TaskEntry
+from actors.scheduler.state import SchedulerState, TaskEntry
 from actors.task_lifecycle import TaskState
 
 
@@ -30,22 +32,19 @@ def evolve(state: SchedulerState, event: ev.SchedulerEvent) -> None:
         case ev.InstanceRegistered():
             _instance_registered(state, event)
         case ev.InstanceDrainBegan():
-            state.instances[event.ti_uuid].condition = "draining"
-            yielders.consider_all(state, state.instances[event.ti_uuid])
+            _turn(state, event.ti_uuid, "draining")
             state.absent.cancel(event.ti_uuid)
             lines.move_to_serving_pools(state, state.instances[event.ti_uuid].pool)
             claims.review(state)
         case ev.InstanceRemoved():
             _instance_removed(state, event.ti_uuid)
         case ev.InstanceMarkedDown():
-            state.instances[event.ti_uuid].condition = "down"
-            yielders.consider_all(state, state.instances[event.ti_uuid])
+            _turn(state, event.ti_uuid, "down")
             if event.forget_at is not None:
                 state.absent.set(event.ti_uuid, event.forget_at)
             claims.review(state)
         case ev.InstanceMarkedUp():
-            state.instances[event.ti_uuid].condition = "up"
-            yielders.consider_all(state, state.instances[event.ti_uuid])
+            _turn(state, event.ti_uuid, "up")
             state.absent.cancel(event.ti_uuid)
             claims.review(state)
         case ev.StrategyChosen():
@@ -122,6 +121,7 @@ def _task_bound(state: SchedulerState, event: ev.TaskBound) -> None:
     entry.bound_at = event.bound_at
     instance = state.instances[event.ti_uuid]
     instance.in_flight.add(event.task_id)
+    state.note(instance)
     state.running += 1
     yielders.start(state, entry, instance)
     if entry.spec.has_own_agent:
@@ -136,11 +136,19 @@ def _task_closed(state: SchedulerState, event: ev.TaskClosed) -> None:
     # What failed or was resumed says little of how long such tasks take.
     is_whole = bool(entry.ti_uuid) and not entry.resumption and event.state is TaskState.COMPLETED
     if is_whole and event.execution_ms is not None:
-        state.predictions.observe(entry.pool, entry.spec.features, entry.ti_uuid, event.execution_ms)
+        _learn(state, entry, event.execution_ms)
     if entry.spec.has_own_agent:
         _leave_activity(state, entry)
     _free_place(state, entry)
     lines.forget_idle(state, entry)
+
+
+def _learn(state: SchedulerState, entry: TaskEntry, execution_ms: float) -> None:
+    state.predictions.observe(entry.pool, entry.spec.features, entry.ti_uuid, execution_ms)
+    instance = state.instances.get(entry.ti_uuid)
+    for name in {entry.pool, instance.pool if instance is not None else entry.pool}:
+        if name in state.pools:
+            state.pools[name].standings.note_report(entry.ti_uuid, state.predictions)
 
 
 def _leave_activity(state: SchedulerState, entry: TaskEntry) -> None:
@@ -182,12 +190,20 @@ def _free_place(state: SchedulerState, entry: TaskEntry) -> None:
         yielders.stop_running(state, entry, instance)
         if instance is not None:
             instance.in_flight.discard(task_id)
+            state.note(instance)
         state.running -= 1
         entry.ti_uuid = ""
     if entry.spec.has_own_agent:
         agent = state.agent(entry.spec.agent_id)
         agent.busy.discard(task_id)
         lines.fill_slots(state, agent)
+
+
+def _turn(state: SchedulerState, ti_uuid: str, condition: InstanceCondition) -> None:
+    instance = state.instances[ti_uuid]
+    instance.condition = condition
+    state.note(instance)
+    yielders.consider_all(state, instance)
 
 
 def _instance_registered(state: SchedulerState, event: ev.InstanceRegistered) -> None:
@@ -212,11 +228,12 @@ def _instance_registered(state: SchedulerState, event: ev.InstanceRegistered) ->
         instance.own_line = known.own_line
     elif known is not None:
         # To the end of both: strategies go by the order of a pool, which a snapshot takes from the whole.
-        lines.leave_pool_of(state, known)
         state.predictions.forget_instance(event.ti_uuid)
+        lines.leave_pool_of(state, known)
         del state.instances[event.ti_uuid]
     state.instances[event.ti_uuid] = instance
     state.pool(pool).instances[event.ti_uuid] = instance
+    state.pool(pool).standings.put(instance, state.predictions)
     if known is not None and known.pool != pool:
         lines.move_to_serving_pools(state, known.pool)
     lines.move_to_serving_pools(state, pool)
@@ -228,8 +245,8 @@ def _instance_registered(state: SchedulerState, event: ev.InstanceRegistered) ->
 def _instance_removed(state: SchedulerState, ti_uuid: str) -> None:
     instance = state.instances.pop(ti_uuid)
     yielders.release(state, instance)
-    lines.leave_pool_of(state, instance)
     state.predictions.forget_instance(ti_uuid)
+    lines.leave_pool_of(state, instance)
 
 
 def _strategy_chosen(state: SchedulerState, event: ev.StrategyChosen) -> None:

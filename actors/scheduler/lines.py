@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from actors.scheduler.state import AgentSlots, Instance, SchedulerState, TaskEntry
+from actors.scheduler.instance import Instance
+from actors.scheduler.state import AgentSlots, SchedulerState, TaskEntry
 from actors.scheduler.waiting_line import Rank, WaitingLine
 
 
@@ -78,6 +79,7 @@ def leave_pool_of(state: SchedulerState, instance: Instance) -> None:
     """The instance is no longer one of its pool's; a pool without instances has nothing to take turns with."""
     pool = state.pool(instance.pool)
     del pool.instances[instance.ti_uuid]
+    pool.standings.remove(instance.ti_uuid, state.predictions)
     if not pool.instances:
         pool.rotation = 0
 
@@ -164,3 +166,4 @@ def count_tentative(state: SchedulerState, entry: TaskEntry, change: int) -> Non
     instance = state.instances.get(entry.tentative)
     if instance is not None:
         instance.waiting += change
+        state.note(instance)

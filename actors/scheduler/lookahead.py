@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from heapq import heapify, heapreplace
-from math import exp, log
+from math import exp, inf, log
 
-from actors.scheduler.state import Instance, Pool, SchedulerState, TaskEntry
+from actors.scheduler.instance import Instance
+from actors.scheduler.state import Pool, SchedulerState, TaskEntry
 
 PATIENCE, HASTE = 0.7, 0.15
 """A busy instance is waited for where it is done sooner by more than the first, as a share of what the task takes on
@@ -22,7 +23,6 @@ Expectations of what is left are uncertain, and with many in line it counts more
 were found by simulation: half and double of either make the mean or the tail worse, if not by much.
 """
 
-FASTER = log(1.0 + PATIENCE)
 ALIKE = log(1.1)
 """Instances whose expected times differ by less are as good as each other: measurements do."""
 
@@ -48,27 +48,31 @@ class _Offer:
     factor: float
 
 
-def worth_it(state: SchedulerState, pool: Pool, free: Sequence[Instance]) -> Sequence[Instance]:
+def worth_it(pool: Pool, free: Sequence[Instance]) -> Sequence[Instance]:
     """The best of these, all as good as each other, where a task had better start on them than wait for any; else none.
 
     One at least is free, so that some instance of the pool is up.
     """
-    slowness = {instance.ti_uuid: _slowness(state, pool, instance) for instance in _up(pool)}
-    best = min(slowness[instance.ti_uuid] for instance in free)
-    if best - min(slowness.values()) > FASTER:
+    slowness = pool.standings.slowness_of(free)
+    best = min(slowness)
+    if best - min(pool.standings.slowness) > log(1.0 + _patience(pool)):
         return ()
-    return [instance for instance in free if slowness[instance.ti_uuid] - best <= ALIKE]
+    return [instance for instance, slow in zip(free, slowness, strict=True) if slow - best <= ALIKE]
 
 
 def deal_out(state: SchedulerState, pool: Pool, now: float) -> tuple[TaskEntry, Instance] | Declined:
     """The first task in line, which is not empty, that had better start on what is free than wait; and where."""
-    up = _up(pool)
-    reference = min(up, key=lambda instance: _slowness(state, pool, instance))
-    fastest = _slowness(state, pool, reference)
-    offers = [_offer(state, instance, exp(_slowness(state, pool, instance) - fastest), now) for instance in up]
+    standings = pool.standings
+    fastest = min(standings.slowness)
+    reference = standings.instances[standings.slowness.index(fastest)]
+    offers = [
+        _offer(state, instance, exp(slowness - fastest), now)
+        for instance, slowness in zip(standings.instances, standings.slowness, strict=True)
+        if slowness < inf
+    ]
     chosen: list[tuple[TaskEntry, Instance]] = []
     looked_at = 0
-    patience = PATIENCE + HASTE * len(pool.line) / len(offers)
+    patience = _patience(pool)
 
     def goes_now(task_id: str) -> bool:
         nonlocal looked_at
@@ -89,12 +93,10 @@ def deal_out(state: SchedulerState, pool: Pool, now: float) -> tuple[TaskEntry, 
     return Declined(now + max(soonest_ms / 1000.0, LEAST_WAIT_S))
 
 
-def _up(pool: Pool) -> list[Instance]:
-    return [instance for instance in pool.instances.values() if instance.condition == "up"]
-
-
-def _slowness(state: SchedulerState, pool: Pool, instance: Instance) -> float:
-    return state.predictions.least_log_slowness(pool.name, instance.ti_uuid)
+def _patience(pool: Pool) -> float:
+    """By how much of what a task takes on the fastest it has to be done sooner there, to be worth waiting for."""
+    slowness = pool.standings.slowness
+    return PATIENCE + HASTE * len(pool.line) / (len(slowness) - slowness.count(inf))
 
 
 def _done_in(offer: _Offer, takes_ms: float, patience: float) -> float:

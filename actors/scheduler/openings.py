@@ -9,13 +9,30 @@ from actors.behaviour import Send
 from actors.messages.scheduler import PlaceTasks, PlaceTasksOf, SeekRoom
 from actors.messages.scopes import paths_of
 from actors.messages.tasks import TaskSpec
-from actors.scheduler.state import SchedulerState, TaskEntry
+from actors.scheduler.instance import Instance
+from actors.scheduler.state import Pool, SchedulerState, TaskEntry
 from actors.scheduler.waiting_line import Rank
 
 
 def in_pools(pools: Iterable[str]) -> list[Send]:
     """Look at these pools."""
     return [Send(SCHEDULER, PlaceTasks(pool)) for pool in sorted(pools)]
+
+
+def after_coming(state: SchedulerState, pool_name: str) -> list[Send]:
+    """A task comes to wait in the pool: look, unless nothing is free and nothing could be made to give way."""
+    pool = state.pools.get(pool_name)
+    if pool is not None and not pool.standings.free and not len(state.victims):
+        return []
+    return [Send(SCHEDULER, PlaceTasks(pool_name))]
+
+
+def after_starting(state: SchedulerState, pool: Pool, instance: Instance) -> list[Send]:
+    """A task starts on the instance: look again, unless that takes the last place that is free or could be made."""
+    is_last = len(pool.standings.free) == 1 and len(instance.in_flight) + 1 >= instance.capacity
+    if is_last and not instance.can_preempt and not len(state.victims):
+        return []
+    return [Send(SCHEDULER, PlaceTasks(pool.name))]
 
 
 def after_leaving(state: SchedulerState, entry: TaskEntry) -> list[Send]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from actors.scheduler.instance import Instance
 from actors.scheduler.lookahead import Declined, deal_out, worth_it
-from actors.scheduler.state import Instance, Pool, SchedulerState, TaskEntry
+from actors.scheduler.state import Pool, SchedulerState, TaskEntry
 from actors.scheduler.strategies import Candidate
 from actors.scheduler.waiting_line import Rank
 
@@ -36,6 +37,10 @@ def choose_among(state: SchedulerState, pool: Pool, instances: Sequence[Instance
 
 def choose_tentative(state: SchedulerState, pool_name: str, chance: float, leaving: str = "") -> str:
     """The instance that a task submitted now would go to; "" where the pool has none but `leaving`."""
+    pool = state.pools.get(pool_name)
+    soonest = pool.standings.soonest(pool.rotation) if pool is not None and not leaving else None
+    if soonest is not None and state.strategy(soonest.model_name).pooled:
+        return soonest.ti_uuid
     return Spread(state, pool_name, chance, leaving).next()
 
 
@@ -74,7 +79,7 @@ def choose_next(
 
     Declined where what waits is better off waiting for an instance that is busy.
     """
-    free = [instance for instance in pool.instances.values() if instance.has_credit]
+    free = pool.standings.free_instances()
     if not free:
         return None
     head = pool.line.head()
@@ -88,7 +93,7 @@ def choose_next(
     if kept is not None:
         return state.tasks[head[2]], kept
     if state.strategy(free[0].model_name).pooled:
-        at_once = worth_it(state, pool, free)
+        at_once = worth_it(pool, free)
         return _place(state, pool, head, at_once, chance) if at_once else deal_out(state, pool, now)
     own = _best_own(free, head) if _has_home(state, pool, head) else None
     if own is not None:

@@ -17,8 +17,9 @@ from actors.messages.agent import PreemptTask, SparePreemption
 from actors.messages.answers import PreemptionAnswered
 from actors.scheduler import events as ev
 from actors.scheduler import openings, registry, room, yielders
+from actors.scheduler.instance import Instance
 from actors.scheduler.pools import slots_of_agent
-from actors.scheduler.state import Instance, Pool, SchedulerState, TaskEntry
+from actors.scheduler.state import Pool, SchedulerState, TaskEntry
 
 Verdict = Decision[ev.SchedulerEvent]
 

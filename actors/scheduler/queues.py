@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from actors.messages.answers import QueueOfInstance, QueuesDescribed
+from actors.scheduler.instance import Instance
 from actors.scheduler.lookahead import worth_it
 from actors.scheduler.prediction import Remaining
-from actors.scheduler.state import Instance, Pool, SchedulerState
+from actors.scheduler.state import Pool, SchedulerState
 from actors.scheduler.strategies import STRATEGIES
 
 DOUBT = 1.1
@@ -56,7 +57,7 @@ def _wait_in_common_line(state: SchedulerState, pool: Pool, now: float) -> tuple
     waiting = len(pool.line)
     up = [instance for instance in pool.instances.values() if instance.condition == "up"]
     free = [instance for instance in up if instance.has_credit]
-    if not up or (not waiting and free and worth_it(state, pool, free)):
+    if not up or (not waiting and free and worth_it(pool, free)):
         return 0.0, 0.0
     each = state.predictions.ordinary(pool.name, None)
     irregular = min((each.std_ms / each.mean_ms) ** 2, 1.0) if each.mean_ms > 0.0 else 1.0

@@ -42,7 +42,7 @@ def why_waiting(state: SchedulerState, spec: TaskSpec, pools: tuple[str, ...], r
         return f"agent {spec.agent_id} is shutting down and starts no tasks"
     if agent is not None and agent.free <= len(agent.offered.keys() - {spec.task_id}):
         return f"waiting for a slot: agent {spec.agent_id} is at its limit of {agent.slots} running"
-    if not any(instance.has_credit for instance in pool.instances.values()):
+    if not pool.standings.free:
         return FOR_AN_INSTANCE
     return ""
 

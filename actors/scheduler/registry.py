@@ -15,10 +15,11 @@ from actors.messages.scheduler import (
 )
 from actors.scheduler import agents, openings
 from actors.scheduler import events as ev
+from actors.scheduler.instance import Instance
 from actors.scheduler.order_names import ORDERS, find_order
 from actors.scheduler.placement import Spread, choose_tentative
 from actors.scheduler.pools import pool_of_instance
-from actors.scheduler.state import Instance, SchedulerState, TaskEntry
+from actors.scheduler.state import SchedulerState, TaskEntry
 from actors.scheduler.strategies import STRATEGIES, find_strategy
 
 ABSENCE_S = 300.0

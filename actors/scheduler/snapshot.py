@@ -115,7 +115,9 @@ def load(state: SchedulerState, kept: SchedulerKept) -> SchedulerState:
         state.pool(name).rotation = rotation
     for instance in kept.instances:
         evolve(state, instance.registered)
-        state.instances[instance.registered.ti_uuid].condition = instance.condition
+        known = state.instances[instance.registered.ti_uuid]
+        known.condition = instance.condition
+        state.note(known)
     for ti_uuid, forget_at in kept.absent:
         state.absent.set(ti_uuid, forget_at)
     for agent_id in kept.closed_agents:
@@ -155,6 +157,7 @@ def _resume_place(state: SchedulerState, entry: TaskEntry) -> None:
     instance = state.instances.get(entry.ti_uuid)
     if instance is not None:
         instance.in_flight.add(entry.spec.task_id)
+        state.note(instance)
     state.running += 1
     claims.hold(state, entry)
     if entry.is_protected:

@@ -6,15 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from actors.deadlines import Deadlines
-from actors.messages.answers import InstanceCondition
-from actors.messages.scheduler import PREEMPT, Protocol
 from actors.messages.scopes import Path
 from actors.messages.tasks import TaskSpec
 from actors.scheduler.activity_room import ActivityRoom
 from actors.scheduler.fair_shares import FairShares
+from actors.scheduler.instance import Instance
 from actors.scheduler.order_names import DEFAULT_ORDER
 from actors.scheduler.prediction import Prediction, Predictions, Remaining, remaining
 from actors.scheduler.scopes import ScopeIndex
+from actors.scheduler.standings import Standings
 from actors.scheduler.strategies import DEFAULT_STRATEGY, STRATEGIES, Strategy
 from actors.scheduler.victims import Victims
 from actors.scheduler.waiting_line import Rank, WaitingLine
@@ -65,45 +65,12 @@ class TaskEntry:
 
 
 @dataclass(slots=True)
-class Instance:
-    """A TaskInstance, its credits (`capacity` less `in_flight`) and what waits for it tentatively.
-
-    `reserved` are the tasks for which one has given way here. `incarnation` is that of an attached worker's process.
-    """
-
-    ti_uuid: str
-    host: str
-    port: int
-    model_name: str
-    capacity: int
-    protocol: Protocol
-    capabilities: tuple[str, ...]
-    pool: str
-    condition: InstanceCondition = "up"
-    in_flight: set[str] = field(default_factory=set)
-    waiting: int = 0
-    own_line: WaitingLine = field(default_factory=WaitingLine)
-    reserved: set[str] = field(default_factory=set)
-    incarnation: str = ""
-
-    @property
-    def can_preempt(self) -> bool:
-        """Whether what it runs can be asked to give way."""
-        return PREEMPT in self.capabilities
-
-    @property
-    def has_credit(self) -> bool:
-        """Whether it can start a task now."""
-        return self.condition == "up" and len(self.in_flight) < self.capacity
-
-
-@dataclass(slots=True)
 class Pool:
     """Instances that can stand in for each other, and the tasks that are ready for any of them.
 
     `returned` holds the ready tasks that have failed somewhere already, by the instances where they have, which
     they may have to pass over: where none of a line may start, none of it is looked at. `rotation` counts the
-    tasks placed.
+    tasks placed. `standings` says of its instances what placement asks for every task.
     """
 
     name: str
@@ -111,6 +78,7 @@ class Pool:
     line: WaitingLine = field(default_factory=WaitingLine)
     returned: dict[frozenset[str], WaitingLine] = field(default_factory=dict)
     rotation: int = 0
+    standings: Standings = field(default_factory=Standings)
 
     def has_in_line(self, entry: TaskEntry) -> bool:
         """Whether the task stands in one of its lines."""
@@ -238,6 +206,10 @@ class SchedulerState:
         if found is None:
             found = self.pools[name] = Pool(name)
         return found
+
+    def note(self, instance: Instance) -> None:
+        """The instance has changed: its credits, its condition, or what waits for it."""
+        self.pools[instance.pool].standings.note(instance)
 
     def agent(self, agent_id: str) -> AgentSlots:
         """The agent of that name, made when it is first asked for by `evolve`."""

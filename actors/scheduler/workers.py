@@ -8,8 +8,9 @@ from actors.messages.dispatcher import AttendInstance
 from actors.messages.scheduler import CANCEL, PREEMPT, AttachWorker, DetachWorker
 from actors.scheduler import agents, registry
 from actors.scheduler.events import InstanceRegistered, SchedulerEvent
+from actors.scheduler.instance import Instance
 from actors.scheduler.pools import pool_of_agent
-from actors.scheduler.state import Instance, SchedulerState
+from actors.scheduler.state import SchedulerState
 
 CAPABILITIES = (CANCEL, PREEMPT)
 """What every attached worker can be asked for beyond running tasks."""

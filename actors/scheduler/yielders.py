@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from actors.scheduler import events as ev
+from actors.scheduler.instance import Instance
 from actors.scheduler.pools import slots_of_agent
-from actors.scheduler.state import Instance, SchedulerState, TaskEntry
+from actors.scheduler.state import SchedulerState, TaskEntry
 
 
 def start(state: SchedulerState, entry: TaskEntry, instance: Instance) -> None:

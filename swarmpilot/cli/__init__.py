@@ -18,6 +18,7 @@ from swarmpilot.cli import (
     instance,
     preempt,
     queues,
+    roles,
     simulate,
     start,
     submit,
@@ -54,6 +55,10 @@ EXAMPLES = """
   swarmpilot verify                                      whether the record keeps every promise
 
   swarmpilot simulate                                    which strategy is best, on a virtual clock
+
+[bold]Many processes[/bold]
+
+  swarmpilot gateway | scheduler | agents | dispatchers --amqp amqp://... --store postgresql://...   one part each
 """
 
 app = typer.Typer(
@@ -79,6 +84,9 @@ app.command("simulate")(simulate.simulate)
 app.add_typer(dead.app, name="dead")
 app.command("verify")(verify.verify)
 app.command("demo")(demo.demo)
+app.command("gateway")(roles.gateway)
+app.command("scheduler")(roles.scheduler)
+app.command("dispatchers")(roles.dispatchers)
 
 
 @app.callback(invoke_without_command=True)

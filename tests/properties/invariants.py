@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
+from math import inf, log
 
 from actors.messages.scopes import overlap
 from actors.scheduler import SchedulerState
 from actors.scheduler.events import SchedulerEvent, TaskBound
-from actors.scheduler.lookahead import FASTER
-from actors.scheduler.state import Instance, TaskEntry
+from actors.scheduler.instance import Instance
+from actors.scheduler.lookahead import PATIENCE
+from actors.scheduler.state import TaskEntry
 
 
 def check(state: SchedulerState) -> None:
@@ -38,6 +40,7 @@ def check(state: SchedulerState) -> None:
     for n, entry in enumerate(running):
         together = [other.spec.task_id for other in running[:n] if overlap(entry.spec.scope, other.spec.scope)]
         assert not together, f"{entry.spec.task_id} runs together with {together}, which its scope overlaps"
+    check_standings(state)
     check_claims(state)
     check_preemption(state)
     check_shares(state)
@@ -47,6 +50,26 @@ def check(state: SchedulerState) -> None:
     expected = {t: serving_pool(state, e) for t, e in state.tasks.items() if not e.ti_uuid}
     actual = {t: e.pool for t, e in state.tasks.items() if not e.ti_uuid}
     assert actual == expected, "a task waits in a pool that does not serve it"
+
+
+def check_standings(state: SchedulerState) -> None:
+    """What placement goes by without looking at the instances is what looking at them would tell."""
+    for pool in state.pools.values():
+        known, instances = pool.standings, list(pool.instances.values())
+        assert known.instances == instances, f"{pool.name} has {instances}, not {known.instances}"
+        assert known.free_instances() == [instance for instance in instances if instance.has_credit]
+        for place, instance in enumerate(instances):
+            expected = state.predictions.slowness(pool.name, instance.ti_uuid)
+            least = state.predictions.least_log_slowness(pool.name, instance.ti_uuid)
+            ahead = (len(instance.in_flight) + instance.waiting) / instance.capacity
+            is_up = instance.condition == "up"
+            assert known.completion[place] == (expected * (ahead + 1.0) if is_up else inf), instance.ti_uuid
+            assert known.slowness[place] == (least if is_up else inf), instance.ti_uuid
+            assert known.slowness_of([instance]) == [known.slowness[place]]
+        soonest = known.soonest(pool.rotation)
+        up = [instance for instance in instances if instance.condition == "up"]
+        assert (soonest is None) == (not up)
+        assert soonest is None or known.completion[instances.index(soonest)] == min(known.completion)
 
 
 def check_claims(state: SchedulerState) -> None:
@@ -209,8 +232,9 @@ def may_be_declined(state: SchedulerState, instance: Instance) -> bool:
     """Whether it is so slow that a task may be better off waiting for another, which is up and busy."""
     pool = state.pools[instance.pool]
     factor = state.predictions.least_log_slowness(pool.name, instance.ti_uuid)
+    faster = log(1.0 + PATIENCE)
     others = [i.ti_uuid for i in pool.instances.values() if i.condition == "up" and not i.has_credit]
-    is_slow = any(factor - state.predictions.least_log_slowness(pool.name, other) > FASTER for other in others)
+    is_slow = any(factor - state.predictions.least_log_slowness(pool.name, other) > faster for other in others)
     return is_slow and state.strategy(instance.model_name).pooled
 
 

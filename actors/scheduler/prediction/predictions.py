@@ -114,6 +114,10 @@ class Predictions:
         estimates = self.learnt.by_pool.get(pool)
         return estimates.log_factor if estimates is not None else 0.0
 
+    def speed_of(self, pool: str, ti_uuid: str) -> tuple[float, float, bool]:
+        """`slowness`, `least_log_slowness`, and whether the instance has reported yet, on which they then rest."""
+        return self.slowness(pool, ti_uuid), self.least_log_slowness(pool, ti_uuid), ti_uuid in self.learnt.speeds
+
     def forget_instance(self, ti_uuid: str) -> None:
         """The instance is gone, or is another than before."""
         self.learnt.speeds.pop(ti_uuid, None)

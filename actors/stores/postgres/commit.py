@@ -61,15 +61,15 @@ def prepare(work: Transaction) -> Prepared:
         sorted(_append(append) for append in appends),
         _hashes(entry for append in appends for entry in append.entries),
         sorted(map(text, work.inbox)),
-        [(row.id, row.shard, row.body) for row in work.outbox],
-        work.sent,
+        [(text(row.id), row.shard, row.body) for row in work.outbox],
+        list(map(text, work.sent)),
         [],
         [_new_task(task_id, row, work.changed_rows.get(task_id)) for task_id, row in work.new_rows.items()],
         [_change(id_, work.changed_rows[id_]) for id_ in sorted(work.changed_rows) if _is_change(id_, work)],
-        work.purged_agents,
+        list(map(text, work.purged_agents)),
         [_new_entry(*item) for item in work.new_entries.items()],
         [_changed_entry(*item) for item in work.changed_entries.items()],
-        list(work.purged_entries),
+        list(map(text, work.purged_entries)),
     ]
     return Prepared(parameters, _payloads(work.payloads), work.dead, work.replayed)
 
@@ -136,7 +136,7 @@ def _payloads(given: Iterable[Keep]) -> list[Row]:
     kept: dict[tuple[str, str], Row] = {}
     for p in given:
         if p.part == "checkpoint" or (p.task_id, p.part) not in kept:
-            kept[p.task_id, p.part] = (p.task_id, p.part, text(p.content_type), p.metadata, p.body)
+            kept[p.task_id, p.part] = (text(p.task_id), p.part, text(p.content_type), p.metadata, p.body)
     return list(kept.values())
 
 
@@ -163,7 +163,7 @@ def _is_change(task_id: str, work: Transaction) -> bool:
 def _change(task_id: str, change: Columns) -> Row:
     must_be_changeable(tuple(change))
     values = plain(change)
-    row = (task_id, *_texts(values.get(column) for column in COLUMNS[1:]))
+    row = (text(task_id), *_texts(values.get(column) for column in COLUMNS[1:]))
     return row, sum(_BITS[column] for column in change)
 
 
@@ -177,4 +177,4 @@ def _new_entry(task_id: str, entry: Mapping[str, Any]) -> Row:
 def _changed_entry(task_id: str, columns: Mapping[str, Any]) -> Row:
     if not columns.keys() <= set(_ENTRY[1:]):
         raise ValueError(f"the change of the entry of task {task_id} has other columns than {', '.join(_ENTRY)}")
-    return task_id, *_texts(columns.get(column) for column in _ENTRY[1:])
+    return text(task_id), *_texts(columns.get(column) for column in _ENTRY[1:])

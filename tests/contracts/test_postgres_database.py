@@ -1,0 +1,134 @@
+"""The database that a store on PostgreSQL finds: empty, another program's, a newer version's, or set to lose things."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+
+from actors.behaviour import Keep
+from actors.errors import StoreUnavailable
+from actors.store import Payload, Transaction
+from actors.stores import open_store
+from actors.stores.postgres.commit import LARGE_BYTES
+from actors.stores.postgres.connections import Database
+from actors.stores.postgres.schema import KNOWN_VERSION, SCHEMA, VERSION_TABLE
+from tests.contracts.postgres_rigs import opened, session, until
+from tests.contracts.store_rigs import append, entry, row
+from tests.contracts.test_store_activity import new
+from tests.postgres_server import PostgresServer
+
+
+@pytest.fixture
+def url(postgres_server: PostgresServer) -> Iterator[str]:
+    made = postgres_server.store()
+    yield made
+    postgres_server.free(made)
+
+
+def test_processes_that_start_together_make_the_schema_once(postgres_server: PostgresServer) -> None:
+    url = postgres_server.empty_database()
+    postgres_server.run("CREATE TABLE public.task (anything text)", url=url)  # another program's: not in the way
+
+    async def scenario() -> None:
+        stores = [open_store(url) for _ in range(4)]
+        await asyncio.gather(*(store.open() for store in stores))
+        leases = [(await store.take_over(["scheduler"], "me"))["scheduler"] for store in stores]
+        assert [lease.epoch for lease in leases] == [1, 2, 3, 4]
+        assert len({lease.store_id for lease in leases}) == 1
+        for store in stores:
+            await store.close()
+
+    asyncio.run(scenario())
+    postgres_server.free(url)
+
+
+def test_a_schema_of_a_newer_version_is_refused(url: str, postgres_server: PostgresServer) -> None:
+    versions = f"{SCHEMA}.{VERSION_TABLE}"
+    postgres_server.run(f"UPDATE {versions} SET version_num = '{KNOWN_VERSION + 1:04}'", url=url)
+    with pytest.raises(StoreUnavailable, match=f"schema version {KNOWN_VERSION + 1} and this program knows"):
+        asyncio.run(open_store(url).open())
+    postgres_server.run(f"UPDATE {versions} SET version_num = '{KNOWN_VERSION:04}'", url=url)
+
+
+class TestWhatIsConfirmedIsKept:
+    def test_a_server_that_does_not_flush_is_refused(self, url: str, postgres_server: PostgresServer) -> None:
+        async def scenario() -> None:
+            async with session(url) as beside:
+                await beside.execute("ALTER SYSTEM SET fsync = off")
+                try:
+                    await beside.execute("SELECT pg_reload_conf()")
+                    await until(lambda: beside.fetchval("SELECT current_setting('fsync') = 'off'"))
+                    with pytest.raises(StoreUnavailable, match="fsync is off"):
+                        await open_store(url).open()
+                finally:
+                    await beside.execute("ALTER SYSTEM RESET fsync")
+                    await beside.execute("SELECT pg_reload_conf()")
+                    await until(lambda: beside.fetchval("SELECT current_setting('fsync') = 'on'"))
+
+        asyncio.run(scenario())
+
+    @pytest.mark.parametrize(("given", "used"), [("off", "on"), ("remote_apply", "remote_apply")])
+    def test_a_commit_waits_for_the_disk_whatever_the_server_is_set_to(
+        self, postgres_server: PostgresServer, given: str, used: str
+    ) -> None:
+        url = postgres_server.store()
+        name = url.rpartition("/")[2]
+        postgres_server.run(f"ALTER DATABASE {name} SET synchronous_commit = {given}")
+
+        async def scenario() -> None:
+            database = Database(url, timeout_s=10)
+            writer, pool = await database.connect(), await database.pool(1)
+            asked = "SELECT current_setting('synchronous_commit')"
+            assert [await writer.fetchval(asked), await pool.fetchval(asked)] == [used, used]
+            await writer.close()
+            await pool.close()
+
+        asyncio.run(scenario())
+        postgres_server.run(f"ALTER DATABASE {name} RESET synchronous_commit")
+        postgres_server.free(url)
+
+    def test_a_standby_is_refused(self, url: str, postgres_server: PostgresServer) -> None:
+        name = url.rpartition("/")[2]
+        postgres_server.run(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+        with pytest.raises(StoreUnavailable, match="read-only"):
+            asyncio.run(open_store(url).open())
+        postgres_server.run(f"ALTER DATABASE {name} RESET default_transaction_read_only")
+
+
+def test_a_transaction_of_any_size_is_one(url: str) -> None:
+    """The bodies that go ahead of the rest go with it, or not at all."""
+
+    async def scenario() -> None:
+        async with opened(url) as store:
+            lease = (await store.take_over(["scheduler"], "me"))["scheduler"]
+            bodies = [Keep(f"t{n}", "input", bytes([n]) * (LARGE_BYTES // 2 + 1)) for n in range(3)]
+            await store.commit(Transaction(inbox=["m1"]))
+            work = Transaction(appends=[append(lease, entry(1))], inbox=["m1"], payloads=bodies)
+            with pytest.raises(Exception, match="already received"):
+                await store.commit(work)
+            assert await store.payload("t0", "input") is None
+            work.inbox = ["m2"]
+            await store.commit(work)
+            for n, kept in enumerate(bodies):
+                assert await store.payload(f"t{n}", "input") == Payload(kept.body, "application/json", b"{}")
+
+    asyncio.run(scenario())
+
+
+def test_a_nul_in_a_text_is_replaced_which_no_database_text_can_hold(url: str) -> None:
+    async def scenario() -> None:
+        async with opened(url) as store:
+            work = {**new("t1", description="a\x00b"), "inbox": ["m\x00"]}
+            await store.commit(Transaction(**work))
+            await store.commit(Transaction(changed_rows={"t1": {"error": "a\x00b", "remote_id": "r\x00"}}))
+            found = await store.task("r\x00")
+            assert found is not None
+            assert found.error == "a\ufffdb"
+            assert await store.received(["m\x00"]) == {"m\x00"}
+            [entry] = await store.activity_changes(0, 10)
+            assert entry.description == "a\ufffdb"
+            await store.commit(Transaction(new_rows={"t2": row(error="\x00")}))
+
+    asyncio.run(scenario())
