@@ -29,7 +29,7 @@ class DeadSummary(Response):
     task_id: str = Field(description="The task that it names; empty where it names none.")
     failed_at: float = Field(description="When it failed last, Unix seconds.")
     reason: str = Field(description="Why it failed last.")
-    tries: int = Field(description="How often it was tried.")
+    tries: int = Field(description="Number of times that it was tried.")
 
 
 class DeadList(Response):

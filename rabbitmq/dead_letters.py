@@ -22,7 +22,7 @@ from rabbitmq.failures import Unroutable
 from rabbitmq.outbox import Parcel
 from rabbitmq.posts import answer
 from rabbitmq.publisher import Publisher
-from rabbitmq.topology import DEAD_LETTERS
+from rabbitmq.topology import DEAD_LETTERS, SCHEDULER_QUEUE
 
 REASON, QUEUE, ID = "x-reason", "x-queue", "x-id"
 LONGEST_REASON = 2000
@@ -64,11 +64,13 @@ def exhume(message: Delivered, now: float) -> DeadLetter:
     headers = properties.headers or {}
     is_bundle = properties.content_type == BUNDLE_TYPE
     name, task_id = ("", "") if is_bundle else _said(message.body)
+    # What came by the exchange of commands names its type where others name their queue.
+    queue = str(headers.get(QUEUE) or headers.get("x-first-death-queue") or "")
     at = properties.timestamp.timestamp() if properties.timestamp is not None else now
     return DeadLetter(
         str(headers.get(ID) or blake2b(message.body, digest_size=16).hexdigest()),
         "bundle" if is_bundle else "command",
-        str(headers.get(QUEUE) or headers.get("x-first-death-queue") or ""),
+        queue if queue.startswith("swarm.") else SCHEDULER_QUEUE,
         name,
         task_id,
         message.body,

@@ -12,9 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from heapq import heappop, heappush
+from math import log
 
 from actors.scheduler.events import InstanceRegistered, StrategyChosen, TaskBound, TaskClosed, TaskQueued, TaskRequeued
-from actors.scheduler.lookahead import FASTER
+from actors.scheduler.lookahead import PATIENCE
 from actors.scheduler.strategies import DEFAULT_STRATEGY, STRATEGIES
 from actors.scheduler.waiting_line import Rank
 from actors.store import JournalEntry
@@ -112,4 +113,6 @@ class Starts:
         slowness = state.predictions.least_log_slowness
         pool = state.pools[instance.pool]
         up = [other.ti_uuid for other in pool.instances.values() if other.condition == "up"]
-        return slowness(pool.name, ti_uuid) - min(slowness(pool.name, other) for other in up) > FASTER - 1e-6
+        return (
+            slowness(pool.name, ti_uuid) - min(slowness(pool.name, other) for other in up) > log(1.0 + PATIENCE) - 1e-6
+        )

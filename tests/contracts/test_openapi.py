@@ -10,12 +10,14 @@ from typing import Any, cast
 import pytest
 from jsonschema import Draft202012Validator
 
+from actors.addresses import SCHEDULER
+from actors.messages.scheduler import SetStrategy
 from actors.scheduler.order_names import ORDERS
 from actors.scheduler.strategies import STRATEGIES
 from gateway.rest import HANDLERS, build_app
 from gateway.schemas_service import ORDERS as DOCUMENTED_ORDERS
 from gateway.schemas_service import STRATEGIES as DOCUMENTED_STRATEGIES
-from tests.embedded import embedded, instance
+from tests.embedded import Embedded, embedded, instance, until
 from tests.rest_client import Document, Rest, rest_client
 from tests.silent_instance import silent_instance
 
@@ -112,6 +114,21 @@ def test_the_documented_strategies_are_those_of_the_scheduler() -> None:
     assert [order.name for order in DOCUMENTED_ORDERS] == list(ORDERS)
 
 
+async def look_at_the_dead(rest: Rest, service: Embedded) -> None:
+    """The same of dead letters, of which there is one then: what the scheduler cannot cope with."""
+    message = SetStrategy("weighted")
+    object.__setattr__(message, "name", None)
+    await service.service.edge.asker.ask(SCHEDULER, message)
+
+    async def look() -> str | None:
+        letters = (await rest.get("/dead")).body["letters"]
+        return str(letters[0]["id"]) if letters else None
+
+    letter_id = await until(look, "dead letter")
+    await rest.get(f"/dead/{letter_id}")
+    await rest.post(f"/dead/{letter_id}/replay", {})
+
+
 async def walk(rest: Rest, port: int) -> None:
     """Ask everything that is documented, successfully; the client checks each answer against the document."""
     register = {"host": "127.0.0.1", "port": port, "model_name": "other"}
@@ -145,6 +162,7 @@ def test_every_operation_answers_as_documented() -> None:
         async with embedded() as service, rest_client(service.url) as rest, silent_instance() as silent:
             async with instance(service, "gpt") as steered:
                 await walk(rest, silent.port)
+                await look_at_the_dead(rest, service)
                 steered.gate.set()
             assert {(method, path) for method, path, status in rest.seen if status == 200} == set(OPERATIONS)
 

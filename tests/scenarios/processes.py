@@ -131,7 +131,7 @@ class World:
         job = verify_store(self._settings, drained=drained, acknowledged=acknowledged, expected_dead=expected_dead)
         findings = asyncio.run(job)
         assert findings.is_sound, "\n".join(str(violation) for violation in findings.violations)
-        assert findings.looked_at["events"] > 0, "nothing was looked at"
+        assert findings.looked_at["shards"] > 0, "nothing was looked at"
 
     def start_scheduler(self) -> Running:
         """Start it (again, on the same store and ports), and wait until it serves."""

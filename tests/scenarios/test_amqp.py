@@ -9,9 +9,10 @@ from typing import Any
 
 from pamqp.commands import Basic
 
+from swarmpilot import Client
 from tests.contracts.broker_rigs import Stranger
 from tests.rabbit_server import RabbitServer
-from tests.scenarios.processes import World
+from tests.scenarios.processes import World, eventually
 
 
 class Producer(Stranger):
@@ -57,3 +58,30 @@ def test_a_task_published_straight_to_rabbitmq_runs_once_and_its_facts_are_told(
         world.start_instance("m")
         asyncio.run(story())
         assert world.query("job-1")["task_status"] == "completed"
+
+
+def test_what_nobody_can_read_is_a_dead_letter_of_the_service(tmp_path: Path, rabbit: RabbitServer) -> None:
+    submit = {"type": "SubmitTask", "model_name": "m", "task_id": "job-1", "task_input": {}, "priority": 21}
+
+    async def publish() -> None:
+        async with Producer(rabbit.url) as producer:
+            assert (await producer.ask(submit, "1"))["code"] == "invalid"
+
+    with World(tmp_path, amqp=rabbit.url) as world, Client(world.url) as client:
+        world.start_scheduler()
+        asyncio.run(publish())
+        [letter] = eventually(client.dead_letters)
+        assert (letter.kind, letter.name, letter.task_id, letter.to) == (
+            "command",
+            "SubmitTask",
+            "job-1",
+            "swarm.scheduler",
+        )
+        assert "priority" in letter.reason
+        assert world.scheduler is not None
+        world.scheduler.kill()
+        world.start_scheduler()
+        whole = client.dead_letter(letter.id)
+        assert (whole.message, [reason for _, reason in whole.failures]) == (submit, [letter.reason])
+        assert client.replay(letter.id).outcome == "failed", "nothing has changed"
+        assert [each.id for each in client.dead_letters()] == [letter.id]

@@ -280,3 +280,40 @@ def test_an_interrupted_demo_ends_its_children(tmp_path: Path) -> None:
     finally:
         demo.kill()
         demo.wait(10)
+
+
+def test_the_record_of_a_running_service_is_verified(world: World, tmp_path: Path) -> None:
+    submitted = swarmpilot("submit", "words", '{"text": "one"}', "--task-id", "kept", "--wait", "--url", world.url)
+    assert submitted.returncode == 0
+    store = ("--store", f"sqlite:///{world.folder}/tasks.db")
+    done = swarmpilot("verify", *store, "--acknowledged", "-", stdin="kept\n")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "ok      1 every acknowledged submit has a task" in done.stdout
+    assert "BROKEN" not in done.stdout
+    missing = tmp_path / "ids.txt"
+    missing.write_text("kept\nghost\n")
+    done = swarmpilot("verify", *store, "--acknowledged", str(missing), "--quiet")
+    assert done.returncode == 1
+    assert done.stdout == "rule 1: task ghost: was acknowledged and is not in the record\n"
+    told = json.loads(swarmpilot("verify", *store, "--acknowledged", str(missing), "--json").stdout)
+    assert (told["sound"], [violation["task_id"] for violation in told["violations"]]) == (False, ["ghost"])
+    assert told["looked_at"]["tasks"] > 0
+
+
+def test_what_cannot_be_verified_is_said_in_a_line(tmp_path: Path) -> None:
+    nothing = swarmpilot("verify", "--store", f"sqlite:///{tmp_path}/nothing.db")
+    assert (nothing.returncode, nothing.stderr) == (1, f"swarmpilot: there is no store {tmp_path}/nothing.db\n")
+    usage = swarmpilot("verify", "--store", "mysql://h/x")
+    assert usage.returncode == 2
+    assert "store: 'mysql://h/x' names no store" in usage.stderr
+    no_file = swarmpilot("verify", "--acknowledged", str(tmp_path / "nothing.txt"))
+    assert (no_file.returncode, "--acknowledged: cannot read" in no_file.stderr) == (2, True)
+
+
+def test_dead_letters_where_there_are_none(world: World) -> None:
+    listed = swarmpilot("dead", "list", "--url", world.url)
+    assert (listed.returncode, listed.stdout) == (0, "no dead letters\n")
+    shown = swarmpilot("dead", "show", "nothing", "--url", world.url)
+    assert (shown.returncode, shown.stderr) == (1, "swarmpilot: Dead letter nothing not found\n")
+    assert swarmpilot("dead", "replay", "--all", "--url", world.url).returncode == 0
+    assert swarmpilot("dead", "replay", "--url", world.url).returncode == 2
