@@ -22,7 +22,7 @@ OLDEST: Final = 13
 SETTINGS: Final = {"search_path": SCHEMA, "application_name": "swarmpilot", "jit": "off", "timezone": "UTC"}
 
 BY_INDEX: Final = {"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off"}
-"""For the writer: every row is found by a key. Plans are made while tables are empty, and kept while they grow."""
+"""Rows are found by keys: plans are made while tables are empty, and kept while they grow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class Database:
                 max_cached_statement_lifetime=0,
                 connection_class=_Reader,
                 init=partial(_make_durable, name=self.name),
-                server_settings=SETTINGS,
+                server_settings={**SETTINGS, **BY_INDEX},
             )
 
 
