@@ -31,7 +31,7 @@ $(READY): pyproject.toml tools/setup
 run: $(READY)  ## a scheduler, three simulated instances and a stream of tasks, live (ARGS="--seconds 10")
 	@$(BIN)/swarmpilot demo $(ARGS)
 
-test: $(READY)  ## the whole suite, a real RabbitMQ among it (ARGS="tests/unit -x")
+test: $(READY)  ## the whole suite, a real RabbitMQ and PostgreSQL among it (ARGS="tests/unit -x")
 	@$(BIN)/pytest $(ARGS)
 
 storm: $(READY)  ## kill, freeze and cut off real processes under load, then read the record (ARGS="--seconds 20")

@@ -58,8 +58,8 @@ class Target:
 class Deployment(Target):
     """A scheduler on a store of its own, and its instances."""
 
-    def __init__(self, children: Children, name: DeploymentName, amqp: str | None, store: Path, *settings: str) -> None:
-        options = ["--port", "0", "--grpc-port", "-1", "--store", f"sqlite:///{store}", "--log-level", "WARNING"]
+    def __init__(self, children: Children, name: DeploymentName, amqp: str | None, store: str, *settings: str) -> None:
+        options = ["--port", "0", "--grpc-port", "-1", "--store", store, "--log-level", "WARNING"]
         options += ["--set", "drain_timeout_s=1"]
         options += ["--amqp", amqp] if amqp else []
         options += [part for setting in settings for part in ("--set", setting)]
