@@ -112,7 +112,7 @@ class Supervisor:
         """
         async with self._changing:
             self.membership = await self.tenure.renew()
-            self._refuse_company()
+            await self._refuse_company()
             me = self.tenure.member.id
             lost = [s.name for s in self.runtime.shards if not self.membership.holds(me, s.name, s.epoch)]
             await self._drop(lost)
@@ -228,9 +228,10 @@ class Supervisor:
                 log.warning("could not look after the shards; trying again", reason=str(error))
                 await asyncio.sleep(self._leases.look_s)
 
-    def _refuse_company(self) -> None:
+    async def _refuse_company(self) -> None:
         """Who has no broker in common with others would never hear of what they decide."""
         if self._leases.is_alone and len(self.membership.members) > 1:
+            await self._store.leave(self.tenure.member.id)
             others = sorted(self.membership.members.keys() - {self.tenure.member.id})
             raise StoreInUse(
                 f"this store is in use by {', '.join(others)}, and this process has no broker to reach it by: "

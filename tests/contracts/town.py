@@ -66,7 +66,7 @@ class Asked:
 class House:
     """One process. `asleep`: how long it has been stopped as its own clock has it (s)."""
 
-    def __init__(self, town: Town, kinds: Iterable[str]) -> None:
+    def __init__(self, town: Town, kinds: Iterable[str], *, is_alone: bool = False) -> None:
         self._town = town
         self.asleep = 0.0
         self.broker = town.broker.beside()
@@ -79,7 +79,7 @@ class House:
             BEHAVIOURS,
             names,
             settings,
-            leases=LeaseSettings(TTL_S, look_s=3600.0),
+            leases=LeaseSettings(TTL_S, look_s=3600.0, is_alone=is_alone),
             lease_clock=lambda: town.now - self.asleep,
         )
 
