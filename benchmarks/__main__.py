@@ -19,10 +19,11 @@ from rich.text import Text
 
 from benchmarks.agents import measure_agents
 from benchmarks.children import ChildFailed, Children
+from benchmarks.cluster import Cluster
 from benchmarks.decisions import measure_decisions
 from benchmarks.deployment import Deployment, Target
 from benchmarks.figures import Row, measure_latency, measure_throughput, measure_waiting
-from benchmarks.plan import CORES, DEPLOYMENTS, FIGURES, WORKER_CAPACITY, DeploymentName, FigureName, Plan
+from benchmarks.plan import CORES, DEPLOYMENTS, FIGURES, USUAL, WORKER_CAPACITY, DeploymentName, FigureName, Plan
 from benchmarks.report import describe_machine, show, write
 from benchmarks.workers import measure_workers
 from benchmarks.yields import measure_yields
@@ -51,7 +52,7 @@ def main() -> int:
                 rows += measure_decisions(plan, lambda text: console.print(f"  {text}", style="dim", highlight=False))
             if set(asked.only) != {"decisions"}:
                 bare = _start_bare(children)
-                for name in DEPLOYMENTS if asked.deployment == "both" else (asked.deployment,):
+                for name in asked.deployment:
                     rows += _measure(name, asked.only, plan, children, bare, _celery(asked.celery), console)
         except (ChildFailed, AssertionError, TimeoutError) as error:
             console.print(Text(f"not measured: {error}\n{children.logs()}", style="red"))
@@ -76,19 +77,19 @@ def _measure(
     def say(text: str) -> None:
         console.print(f"  {name}: {text}", style="dim", highlight=False)
 
-    with _broker(name) as amqp:
+    deploy = Cluster if name == "distributed" else Deployment
+    with _broker(name) as amqp, _stores(name, children.directory) as stores:
         if {"throughput", "latency"} & set(only):
-            service = Deployment(children, name, amqp, children.directory / f"{name}-running.db")
+            service = deploy(children, name, amqp, next(stores))
             service.start_instances(plan.instances, plan.instance_capacity)
             if "throughput" in only:
                 rows += measure_throughput(service, bare, plan, say)
             if "latency" in only:
                 rows += measure_latency(service, bare, plan, say)
             service.end()
-        stores = (children.directory / f"{name}-waiting-{number}.db" for number in count())
 
         def start_held() -> Deployment:
-            service = Deployment(children, name, amqp, next(stores))
+            service = deploy(children, name, amqp, next(stores))
             service.hold_only_place()
             return service
 
@@ -97,12 +98,11 @@ def _measure(
         if "agents" in only:
             rows += measure_agents(start_held, plan, say)
         if "workers" in only and amqp:
-            store = children.directory / "workers.db"
-            service = Deployment(children, name, amqp, store, *WORKER_SETTINGS)
+            service = deploy(children, name, amqp, next(stores), *WORKER_SETTINGS)
             rows += measure_workers(service, amqp, celery, plan, say)
             service.end()
         if "yield" in only:
-            service = Deployment(children, name, amqp, children.directory / f"{name}-yields.db", *YIELD_SETTINGS)
+            service = deploy(children, name, amqp, next(stores), *YIELD_SETTINGS)
             rows += measure_yields(service, amqp, plan, say)
             service.end()
     return rows
@@ -111,7 +111,7 @@ def _measure(
 @contextmanager
 def _broker(name: DeploymentName) -> Iterator[str | None]:
     """The URL of a RabbitMQ of our own, for the deployment that needs one."""
-    if name == "embedded":
+    if name in ("embedded", "postgresql"):
         yield None
         return
     from tests.rabbit_server import obtain
@@ -121,6 +121,21 @@ def _broker(name: DeploymentName) -> Iterator[str | None]:
         yield server.url
     finally:
         server.close()
+
+
+@contextmanager
+def _stores(name: DeploymentName, directory: Path) -> Iterator[Iterator[str]]:
+    """URLs of stores that nobody has used, on a PostgreSQL of our own for the deployments that need one."""
+    if name in USUAL:
+        yield (f"sqlite:///{directory / name}-{number}.db" for number in count())
+        return
+    from tests.postgres_server import obtain
+
+    postgres = obtain()
+    try:
+        yield (postgres.store() for _ in count())
+    finally:
+        postgres.close()
 
 
 def _start_bare(children: Children) -> Target:
@@ -134,10 +149,11 @@ def _celery(given: str | None) -> str | None:
 
 
 def _arguments() -> Namespace:
+    places = f"{', '.join(DEPLOYMENTS)}; unless given: {' and '.join(USUAL)}"
     parser = ArgumentParser(prog="python -m benchmarks", description="Measure the service on this machine.")
     parser.add_argument("--quick", action="store_true", help="about a minute, for a first impression")
     parser.add_argument("--only", nargs="+", choices=FIGURES, default=FIGURES, metavar="NAME", help=", ".join(FIGURES))
-    parser.add_argument("--deployment", choices=(*DEPLOYMENTS, "both"), default="both")
+    parser.add_argument("--deployment", nargs="+", choices=DEPLOYMENTS, default=USUAL, metavar="NAME", help=places)
     parser.add_argument("--celery", metavar="PYTHON", help="a Python that has Celery, to be measured beside `workers`")
     default = RESULTS / f"{datetime.now():%Y-%m-%d-%H%M%S}.json"
     parser.add_argument("--json", type=Path, default=default, metavar="FILE", help="where the figures are written")

@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
-DeploymentName: TypeAlias = Literal["embedded", "rabbitmq"]
+DeploymentName: TypeAlias = Literal["embedded", "rabbitmq", "postgresql", "rabbitmq+postgresql", "distributed"]
 FigureName: TypeAlias = Literal["throughput", "latency", "waiting", "memory", "agents", "workers", "yield", "decisions"]
-Place: TypeAlias = Literal["embedded", "rabbitmq", "in process"]
+Place: TypeAlias = DeploymentName | Literal["in process"]
 """Where a figure is measured: a deployment, or an actor by itself."""
 
-DEPLOYMENTS: tuple[DeploymentName, ...] = ("embedded", "rabbitmq")
+DEPLOYMENTS: tuple[DeploymentName, ...] = ("embedded", "rabbitmq", "postgresql", "rabbitmq+postgresql", "distributed")
+"""`distributed`: two processes of each role, over RabbitMQ and PostgreSQL."""
+USUAL: tuple[DeploymentName, ...] = ("embedded", "rabbitmq")
+"""Measured unless others are asked for."""
 FIGURES: tuple[FigureName, ...] = (
     "throughput",
     "latency",
@@ -34,6 +37,9 @@ WORKER_CAPACITY = 256
 DURABILITY: dict[Place, str] = {
     "embedded": "SQLite synchronous=FULL",
     "rabbitmq": "SQLite synchronous=FULL + RabbitMQ durable queues, confirms",
+    "postgresql": "PostgreSQL fsync=on, synchronous_commit=on",
+    "rabbitmq+postgresql": "PostgreSQL fsync=on, synchronous_commit=on + RabbitMQ durable queues, confirms",
+    "distributed": "the same, two processes of each role",
     "in process": "one scheduler actor, nothing stored",
 }
 
@@ -121,3 +127,14 @@ GOALS: dict[tuple[str, str], Goal] = {
     ("yield p99", "rabbitmq"): Goal(60, at_least=False),
     ("decisions", "in process"): Goal(20_000, at_least=True),
 }
+
+POSTGRESQL_SHARE = 0.8
+"""Of the throughput over SQLite, what PostgreSQL has to reach; all other goals are the same."""
+
+for (figure, place), goal in list(GOALS.items()):
+    if place in USUAL:
+        other = "postgresql" if place == "embedded" else "rabbitmq+postgresql"
+        share = POSTGRESQL_SHARE if figure == "throughput" else 1.0
+        GOALS[figure, other] = Goal(goal.value * share, goal.at_least)
+        if place == "rabbitmq":
+            GOALS[figure, "distributed"] = GOALS[figure, other]

@@ -28,7 +28,7 @@ SETTINGS: Final = {
 }
 
 BY_INDEX: Final = {"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off"}
-"""For the writer: every row is found by a key. Plans are made while tables are empty, and kept while they grow."""
+"""Rows are found by keys: plans are made while tables are empty, and kept while they grow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class Database:
                 max_cached_statement_lifetime=0,
                 connection_class=_Reader,
                 init=partial(_make_durable, name=self.name),
-                server_settings=SETTINGS,
+                server_settings={**SETTINGS, **BY_INDEX},
             )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import asyncpg
 
@@ -19,18 +19,23 @@ JOURNAL_ROWS: Final = 128
 NAMESAKES: Final = 100
 """Tasks with the same remote id that are looked at."""
 
+PayloadKey: TypeAlias = tuple[str, str]
+"""The task and the part."""
+
+_BY_SCAN: Final = "SET LOCAL enable_seqscan = on"
 _TASK: Final = ",".join(f"task.{column}" for column in COLUMNS)
 _STATE: Final = COLUMNS.index("state")
 _LIVE: Final = "state NOT IN ({})".format(",".join(f"'{state}'" for state in sorted(TERMINAL)))
 
 
-async def task(connection: asyncpg.Connection, task_id: str) -> TaskRow | None:
-    """The task under our id, else the newest one that its instance gave this id."""
-    row = await connection.fetchrow(f"SELECT {_TASK} FROM task WHERE task_id = $1", text(task_id))
-    if row is None and task_id:
-        by_remote_id = f"SELECT {_TASK} FROM task WHERE remote_id = $1 AND remote_id <> '' ORDER BY pos DESC LIMIT 1"
-        row = await connection.fetchrow(by_remote_id, text(task_id))
-    return None if row is None else _task(row)
+async def tasks(connection: asyncpg.Connection, ids: Sequence[str]) -> dict[str, TaskRow]:
+    """The tasks under these ids of ours, else the newest ones that their instances gave these ids."""
+    by_id = f"SELECT {_TASK} FROM task WHERE task_id = ANY ($1::text[])"
+    found = {row["task_id"]: _task(row) for row in await connection.fetch(by_id, list(map(text, ids)))}
+    if missing := [text(id_) for id_ in ids if id_ and text(id_) not in found]:
+        by_remote_id = f"SELECT {_TASK} FROM task WHERE remote_id = ANY ($1::text[]) AND remote_id <> '' ORDER BY pos"
+        found |= {row["remote_id"]: _task(row) for row in await connection.fetch(by_remote_id, missing)}
+    return {id_: found[text(id_)] for id_ in ids if text(id_) in found}
 
 
 async def tasks_by_remote_id(connection: asyncpg.Connection, remote_id: str) -> list[TaskRow]:
@@ -61,15 +66,21 @@ async def newest_tasks(
 
 async def count_by_state(connection: asyncpg.Connection) -> dict[TaskState, int]:
     """How many tasks are in each state; states without tasks are left out."""
-    rows = await connection.fetch("SELECT state, count(*) FROM task GROUP BY state")
+    async with connection.transaction(readonly=True):
+        await connection.execute(_BY_SCAN)
+        rows = await connection.fetch("SELECT state, count(*) FROM task GROUP BY state")
     return {TaskState(state): count for state, count in rows}
 
 
-async def payload(connection: asyncpg.Connection, task_id: str, part: str) -> Payload | None:
-    """A stored payload."""
-    query = "SELECT body, content_type, metadata FROM payload WHERE task_id = $1 AND part = $2"
-    row = await connection.fetchrow(query, text(task_id), part)
-    return None if row is None else Payload(*row)
+async def payloads(connection: asyncpg.Connection, keys: Sequence[PayloadKey]) -> dict[PayloadKey, Payload]:
+    """The stored payloads of these tasks and parts."""
+    rows = await connection.fetch(
+        "SELECT n, body, content_type, metadata FROM unnest($1::text[], $2::text[]) WITH ORDINALITY "
+        "AS asked (task_id, part, n) JOIN payload USING (task_id, part)",
+        [text(task_id) for task_id, _ in keys],
+        [part for _, part in keys],
+    )
+    return {keys[n - 1]: Payload(*payload) for n, *payload in rows}
 
 
 async def inputs(connection: asyncpg.Connection, task_ids: Sequence[str]) -> dict[str, tuple[TaskRow, Payload]]:
@@ -106,10 +117,12 @@ async def story(connection: asyncpg.Connection, task_id: str) -> list[JournalEnt
     """Every entry about a task, in the order of writing: finds the turns that may mention it, and looks."""
     if not task_id:
         return []
-    rows = await connection.fetch(
-        "SELECT turn, shard, first, entries FROM mention JOIN journal USING (turn) WHERE $1 = ANY (tasks)",
-        task_hash(task_id),
-    )
+    async with connection.transaction(readonly=True):
+        await connection.execute(_BY_SCAN)
+        rows = await connection.fetch(
+            "SELECT turn, shard, first, entries FROM mention JOIN journal USING (turn) WHERE $1 = ANY (tasks)",
+            task_hash(task_id),
+        )
     found = [
         (turn, entry)
         for turn, shard, first, entries in rows

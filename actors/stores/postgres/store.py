@@ -21,6 +21,7 @@ from actors.store import JournalEntry, OutboxRow, Payload, Snapshot, TaskRow, Tr
 from actors.stores.postgres import activity, changes, membership, reads
 from actors.stores.postgres.connections import Database
 from actors.stores.postgres.faults import unavailable
+from actors.stores.postgres.gathering import Gathering
 from actors.stores.postgres.membership import Presence
 from actors.stores.postgres.schema import bring_up_to_date
 from actors.stores.postgres.watch import ActivityWatch
@@ -30,6 +31,10 @@ from actors.task_lifecycle import TaskState
 
 T = TypeVar("T")
 P = ParamSpec("P")
+
+TASKS_AT_ONCE = 100
+PAYLOADS_AT_ONCE = 16
+"""Rows read in one query; a body may have megabytes."""
 
 
 class PostgresStore:
@@ -50,6 +55,10 @@ class PostgresStore:
         self._pool: asyncpg.Pool | None = None
         self._store_id = ""
         self._saving = asyncio.Lock()
+        self._tasks = Gathering[str, TaskRow](lambda ids: self._run(reads.tasks, ids), TASKS_AT_ONCE)
+        self._payloads = Gathering[reads.PayloadKey, Payload](
+            lambda keys: self._run(reads.payloads, keys), PAYLOADS_AT_ONCE
+        )
 
     async def open(self) -> None:
         """Open, creating or migrating the schema where needed. Raises StoreUnavailable."""
@@ -167,7 +176,7 @@ class PostgresStore:
 
     async def task(self, task_id: str) -> TaskRow | None:
         """The task under our id, or the newest under the id that its instance gave it."""
-        return await self._run(reads.task, task_id)
+        return await self._tasks.get(task_id)
 
     async def tasks_by_remote_id(self, remote_id: str) -> list[TaskRow]:
         """The tasks that instances gave this id: first those that have not ended, oldest first, then the others,
@@ -182,7 +191,7 @@ class PostgresStore:
 
     async def payload(self, task_id: str, part: str) -> Payload | None:
         """A stored payload."""
-        return await self._run(reads.payload, task_id, part)
+        return await self._payloads.get((task_id, part))
 
     async def inputs(self, task_ids: Sequence[str]) -> dict[str, tuple[TaskRow, Payload]]:
         """The tasks under these ids, with their inputs."""
