@@ -20,7 +20,7 @@ from actors.envelope import Envelope
 from actors.envelope_json import decode_parcel
 from actors.errors import BrokerUnavailable, Fenced, StoreInUse, StoreUnavailable, WrongShards
 from actors.fair_shares import fair_change
-from actors.leases import Member, Membership
+from actors.leases import Lease, Member, Membership
 from actors.messages.runtime import Resumed
 from actors.outbox import Outbox
 from actors.runtime import Runtime, RuntimeSettings
@@ -119,6 +119,7 @@ class Supervisor:
             self.tenure.resume()
             await self._stop_receiving(self._received - self.runtime.shards.names)
             change = fair_change(me, self._names, self.runtime.shards.names, self.membership)
+            await self._release_leftovers(change.take)
             if change.give_up:
                 await self._hand_over(change.give_up)
             if change.take:
@@ -190,6 +191,13 @@ class Supervisor:
             log.warning("no snapshots kept; whoever comes next replays the journal", reason=str(error))
         except Fenced as fenced:
             log.warning("gave up what was taken already", shards=sorted(fenced.shards))
+
+    async def _release_leftovers(self, wanted: Collection[str]) -> None:
+        """What is recorded as this process's, and neither runs here nor will: giving it up was not heard of."""
+        mine = [name for name, owner in self.membership.owners.items() if owner == self.tenure.member.id]
+        left = [name for name in mine if name not in self.runtime.shards and name not in wanted]
+        if left:
+            await self._store.release([Lease(name, self.membership.epochs[name], 0) for name in left])
 
     async def _drop(self, names: Collection[str]) -> None:
         """Others have these. Raises Fenced where that cannot be."""

@@ -165,3 +165,22 @@ def test_a_dead_process_is_replaced_at_once() -> None:
             await check(town, 5)
 
     asyncio.run(die())
+
+
+def test_what_a_process_is_recorded_to_have_and_does_not_run_is_let_go_of() -> None:
+    """As after a store that was away when it gave the shard up."""
+
+    async def give_up() -> None:
+        async with Town() as town:
+            first, second = await town.start("agent"), await town.start("agent")
+            await first.look()
+            await second.look()
+            [lost, *_] = sorted(first.hosted)
+            await town.store.take_over([lost], second.supervisor.tenure.member.id)
+            await second.look()
+            await first.look()
+            await first.look()
+            assert lost in first.hosted
+            assert len(first.hosted) == len(second.hosted) == SHARDS // 2
+
+    asyncio.run(give_up())
