@@ -31,7 +31,7 @@ $(READY): pyproject.toml tools/setup
 run: $(READY)  ## a scheduler, three simulated instances and a stream of tasks, live (ARGS="--seconds 10")
 	@$(BIN)/swarmpilot demo $(ARGS)
 
-test: $(READY)  ## the whole suite, a real RabbitMQ among it (ARGS="tests/unit -x")
+test: $(READY)  ## the whole suite, a real RabbitMQ and PostgreSQL among it (ARGS="tests/unit -x")
 	@$(BIN)/pytest $(ARGS)
 
 check: check-format check-lint check-types check-imports check-proto check-docs  ## format, lint, types, architecture, generated code

@@ -1,10 +1,11 @@
-"""The store port: the only truth. Implementations: `stores/sqlite`.
+"""The store port: the only truth. Implementations: `stores/sqlite`, `stores/postgres`.
 
 The contract, held by `tests/contracts/test_store.py` for every implementation:
 
 - `commit` is one transaction: all of it or nothing, durable when it returns.
 - A commit under an epoch that is no longer the shard's raises Fenced and writes nothing.
 - A commit with an inbox id that is already there raises AlreadyReceived and writes nothing.
+- After StoreUnavailable a commit may turn out to be there; what is read afterwards is what stays.
 """
 
 from __future__ import annotations
