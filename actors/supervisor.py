@@ -6,8 +6,8 @@ import asyncio
 import os
 import socket
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from uuid import uuid4
 
 import structlog
@@ -161,9 +161,10 @@ class Supervisor:
         """Become the owner of these where they are free, and run them."""
         leases = await self._store.acquire(names, self.tenure.member.id)
         shards = [Shard(leases[name], self._behaviours[kind_of_shard(name)]) for name in names if name in leases]
-        for shard in shards:
-            await shard.load(self._store)
-        rows = await self._store.outbox(list(leases)) if leases else []
+        async with self._heard_of():
+            for shard in shards:
+                await shard.load(self._store)
+            rows = await self._store.outbox(list(leases)) if leases else []
         async with self.runtime.between_turns:
             for row in rows:
                 self._outbox.add(row.id, decode_parcel(row.body), row.shard)
@@ -173,6 +174,24 @@ class Supervisor:
                 self._resume(shard)
         if shards:
             log.info("hosting", shards=sorted(leases), hosted=len(self.runtime.shards.names))
+
+    @asynccontextmanager
+    async def _heard_of(self) -> AsyncIterator[None]:
+        """Live on meanwhile: to rebuild a shard with a long history may take longer than a lease lasts."""
+
+        async def renew() -> None:
+            while True:
+                await asyncio.sleep(self._leases.look_s)
+                with suppress(StoreUnavailable):
+                    await self.tenure.renew()
+                    self.tenure.resume()
+
+        renewing = asyncio.create_task(renew(), name="renew")
+        try:
+            yield
+        finally:
+            renewing.cancel()
+            await asyncio.gather(renewing, return_exceptions=True)
 
     async def _hand_over(self, names: Collection[str]) -> None:
         """Give these up in good order: what they have decided is stored; who hosts them next sends what is left."""

@@ -11,7 +11,7 @@ from actors.errors import Fenced
 from actors.messages.answers import StrategySet
 from actors.messages.scheduler import RegisterInstance, SetStrategy
 from actors.store import ShardAppend, Transaction
-from tests.contracts.town import SHARDS, TTL_S, Town
+from tests.contracts.town import DEADLINE_S, SHARDS, TTL_S, House, Town
 from tests.properties import record
 from tests.properties.one_process import BEHAVIOURS
 from tests.unit.scheduling import submit
@@ -184,3 +184,14 @@ def test_what_a_process_is_recorded_to_have_and_does_not_run_is_let_go_of() -> N
             assert len(first.hosted) == len(second.hosted) == SHARDS // 2
 
     asyncio.run(give_up())
+
+
+def test_a_process_is_heard_of_while_it_rebuilds_its_actors() -> None:
+    async def rebuild() -> None:
+        async with Town() as town, asyncio.timeout(DEADLINE_S):
+            town.store.dawdles = True
+            house = await House(town, ["scheduler"], look_s=0.005).start()
+            town.houses.append(house)
+            assert house.hosted == {"scheduler"}
+
+    asyncio.run(rebuild())
