@@ -6,8 +6,8 @@ import asyncio
 import os
 import socket
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from uuid import uuid4
 
 import structlog
@@ -21,7 +21,7 @@ from actors.envelope import Envelope
 from actors.envelope_json import decode_parcel
 from actors.errors import BrokerUnavailable, Fenced, StoreInUse, StoreUnavailable, WrongShards
 from actors.fair_shares import fair_change
-from actors.leases import Member, Membership
+from actors.leases import Lease, Member, Membership
 from actors.messages.runtime import Resumed
 from actors.outbox import Outbox
 from actors.runtime import Runtime, RuntimeSettings
@@ -118,13 +118,14 @@ class Supervisor:
         """
         async with self._changing:
             self.membership = await self.tenure.renew()
-            self._refuse_company()
+            await self._refuse_company()
             me = self.tenure.member.id
             lost = [s.name for s in self.runtime.shards if not self.membership.holds(me, s.name, s.epoch)]
             await self._drop(lost)
             self.tenure.resume()
             await self._stop_receiving(self._received - self.runtime.shards.names)
             change = fair_change(me, self._names, self.runtime.shards.names, self.membership)
+            await self._release_leftovers(change.take)
             if change.give_up:
                 await self._hand_over(change.give_up)
             if change.take:
@@ -168,9 +169,10 @@ class Supervisor:
         leases = await self._store.acquire(names, self.tenure.member.id)
         reach("start.leased")
         shards = [Shard(leases[name], self._behaviours[kind_of_shard(name)]) for name in names if name in leases]
-        for shard in shards:
-            await shard.load(self._store)
-        rows = await self._store.outbox(list(leases)) if leases else []
+        async with self._heard_of():
+            for shard in shards:
+                await shard.load(self._store)
+            rows = await self._store.outbox(list(leases)) if leases else []
         reach("start.loaded")
         async with self.runtime.between_turns:
             for row in rows:
@@ -181,6 +183,24 @@ class Supervisor:
                 self._resume(shard)
         if shards:
             log.info("hosting", shards=sorted(leases), hosted=len(self.runtime.shards.names))
+
+    @asynccontextmanager
+    async def _heard_of(self) -> AsyncIterator[None]:
+        """Live on meanwhile: to rebuild a shard with a long history may take longer than a lease lasts."""
+
+        async def renew() -> None:
+            while True:
+                await asyncio.sleep(self._leases.look_s)
+                with suppress(StoreUnavailable):
+                    await self.tenure.renew()
+                    self.tenure.resume()
+
+        renewing = asyncio.create_task(renew(), name="renew")
+        try:
+            yield
+        finally:
+            renewing.cancel()
+            await asyncio.gather(renewing, return_exceptions=True)
 
     async def _hand_over(self, names: Collection[str]) -> None:
         """Give these up in good order: what they have decided is stored; who hosts them next sends what is left."""
@@ -199,6 +219,13 @@ class Supervisor:
             log.warning("no snapshots kept; whoever comes next replays the journal", reason=str(error))
         except Fenced as fenced:
             log.warning("gave up what was taken already", shards=sorted(fenced.shards))
+
+    async def _release_leftovers(self, wanted: Collection[str]) -> None:
+        """What is recorded as this process's, and neither runs here nor will: giving it up was not heard of."""
+        mine = [name for name, owner in self.membership.owners.items() if owner == self.tenure.member.id]
+        left = [name for name in mine if name not in self.runtime.shards and name not in wanted]
+        if left:
+            await self._store.release([Lease(name, self.membership.epochs[name], 0) for name in left])
 
     async def _drop(self, names: Collection[str]) -> None:
         """Others have these. Raises Fenced where that cannot be."""
@@ -237,9 +264,10 @@ class Supervisor:
                 log.warning("could not look after the shards; trying again", reason=str(error))
                 await asyncio.sleep(self._leases.look_s)
 
-    def _refuse_company(self) -> None:
+    async def _refuse_company(self) -> None:
         """Who has no broker in common with others would never hear of what they decide."""
         if self._leases.is_alone and len(self.membership.members) > 1:
+            await self._store.leave(self.tenure.member.id)
             others = sorted(self.membership.members.keys() - {self.tenure.member.id})
             raise StoreInUse(
                 f"this store is in use by {', '.join(others)}, and this process has no broker to reach it by: "

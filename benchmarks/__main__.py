@@ -19,6 +19,7 @@ from rich.text import Text
 
 from benchmarks.agents import measure_agents
 from benchmarks.children import ChildFailed, Children
+from benchmarks.cluster import Cluster
 from benchmarks.decisions import measure_decisions
 from benchmarks.deployment import Deployment, Target
 from benchmarks.figures import Row, measure_latency, measure_throughput, measure_waiting
@@ -76,9 +77,10 @@ def _measure(
     def say(text: str) -> None:
         console.print(f"  {name}: {text}", style="dim", highlight=False)
 
+    deploy = Cluster if name == "distributed" else Deployment
     with _broker(name) as amqp, _stores(name, children.directory) as stores:
         if {"throughput", "latency"} & set(only):
-            service = Deployment(children, name, amqp, next(stores))
+            service = deploy(children, name, amqp, next(stores))
             service.start_instances(plan.instances, plan.instance_capacity)
             if "throughput" in only:
                 rows += measure_throughput(service, bare, plan, say)
@@ -87,7 +89,7 @@ def _measure(
             service.end()
 
         def start_held() -> Deployment:
-            service = Deployment(children, name, amqp, next(stores))
+            service = deploy(children, name, amqp, next(stores))
             service.hold_only_place()
             return service
 
@@ -96,11 +98,11 @@ def _measure(
         if "agents" in only:
             rows += measure_agents(start_held, plan, say)
         if "workers" in only and amqp:
-            service = Deployment(children, name, amqp, next(stores), *WORKER_SETTINGS)
+            service = deploy(children, name, amqp, next(stores), *WORKER_SETTINGS)
             rows += measure_workers(service, amqp, celery, plan, say)
             service.end()
         if "yield" in only:
-            service = Deployment(children, name, amqp, next(stores), *YIELD_SETTINGS)
+            service = deploy(children, name, amqp, next(stores), *YIELD_SETTINGS)
             rows += measure_yields(service, amqp, plan, say)
             service.end()
     return rows
@@ -109,7 +111,7 @@ def _measure(
 @contextmanager
 def _broker(name: DeploymentName) -> Iterator[str | None]:
     """The URL of a RabbitMQ of our own, for the deployment that needs one."""
-    if not name.startswith("rabbitmq"):
+    if name in ("embedded", "postgresql"):
         yield None
         return
     from tests.rabbit_server import obtain
@@ -124,7 +126,7 @@ def _broker(name: DeploymentName) -> Iterator[str | None]:
 @contextmanager
 def _stores(name: DeploymentName, directory: Path) -> Iterator[Iterator[str]]:
     """URLs of stores that nobody has used, on a PostgreSQL of our own for the deployments that need one."""
-    if "postgresql" not in name:
+    if name in USUAL:
         yield (f"sqlite:///{directory / name}-{number}.db" for number in count())
         return
     from tests.postgres_server import obtain

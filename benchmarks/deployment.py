@@ -20,6 +20,8 @@ LOAD_TIMEOUT_S = 300.0
 HELD_MS = 3_600_000
 """Run time of the task that keeps the only place taken while others wait."""
 
+PORTS = ("--port", "0", "--grpc-port", "-1")
+
 
 class Target:
     """Something at a URL that takes tasks, and the process that does."""
@@ -59,15 +61,19 @@ class Deployment(Target):
     """A scheduler on a store of its own, and its instances."""
 
     def __init__(self, children: Children, name: DeploymentName, amqp: str | None, store: str, *settings: str) -> None:
-        options = ["--port", "0", "--grpc-port", "-1", "--store", store, "--log-level", "WARNING"]
-        options += ["--set", "drain_timeout_s=1"]
+        options = ["--store", store, "--set", "log_level=WARNING", "--set", "drain_timeout_s=1"]
         options += ["--amqp", amqp] if amqp else []
         options += [part for setting in settings for part in ("--set", setting)]
-        scheduler = children.start("swarmpilot", "start", *options)
-        super().__init__(children, scheduler, scheduler.announced_url())
+        gateways = self._start(children, options)
+        self.urls = [gateway.announced_url() for gateway in gateways]
+        super().__init__(children, gateways[0], self.urls[0])
         self.name = name
         self._instances: list[Child] = []
-        wait_until("the scheduler is healthy", self._is_healthy)
+        wait_until("the service is healthy", self._is_healthy)
+
+    def _start(self, children: Children, options: list[str]) -> list[Child]:
+        """Start it; the processes that serve clients."""
+        return [children.start("swarmpilot", "start", *PORTS, *options)]
 
     def start_instances(self, count: int, capacity: int) -> None:
         """Instance processes that do no work; returns once all are registered."""

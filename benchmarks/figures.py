@@ -39,10 +39,10 @@ class Row:
 def measure_throughput(service: Deployment, bare: Target, plan: Plan, say: Say) -> list[Row]:
     """Tasks a second from the first submit to the last completion. The instances are running and do no work."""
     total = plan.warm_up_tasks
-    service.put_load(Order(url=service.url, mode="closed", tasks=total, until_idle=True))
+    service.put_load(Order(url=",".join(service.urls), mode="closed", tasks=total, until_idle=True))
     rates, submits, bares, costs = [], [], [], []
     for _ in range(plan.rounds):
-        order = Order(url=service.url, mode="closed", tasks=plan.throughput_tasks, until_idle=True)
+        order = Order(url=",".join(service.urls), mode="closed", tasks=plan.throughput_tasks, until_idle=True)
         used = service.cpu_s, service.instances_cpu_s
         outcome = service.put_load(order)
         spent = service.cpu_s - used[0], service.instances_cpu_s - used[1], outcome.cpu_s

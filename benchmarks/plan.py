@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
-DeploymentName: TypeAlias = Literal["embedded", "rabbitmq", "postgresql", "rabbitmq+postgresql"]
+DeploymentName: TypeAlias = Literal["embedded", "rabbitmq", "postgresql", "rabbitmq+postgresql", "distributed"]
 FigureName: TypeAlias = Literal["throughput", "latency", "waiting", "memory", "agents", "workers", "yield", "decisions"]
 Place: TypeAlias = DeploymentName | Literal["in process"]
 """Where a figure is measured: a deployment, or an actor by itself."""
 
-DEPLOYMENTS: tuple[DeploymentName, ...] = ("embedded", "rabbitmq", "postgresql", "rabbitmq+postgresql")
+DEPLOYMENTS: tuple[DeploymentName, ...] = ("embedded", "rabbitmq", "postgresql", "rabbitmq+postgresql", "distributed")
+"""`distributed`: two processes of each role, over RabbitMQ and PostgreSQL."""
 USUAL: tuple[DeploymentName, ...] = ("embedded", "rabbitmq")
 """Measured unless others are asked for."""
 FIGURES: tuple[FigureName, ...] = (
@@ -38,6 +39,7 @@ DURABILITY: dict[Place, str] = {
     "rabbitmq": "SQLite synchronous=FULL + RabbitMQ durable queues, confirms",
     "postgresql": "PostgreSQL fsync=on, synchronous_commit=on",
     "rabbitmq+postgresql": "PostgreSQL fsync=on, synchronous_commit=on + RabbitMQ durable queues, confirms",
+    "distributed": "the same, two processes of each role",
     "in process": "one scheduler actor, nothing stored",
 }
 
@@ -134,3 +136,5 @@ for (figure, place), goal in list(GOALS.items()):
         other = "postgresql" if place == "embedded" else "rabbitmq+postgresql"
         share = POSTGRESQL_SHARE if figure == "throughput" else 1.0
         GOALS[figure, other] = Goal(goal.value * share, goal.at_least)
+        if place == "rabbitmq":
+            GOALS[figure, "distributed"] = GOALS[figure, other]

@@ -28,6 +28,9 @@ class Rig(Protocol):
     def broker(self) -> Broker:
         """A broker on the queues of this rig; a second one stands for the same service started again."""
 
+    def beside(self, broker: Broker) -> Broker:
+        """One more on the same queues, at the same time, as another process has it."""
+
 
 class LocalRig:
     """The local broker: one object, since its queues live in it."""
@@ -38,6 +41,9 @@ class LocalRig:
     def broker(self) -> Broker:
         return self._broker
 
+    def beside(self, broker: Broker) -> Broker:
+        return self._broker.beside()
+
 
 class RabbitRig:
     """RabbitMQ: every broker is a connection of its own."""
@@ -47,6 +53,9 @@ class RabbitRig:
 
     def broker(self) -> RabbitBroker:
         return RabbitBroker(self.server.url, shards=SHARDS, translate=strategy_command)
+
+    def beside(self, broker: Broker) -> Broker:
+        return self.broker()
 
 
 def strategy_command(body: bytes, headers: Mapping[str, object]) -> list[Message]:

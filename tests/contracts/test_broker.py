@@ -247,6 +247,28 @@ def test_a_worker_is_reached_by_its_queue_while_it_is_there_and_not_before_or_af
     perform(rig, story)
 
 
+def test_of_two_receivers_the_one_of_the_higher_rank_is_delivered_to(rig: Rig) -> None:
+    async def story(broker: Broker) -> None:
+        former, newer = Kept(settles=False), Kept()
+        await broker.receive(QUEUE, former, rank=1)
+        await broker.publish(numbered(0, 5))
+        await former.have(5)
+        other = rig.beside(broker)
+        await other.open()
+        await other.receive(QUEUE, newer, rank=2)
+        for n in range(5, 25):
+            await broker.publish(numbered(n, n + 1))
+        assert sorted(ids(await newer.have(20))) == sorted(ids(numbered(5, 25)))
+        await broker.stop_receiving(QUEUE)
+        assert set(ids(await newer.have(25))) == set(ids(numbered(0, 25))), "what the former one had not settled"
+        assert len(former.envelopes) == 5
+        for delivery in former.deliveries:
+            delivery.settle()  # too late to count
+        await other.close()
+
+    perform(rig, story)
+
+
 def test_a_closed_broker_is_down_and_publishes_nothing(rig: Rig) -> None:
     async def story(broker: Broker) -> None:
         conditions = [broker.condition]

@@ -11,7 +11,7 @@ from actors.errors import Fenced
 from actors.messages.answers import StrategySet
 from actors.messages.scheduler import RegisterInstance, SetStrategy
 from actors.store import ShardAppend, Transaction
-from tests.contracts.town import SHARDS, TTL_S, Town
+from tests.contracts.town import DEADLINE_S, SHARDS, TTL_S, House, Town
 from tests.properties import record
 from tests.properties.one_process import BEHAVIOURS
 from tests.unit.scheduling import submit
@@ -165,3 +165,33 @@ def test_a_dead_process_is_replaced_at_once() -> None:
             await check(town, 5)
 
     asyncio.run(die())
+
+
+def test_what_a_process_is_recorded_to_have_and_does_not_run_is_let_go_of() -> None:
+    """As after a store that was away when it gave the shard up."""
+
+    async def give_up() -> None:
+        async with Town() as town:
+            first, second = await town.start("agent"), await town.start("agent")
+            await first.look()
+            await second.look()
+            [lost, *_] = sorted(first.hosted)
+            await town.store.take_over([lost], second.supervisor.tenure.member.id)
+            await second.look()
+            await first.look()
+            await first.look()
+            assert lost in first.hosted
+            assert len(first.hosted) == len(second.hosted) == SHARDS // 2
+
+    asyncio.run(give_up())
+
+
+def test_a_process_is_heard_of_while_it_rebuilds_its_actors() -> None:
+    async def rebuild() -> None:
+        async with Town() as town, asyncio.timeout(DEADLINE_S):
+            town.store.dawdles = True
+            house = await House(town, ["scheduler"], look_s=0.005).start()
+            town.houses.append(house)
+            assert house.hosted == {"scheduler"}
+
+    asyncio.run(rebuild())

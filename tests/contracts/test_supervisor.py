@@ -15,13 +15,14 @@ from actors.brokers.local import LocalBroker
 from actors.couriers.http import HttpCourier
 from actors.dispatcher import DispatcherPolicy, dispatcher_behaviour
 from actors.envelope import Envelope
-from actors.errors import WrongShards
+from actors.errors import StoreInUse, WrongShards
 from actors.messages.answers import StrategySet
 from actors.messages.scheduler import SetStrategy
 from actors.runtime import RuntimeSettings
 from actors.scheduler import SchedulerPolicy, scheduler_behaviour
 from actors.stores import open_store
 from actors.supervisor import Supervisor
+from tests.contracts.town import SHARDS, House, Town
 
 ASKER = Address("gateway", "test")
 
@@ -103,3 +104,15 @@ def test_a_message_that_breaks_an_actor_costs_only_itself(tmp_path: Path) -> Non
     assert first.message == StrategySet("weighted", "", "priority")
     assert "its log says why" in str(second.message)
     assert third.message == StrategySet("round_robin", "", "priority")
+
+
+def test_a_process_that_nobody_can_speak_to_shares_its_store_with_nobody() -> None:
+    async def share() -> None:
+        async with Town() as town:
+            first = await town.start()
+            with pytest.raises(StoreInUse, match="give each of them --amqp"):
+                await House(town, ["agent"], is_alone=True).start()
+            await first.look()
+            assert first.hosted == set(all_shards(SHARDS))
+
+    asyncio.run(share())

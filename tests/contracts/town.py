@@ -15,11 +15,13 @@ from actors.brokers.local import LocalBroker
 from actors.courier import InstanceReport
 from actors.envelope import Envelope
 from actors.errands import Errand, ProbeInstance, PushToInstance
+from actors.leases import Member, Membership
 from actors.messages import Answer, Message
 from actors.messages.answers import QueuesDescribed
 from actors.messages.dispatcher import ProbeAnswered, PushAnswered, Report
 from actors.messages.scheduler import DescribeQueues
 from actors.runtime import RuntimeSettings
+from actors.store import Snapshot
 from actors.stores.sqlite import SqliteStore
 from actors.supervisor import Supervisor
 from actors.task_lifecycle import TERMINAL, TaskState
@@ -63,10 +65,33 @@ class Asked:
     answer: Answer | None = None
 
 
+class SlowStore(SqliteStore):
+    """In memory. While it `dawdles`, a snapshot is read only once its members have been heard of three times more."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        super().__init__(None, clock=clock)
+        self.dawdles = False
+        self._renewed = asyncio.Condition()
+        self._renewals = 0
+
+    async def renew(self, member: Member, ttl: float) -> Membership:
+        async with self._renewed:
+            self._renewals += 1
+            self._renewed.notify_all()
+        return await super().renew(member, ttl)
+
+    async def snapshot(self, shard: str) -> Snapshot | None:
+        if self.dawdles:
+            async with self._renewed:
+                enough = self._renewals + 3
+                await self._renewed.wait_for(lambda: self._renewals >= enough)
+        return await super().snapshot(shard)
+
+
 class House:
     """One process. `asleep`: how long it has been stopped as its own clock has it (s)."""
 
-    def __init__(self, town: Town, kinds: Iterable[str]) -> None:
+    def __init__(self, town: Town, kinds: Iterable[str], *, is_alone: bool = False, look_s: float = 3600.0) -> None:
         self._town = town
         self.asleep = 0.0
         self.broker = town.broker.beside()
@@ -79,7 +104,7 @@ class House:
             BEHAVIOURS,
             names,
             settings,
-            leases=LeaseSettings(TTL_S, look_s=3600.0),
+            leases=LeaseSettings(TTL_S, look_s, is_alone),
             lease_clock=lambda: town.now - self.asleep,
         )
 
@@ -114,7 +139,7 @@ class Town:
     houses: list[House] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.store = SqliteStore(None, clock=lambda: self.now)
+        self.store = SlowStore(lambda: self.now)
         self._address = Address("gateway", "test")
         self._asked: dict[str, Asked] = {}
         self._reports = 0

@@ -168,6 +168,21 @@ def test_what_is_configured_wrongly_ends_with_code_2(
     assert re.fullmatch(rf"swarmpilot: {said}.*\n", capsys.readouterr().err)
 
 
+SHARED = ["--amqp", "amqp://127.0.0.1:1/", "--store", "postgresql://127.0.0.1:1/none"]
+
+
+@pytest.mark.parametrize("role", ["gateway", "scheduler", "agents", "dispatchers"])
+def test_a_part_needs_what_it_shares_with_the_others(capsys: pytest.CaptureFixture[str], role: str) -> None:
+    assert run([role, "--store", "postgresql://127.0.0.1:1/none"]) == 2
+    assert f"amqp: {role} must reach the other processes over RabbitMQ" in capsys.readouterr().err
+    assert run([role, "--amqp", "amqp://127.0.0.1:1/", "--store", "sqlite:///tasks.db"]) == 2
+    assert f"store: {role} needs a store that processes can share" in capsys.readouterr().err
+    assert run([role, *SHARED, "--set", "lease_ttl_s=0"]) == 2
+    assert "lease_ttl_s: must be greater than or equal to 0.5" in capsys.readouterr().err
+    assert run([role, *SHARED, *(["--port", "0", "--grpc-port", "-1"] if role == "gateway" else [])]) == 1
+    assert "127.0.0.1:1/none" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
@@ -221,7 +236,21 @@ def test_what_fails_at_run_time_ends_with_code_1(world: World, capsys: pytest.Ca
 
 
 @pytest.mark.parametrize(
-    "command", [[], ["start"], ["instance"], ["submit"], ["task"], ["queues"], ["demo"], ["simulate"]]
+    "command",
+    [
+        [],
+        ["start"],
+        ["instance"],
+        ["submit"],
+        ["task"],
+        ["queues"],
+        ["demo"],
+        ["simulate"],
+        ["gateway"],
+        ["scheduler"],
+        ["agents"],
+        ["dispatchers"],
+    ],
 )
 def test_help_teaches_by_example(capsys: pytest.CaptureFixture[str], command: list[str]) -> None:
     assert run([*command, "--help"]) == 0

@@ -142,7 +142,7 @@ def test_what_a_process_wrote_while_others_took_its_shards_is_refused(cluster: C
 def test_who_is_stopped_hands_over_and_who_comes_gets_a_share(cluster: Cluster) -> None:
     gateway = cluster.of("gateway")[0]
     with cluster.stream(gateway, 600):
-        former = [cluster.of(role)[0] for role in ("dispatchers", "agents", "scheduler")]
+        former = [cluster.of(role)[0] for role in ("dispatchers", "scheduler")]
         for part in [cluster.launch(part.role) for part in former]:
             part.running.wait_for("SwarmPilot", within_s=STARTED_S)
         for part in former:

@@ -1,10 +1,8 @@
 """The store port on PostgreSQL, for many processes on one database at once.
 
 The driver is used directly: a commit of 64 tasks, one call of a function in the database, takes 1.0 ms of this process;
-the same by SQLAlchemy Core 3.4 ms, and of one task 0.35 and 2.2.
-
-Nothing is kept in memory that another process could change, but for the numbers of activity
-changes, which are heard of.
+the same by SQLAlchemy Core 3.4 ms, and of one task 0.35 and 2.2. Nothing is kept in memory that another process could
+change, but for the numbers of activity changes, which are heard of.
 """
 
 from __future__ import annotations
