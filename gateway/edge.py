@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -11,7 +11,7 @@ from actors.broker import BrokerCondition
 from actors.courier import Courier
 from actors.settings import Settings
 from actors.store import TaskReader
-from actors.vitals import Vitals
+from actors.vitals import Illness, Vitals
 from gateway.activity_feed import ActivityFeed
 from gateway.attached_workers import AttachedWorkers
 from gateway.dead_letters import DeadLetters
@@ -24,13 +24,14 @@ class ServiceStatus:
     """How the service is. `broker` is None in a deployment without one.
 
     `shards`: how many run in this process, None where it is no host of actors. `fenced_writes`: how often the store
-    refused what it wrote, because another process had taken a shard.
+    refused what it wrote, because another process had taken a shard. `ill`: what of it does not work, as far as known.
     """
 
     phase: Phase
     broker: BrokerCondition | None
     shards: int | None = None
     fenced_writes: int = 0
+    ill: Sequence[Illness] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import asdict
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry
@@ -37,9 +38,10 @@ class HealthPort:
 
     async def _health(self, _: web.Request) -> web.Response:
         now = self._status()
-        status = "healthy" if now.phase == "serving" else now.phase
+        status = now.phase if now.phase != "serving" else "ill" if now.ill else "healthy"
         said = {
             "status": status,
+            "ill": [asdict(illness) for illness in now.ill],
             "roles": self._roles,
             "broker": now.broker,
             "shards": now.shards,

@@ -51,6 +51,7 @@ class Service:
             self._foundation.broker.condition if self.settings.amqp else None,
             self._actors.shards if self._actors is not None else None,
             self._actors.fenced_writes if self._actors is not None else 0,
+            self._foundation.vitals.illnesses,
         )
 
     async def start(self) -> None:

@@ -6,11 +6,15 @@ import asyncio
 import time
 from pathlib import Path
 
+import aiohttp
+
 from actors.stores.sqlite import SqliteStore
 from actors.vitals import Vitals
 from gateway.app import build_app
-from gateway.edge import Edge
+from gateway.edge import Edge, ServiceStatus
+from gateway.health_port import HealthPort
 from tests.embedded import embedded
+from tests.rabbit_server import free_port
 from tests.rest_client import rest_client
 from tests.serving import serving
 
@@ -61,5 +65,29 @@ def test_what_a_part_says_of_itself_is_shown_in_health_and_metrics() -> None:
                 metrics = str((await rest.get("/metrics")).body)
                 assert 'swarmpilot_part_ill{part="agents"} 0.0' in metrics
                 assert 'swarmpilot_rare_events_total{event="receiving renewed"} 3.0' in metrics
+
+    asyncio.run(run())
+
+
+def test_a_host_of_actors_says_it_on_its_health_port() -> None:
+    async def run() -> None:
+        vitals = Vitals()
+        vitals.ill("store", "no answer in time")
+        statuses = [ServiceStatus("serving", "up", 3, 0, ill) for ill in (vitals.illnesses, [])]
+        port = HealthPort(frozenset({"agents"}), lambda: statuses[0])
+        listening = free_port()
+        await port.listen("127.0.0.1", listening)
+        try:
+            async with aiohttp.ClientSession(f"http://127.0.0.1:{listening}") as session:
+                async with session.get("/health") as ill:
+                    said = await ill.json()
+                assert (ill.status, said["status"]) == (503, "ill")
+                assert [(p["part"], p["reason"]) for p in said["ill"]] == [("store", "no answer in time")]
+                statuses.pop(0)
+                async with session.get("/health") as well:
+                    said = await well.json()
+                assert (well.status, said["status"], said["ill"]) == (200, "healthy", [])
+        finally:
+            await port.close()
 
     asyncio.run(run())

@@ -2,11 +2,12 @@
 
 It is a program of its own (`python -m tests.scenarios.nursery`), so that what is forked has no threads, no loop and
 no open connection. A line of JSON on stdin asks for a child, lines on stdout tell of births and deaths; at the end of
-stdin, which is also the death of whoever started it, it kills all children that are left.
+stdin, which is also the death of whoever started it, it ends, and with it all children that are left.
 """
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import json
 import os
@@ -25,6 +26,9 @@ from tests.scenarios.executions import note
 
 PRELOADED = (actors.stores.postgres, actors.stores.sqlite)
 """What the service imports only once it is used."""
+
+_PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None)
 
 
 def main() -> None:
@@ -49,8 +53,6 @@ def main() -> None:
             *lines, asked = (asked + read).split(b"\n")
             for line in lines:
                 children.add(_fork(json.loads(line), (reading, writing)))
-    for child in children:
-        os.kill(child, signal.SIGKILL)
 
 
 def _reap(children: set[int]) -> None:
@@ -64,6 +66,7 @@ def _reap(children: set[int]) -> None:
 def _fork(wish: dict[str, Any], ours: tuple[int, int]) -> int:
     child = os.fork()
     if not child:
+        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         _be_born(wish, ours)
     _tell({"born": child, "wish": wish["wish"]})
     return child

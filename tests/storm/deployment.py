@@ -31,6 +31,11 @@ SETTINGS: dict[str, object] = {
 }
 
 
+ROLES = ("gateway", "scheduler", "agents", "dispatchers")
+SERVING = ("service", *ROLES)
+"""Kinds of parts that end in good order, in this one."""
+
+
 @dataclass
 class Deployment:
     """`parts` in the order in which they are started; `gates` by the names of the ways that they stand in."""
@@ -53,7 +58,7 @@ class Deployment:
 
     async def stop_services(self) -> list[int]:
         """End what serves in good order; the exit codes."""
-        programs = [part for part in self.parts if isinstance(part, Program) and part.kind == "service"]
+        programs = [part for part in self.parts if isinstance(part, Program) and part.kind in SERVING]
         return [await part.stop() for part in programs]
 
     def close(self) -> None:
@@ -95,7 +100,29 @@ def one_service(folder: Path, *, postgres: bool) -> Deployment:
     made.program("service", "service", arguments, lambda _: answers(url), **SETTINGS)
     if postgres:  # a file is refused to a second process as long as the first one lives
         made.stand_ins["service"] = _stand_in(made, arguments)
-    _with_executors(made, url)
+    _with_executors(made)
+    return made
+
+
+def distributed(folder: Path) -> Deployment:
+    """Two processes of each role over RabbitMQ and PostgreSQL, two instances and four attached workers."""
+    made = Deployment(folder)
+    _with_broker(made)
+    made.store = _with_database(made)
+    for role in ROLES:
+        for number in (1, 2):
+            port = free_port()
+            url = f"http://127.0.0.1:{port}"
+            if role == "gateway":
+                made.doors.append(url)
+            where = ["--port", str(port), "--grpc-port", "-1"] if role == "gateway" else ["--health-port", str(port)]
+            store, amqp = made.store, made.amqp
+            if number == 1:  # the others have a good network
+                store = _behind(made, f"{role}-1 to database", store)
+                amqp = _behind(made, f"{role}-1 to broker", amqp)
+            arguments = ["swarmpilot", role, "--store", store, "--amqp", amqp, *where]
+            made.program(role, f"{role}-{number}", arguments, lambda _, url=url: answers(url), **SETTINGS)  # type: ignore[misc]
+    _with_executors(made)
     return made
 
 
@@ -107,9 +134,10 @@ def _stand_in(made: Deployment, arguments: list[str]) -> Program:
     return Program("service", "stand-in", child, lambda: answers(f"http://127.0.0.1:{port}"))
 
 
-def _with_executors(made: Deployment, url: str) -> None:
-    back = made.gate("instance to service", "127.0.0.1", urlsplit(url).port or 0)
+def _with_executors(made: Deployment) -> None:
     for number in (1, 2):
+        door = made.doors[number % len(made.doors)]
+        back = made.gate(f"instance-{number} to service", "127.0.0.1", urlsplit(door).port or 0)
         port = free_port()
         forth = made.gate(f"service to instance-{number}", "127.0.0.1", port)
         arguments = ["swarmpilot", "instance", "--model", MODEL, "--port", str(port), "--capacity", "8"]
@@ -151,9 +179,9 @@ def _with_database(made: Deployment) -> str:
 
 
 def answers(url: str) -> bool:
-    """Whether something answers there with 200."""
+    """Whether a server answers there, whatever it says."""
     try:
-        return requests.get(url, timeout=2).status_code == 200
+        return bool(requests.get(url, timeout=2).status_code)
     except requests.RequestException:
         return False
 

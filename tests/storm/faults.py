@@ -63,16 +63,16 @@ def freeze(part: Part, chance: random.Random, seconds: tuple[float, float]) -> C
 def replace(part: Program, stand_in: Program) -> Choice:
     """SIGSTOP until another process has taken its shards, then SIGCONT: whatever it still writes must be refused.
 
-    It ends by itself. Then it is started again, which makes its stand-in the one that has been replaced.
+    Both run for a while then, each with its share, until the stand-in is stopped.
     """
 
     async def harm(_: Fault) -> None:
         part.freeze()
         await stand_in.start()
+        await asyncio.sleep(5.0)
         part.thaw()
-        await part.child.wait(60)
-        await part.start()
-        await stand_in.child.wait(60)
+        await asyncio.sleep(2.0)
+        await stand_in.stop()
 
     return Choice(f"SIGSTOP and replace {part.kind}", part.name, harm, 2.0)
 

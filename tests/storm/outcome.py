@@ -23,6 +23,8 @@ from tests.storm.load import Load
 
 SHARDS: int = Settings.model_fields["shards"].default
 ENDS = "TaskFinished"
+FENCED = ("another process now owns", "another process has taken shards", "shards were taken while this process")
+"""What a process logs whose writes were refused, or that would have made some."""
 
 
 @dataclass(slots=True)
@@ -40,7 +42,7 @@ class Outcome:
     executed: int = 0
     executed_again: int = 0
     fenced: int = 0
-    repeats: int = 0
+    repeated: dict[str, float] = field(default_factory=dict)
     left_in_queues: int = 0
     refusals: dict[str, int] = field(default_factory=dict)
     broken: list[str] = field(default_factory=list)
@@ -51,10 +53,12 @@ class Outcome:
         return not (self.lost or self.doubled or self.broken)
 
 
-async def read_outcome(url: str, amqp: str, load: Load, logs: Sequence[str]) -> tuple[Outcome, list[TaskRow]]:
+async def read_outcome(
+    url: str, amqp: str, load: Load, logs: Sequence[str], repeated: dict[str, float]
+) -> tuple[Outcome, list[TaskRow]]:
     """The figures and the tasks. For a store that no process uses any more."""
     outcome = Outcome(len(load.requests), len(load.acknowledged), sum(r.tries for r in load.requests))
-    outcome.refusals = load.refusals
+    outcome.refusals, outcome.repeated = load.refusals, repeated
     store = open_store(url)
     await store.open()
     try:
@@ -73,7 +77,7 @@ async def read_outcome(url: str, amqp: str, load: Load, logs: Sequence[str]) -> 
         await store.close()
     _count(outcome, rows, ends, load)
     _count_executions(outcome, load.executions)
-    outcome.fenced = sum(log.count("another process now owns") for log in logs)
+    outcome.fenced = sum(log.count(text) for log in logs for text in FENCED)
     outcome.left_in_queues = await messages_left(amqp)
     if outcome.left_in_queues:
         outcome.broken.append(f"{outcome.left_in_queues} messages were left in the queues, dead letters among them")

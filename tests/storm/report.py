@@ -39,8 +39,10 @@ def as_markdown(storm: Storm) -> str:
         ("attempts begun", o.attempts),
         ("executions on instances and workers", o.executed),
         ("of these, of an attempt that had run before", o.executed_again),
-        ("repeated messages that had no second effect", o.repeats),
-        ("processes that were fenced", o.fenced),
+        ("messages that RabbitMQ delivered again, at least", f"{o.repeated.get('message redelivered', 0):.0f}"),
+        ("repeated messages that had no second effect, at least", f"{o.repeated.get('message repeated', 0):.0f}"),
+        ("subscriptions made anew after a canary", f"{o.repeated.get('receiving renewed', 0):.0f}"),
+        ("shards lost to another process while frozen or cut off (fenced), events", o.fenced),
         ("messages left in queues and dead letters", o.left_in_queues),
         ("until all was quiet, after the last fault (s)", f"{storm.drained_s:.1f}"),
     ]

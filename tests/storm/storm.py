@@ -6,13 +6,14 @@ import asyncio
 import random
 import re
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
-from tests.storm.deployment import Deployment, one_service, until
+from tests.storm.deployment import Deployment, distributed, one_service, until
 from tests.storm.faults import Choice, freeze, kill, network, replace
 from tests.storm.load import Load
 from tests.storm.outcome import read_outcome, recoveries
@@ -23,11 +24,14 @@ from tests.storm.weather import Say, Weather
 DEPLOYMENTS: dict[str, Callable[[Path], Deployment]] = {
     "sqlite": lambda folder: one_service(folder, postgres=False),
     "postgres": lambda folder: one_service(folder, postgres=True),
+    "distributed": distributed,
 }
 TITLES = {
     "sqlite": "One service over RabbitMQ with SQLite",
     "postgres": "One service over RabbitMQ with PostgreSQL",
+    "distributed": "Two processes of each role over RabbitMQ with PostgreSQL",
 }
+RARE = re.compile(r'^swarmpilot_rare_events_total\{event="([^"]+)"\} ([0-9.e+]+)', re.M)
 OPEN_STATES = re.compile(r'^swarmpilot_tasks\{state="(queued|suspended|dispatched|running|preempting)"\} (\d+)', re.M)
 
 
@@ -53,6 +57,8 @@ async def run(plan: Plan, folder: Path, say: Say) -> Storm:
         await deployment.start()
         load = Load(deployment.doors, folder / "executions", plan.rate, chance)
         weather = Weather(_choices(deployment, plan, chance), chance, say)
+        rare = RareEvents(deployment.doors)
+        watching = asyncio.create_task(rare.watch())
         say(f"storm for {plan.seconds:g} s")
         try:
             await asyncio.gather(load.run(plan.seconds + 1.0), weather.rage(plan.seconds))
@@ -63,12 +69,13 @@ async def run(plan: Plan, folder: Path, say: Say) -> Storm:
             await until(lambda: _is_quiet(deployment.doors), plan.drain_s, "all tasks have ended")
         finally:
             await load.close()
+            watching.cancel()
         drained = time.monotonic() - healed
         codes = await deployment.stop_services()
         say("stopped; reading the record")
         programs = [part for part in deployment.parts if isinstance(part, Program)]
         logs = [program.child.printed for program in (*programs, *deployment.stand_ins.values())]
-        outcome, rows = await read_outcome(deployment.store, deployment.amqp, load, logs)
+        outcome, rows = await read_outcome(deployment.store, deployment.amqp, load, logs, rare.counts())
         outcome.broken += [f"a service ended with {code}" for code in codes if code != 0]
         back = recoveries(weather.faults, load, rows)
         title = TITLES[plan.deployment]
@@ -90,8 +97,40 @@ def _choices(deployment: Deployment, plan: Plan, chance: random.Random) -> Seque
 
 def _is_quiet(doors: Sequence[str]) -> bool:
     """Whether the service says that no task is on its way."""
-    counts = _metrics(doors[0])
+    counts = _metrics(doors[-1])
     return bool(counts) and all(count == "0" for _, count in OPEN_STATES.findall(counts))
+
+
+class RareEvents:
+    """What the doors' metrics have counted, over all lives of their processes; the last second of each is lost."""
+
+    def __init__(self, doors: Sequence[str]) -> None:
+        self._doors = doors
+        self._past: Counter[str] = Counter()
+        self._last: dict[str, dict[str, float]] = {}
+
+    async def watch(self) -> None:
+        """Look every second."""
+        while True:
+            for door in self._doors:
+                text = await asyncio.to_thread(_metrics, door)
+                counts = {event: float(count) for event, count in RARE.findall(text)}
+                if text:
+                    self._note(door, counts)
+            await asyncio.sleep(1.0)
+
+    def counts(self) -> dict[str, float]:
+        """All of it."""
+        total = Counter(self._past)
+        for counts in self._last.values():
+            total.update(counts)
+        return dict(total)
+
+    def _note(self, door: str, counts: dict[str, float]) -> None:
+        last = self._last.get(door, {})
+        if any(counts.get(event, 0.0) < count for event, count in last.items()):
+            self._past.update(last)  # another process
+        self._last[door] = counts
 
 
 def _metrics(door: str) -> str:
