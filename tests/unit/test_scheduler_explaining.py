@@ -7,6 +7,7 @@ import pytest
 from actors.messages.answers import CandidateExplained, PlacementExplained
 from actors.messages.scheduler import ExplainPlacement, SetStrategy
 from actors.scheduler import PlacementRules, SchedulerPolicy
+from actors.scheduler.explaining import CHOICE
 from actors.scheduler.strategies import STRATEGIES
 from tests.unit.scheduling import Scheduling, submit
 
@@ -97,6 +98,27 @@ def test_a_place_that_another_has_given_up_is_told() -> None:
     scheduling.tell(submit("high", priority=5))
     scheduling.give_way("low")
     assert explained(scheduling, "high").why == "another task has given way to it there"
+
+
+@pytest.mark.parametrize("strategy", ["least_loaded", "shortest_queue", "tail", "min_completion"])
+def test_a_choice_at_the_start_is_the_least_score_of_those_that_are_free(strategy: str) -> None:
+    scheduling = two_instances(strategy)
+    scheduling.register("i3", capacity=4)
+    for n in range(3):
+        scheduling.tell(submit(f"t{n}"))
+    mine = next(t for t, ti_uuid in scheduling.running().items() if ti_uuid != "i3")
+    fourth = scheduling.running()[mine]
+    other = "i1" if fourth == "i2" else "i2"
+    for task_id, ti_uuid in list(scheduling.running().items()):
+        if ti_uuid == other:
+            scheduling.settle(task_id, 1000.0)
+    scheduling.give_back(mine)
+    scheduling.pass_time(0.0)
+    said = explained(scheduling, mine)
+    assert said.why == f"{CHOICE} {strategy} among those that have a place free"
+    able = {name: each.score for name, each in candidates(said).items() if each.could_be_chosen}
+    assert able.keys() == {other, "i3"}
+    assert said.chosen == other == min(able, key=lambda name: able[name] or 0.0)
 
 
 def test_only_the_last_starts_are_remembered() -> None:

@@ -39,13 +39,14 @@ def test_round_robin_stays_even_when_instances_come_and_go() -> None:
 
 
 def test_turns_are_the_same_after_a_restart() -> None:
-    scheduling = with_instances("weighted", "a", "b", "c")
-    meant(scheduling, 0, 5)
+    weights = {f"host:{port_of('a')}": 5.0, f"host:{port_of('b')}": 2.0}
+    scheduling = with_instances("weighted", "a", "b", "c", rules=PlacementRules(weights=weights))
+    meant(scheduling, 0, 3)
     others = [scheduling.copy(), scheduling.replayed()]
-    ahead = meant(scheduling, 5, 7)
+    ahead = meant(scheduling, 3, 9)
     for other in others:
         other.now = scheduling.now
-        assert meant(other, 5, 7) == ahead
+        assert meant(other, 3, 9) == ahead
 
 
 def test_weights_of_the_configuration_count_before_the_capacity() -> None:

@@ -98,7 +98,7 @@ def test_a_strategy_that_does_not_exist_is_refused_by_the_scheduler() -> None:
 def test_the_same_seed_gives_the_same_document_and_another_does_not() -> None:
     def written(seed: int) -> str:
         experiment = Experiment(
-            conversation(seed, 300), Fleet((1.0, 0.5)), [0.8], known_strategies(), ["power of two"], seed=seed
+            conversation(seed, 120), Fleet((1.0, 0.5)), [0.8], known_strategies(), ["power of two"], seed=seed
         )
         return json.dumps(document(experiment, run(experiment), "conversation"))
 
