@@ -36,7 +36,7 @@ def submit(state: SchedulerState, received: Received[SubmitTask], now: Now) -> D
     line = key_for(state, spec, now)
     rank = (-spec.priority, line.key, spec.task_id)
     answer = TaskAccepted(spec.task_id, tentative, why_waiting(state, spec, pools, rank))
-    queued = TaskQueued(spec, pools, tentative, line.admitted_at, line.key, line.client, line.finish)
+    queued = TaskQueued(spec, pools, tentative, line.admitted_at, line.key, line.share)
     place = Send(SCHEDULER, PlaceTasks(pool))
     opened = openings.after_claiming(state, [(spec, rank, pool)]) if spec.scope else []
     opened += preemption.seek_for(state, spec.task_id, spec.priority)

@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from actors.messages.scheduler import Protocol
 from actors.messages.tasks import ACTIVITY_BUFFER_FULL, TaskSpec
+from actors.scheduler.fair_line import ShareUse
 from actors.task_lifecycle import TaskState
 
 
@@ -59,8 +60,7 @@ class TaskQueued:
     """A task was admitted and waits. `pools` are the pools that may run it, best first (see `pools`).
 
     `admitted_at` grows from task to task; `key` is its place among equals in importance (see `orders`), 0.0 in records
-    from before there were orders: then the number of its arrival is. In a fair line it is `client`'s, whose share is
-    used up to `finish` with it.
+    from before there were orders: then the number of its arrival is. In a fair line it takes `share`.
     """
 
     spec: TaskSpec
@@ -68,8 +68,7 @@ class TaskQueued:
     scheduled_ti: str
     admitted_at: float = 0.0
     key: float = 0.0
-    client: str = ""
-    finish: float = 0.0
+    share: ShareUse | None = None
 
     @property
     def task_id(self) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from actors.messages.tasks import TaskSpec
-from actors.scheduler.fair_shares import FairShares
+from actors.scheduler.fair_line import FairLine, ShareUse
 from actors.scheduler.pools import pools_for
 from actors.scheduler.state import SchedulerState
 
@@ -25,12 +25,11 @@ RISK = 1.0
 
 @dataclass(frozen=True, slots=True)
 class LineKey:
-    """When a task was admitted, its key and, in a fair line, whose it is and the share that is used up with it."""
+    """When a task was admitted, its key and, in a fair line, what it takes of its client's share."""
 
     admitted_at: float
     key: float
-    client: str = ""
-    finish: float = 0.0
+    share: ShareUse | None = None
 
 
 def key_for(state: SchedulerState, spec: TaskSpec, now: float) -> LineKey:
@@ -70,8 +69,8 @@ def _deadline(state: SchedulerState, spec: TaskSpec, admitted_at: float) -> floa
 
 
 def _fair(state: SchedulerState, spec: TaskSpec, admitted_at: float, client: str) -> LineKey:
-    shares = state.fair.get((spec.model_name, spec.priority)) or FairShares()
-    start = shares.start_of(client, admitted_at)
-    mean_s, _ = expected_s(state, spec)
+    line = state.fair.get((spec.model_name, spec.priority)) or FairLine()
+    cost_s, _ = expected_s(state, spec)
     weight = state.line_rules.shares.get(client.partition(":")[2], 1.0)
-    return LineKey(admitted_at, start, client, start + mean_s / weight)
+    share = line.use_of(client, cost_s, weight, admitted_at)
+    return LineKey(admitted_at, share.key, share)

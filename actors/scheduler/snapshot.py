@@ -8,8 +8,10 @@ from actors.messages.answers import InstanceCondition
 from actors.scheduler import claims, yielders
 from actors.scheduler.events import InstanceRegistered
 from actors.scheduler.evolution import evolve
+from actors.scheduler.fair_line import FairLine
 from actors.scheduler.fair_shares import FairShares
 from actors.scheduler.prediction import Learnt
+from actors.scheduler.slowdowns import Served, Slowdowns
 from actors.scheduler.state import SchedulerState, TaskEntry
 
 
@@ -31,13 +33,15 @@ class ClosingKept:
 
 @dataclass(frozen=True, slots=True)
 class FairKept:
-    """The shares of clients among tasks of a model and level of importance: finish tags by client."""
+    """The fair line of a model and level of importance: finish tags, and how clients were served, by client."""
 
     model_name: str
     priority: int
     virtual: float
     waiting: int
     finishes: dict[str, float]
+    slowdowns: float = 0.0
+    served: dict[str, Served] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +102,15 @@ def dump(state: SchedulerState) -> SchedulerKept:
         learnt=state.predictions.learnt,
         orders=dict(state.orders),
         fair=[
-            FairKept(*line, shares.virtual, shares.waiting, shares.finishes)
-            for line, shares in sorted(state.fair.items())
+            FairKept(
+                *line,
+                fair.shares.virtual,
+                fair.shares.waiting,
+                fair.shares.finishes,
+                fair.slowdowns.total,
+                dict(fair.slowdowns.clients),
+            )
+            for line, fair in sorted(state.fair.items(), key=lambda item: item[0])
         ],
         admitted_at=state.admitted_at,
     )
@@ -110,7 +121,9 @@ def load(state: SchedulerState, kept: SchedulerKept) -> SchedulerState:
     state.arrivals, state.strategies, state.predictions.learnt = kept.arrivals, dict(kept.strategies), kept.learnt
     state.orders, state.admitted_at = dict(kept.orders), kept.admitted_at
     for fair in kept.fair:
-        state.fair[fair.model_name, fair.priority] = FairShares(fair.virtual, fair.waiting, fair.finishes)
+        state.fair[fair.model_name, fair.priority] = FairLine(
+            FairShares(fair.virtual, fair.waiting, fair.finishes), Slowdowns(fair.slowdowns, fair.served)
+        )
     for name, rotation in kept.rotations.items():
         state.pool(name).rotation = rotation
     for instance in kept.instances:

@@ -11,7 +11,7 @@ from actors.messages.scheduler import PREEMPT, Protocol
 from actors.messages.scopes import Path
 from actors.messages.tasks import TaskSpec
 from actors.scheduler.activity_room import ActivityRoom
-from actors.scheduler.fair_shares import FairShares
+from actors.scheduler.fair_line import FairLine, ShareUse
 from actors.scheduler.order_names import DEFAULT_ORDER
 from actors.scheduler.prediction import Prediction, Predictions, Remaining, remaining
 from actors.scheduler.scopes import ScopeIndex
@@ -25,9 +25,9 @@ class TaskEntry:
     """A task that has not ended. `ti_uuid` is "" while it waits; then `tentative` is what the strategy gave it.
 
     `tried` are the instances on which an attempt has failed. `arrival` numbers admissions, `key` is its place among
-    equals in importance. `client` is whose share it will use once it is started; "" where it was, or in a line that is
-    not fair. `has_entry`: there is room for its entry in the activity buffer (of a task of an agent that a client
-    named; others have none).
+    equals in importance. `share` is what it takes of its client's once it is started; None where it was, or in a line
+    that is not fair. `has_entry`: there is room for its entry in the activity buffer (of a task of an agent that a
+    client named; others have none).
 
     While it runs: `gives_way` says that it has been asked to, `for_task` for whom ("" where somebody just asked),
     `is_named` that somebody asked for it by name, `cannot_give_way` that somebody did and its instance cannot be asked;
@@ -56,7 +56,7 @@ class TaskEntry:
     asks: str = ""
     reserved: str = ""
     key: float = 0.0
-    client: str = ""
+    share: ShareUse | None = None
 
     @property
     def rank(self) -> Rank:
@@ -201,7 +201,7 @@ class LineRules:
 class SchedulerState:
     """The whole. `strategies` and `orders` map model names ("" for all) to names of strategies and orders.
 
-    `fair` has the shares of clients by model and level of importance. `admitted_at` is when the last task was admitted.
+    `fair` has the fair lines by model and level of importance. `admitted_at` is when the last task was admitted.
 
     `victims` are the running tasks that may be made to give way; `protected` has those that may not yet, and from when.
     `deferred` has the pools where something free is left idle, and until when.
@@ -219,7 +219,7 @@ class SchedulerState:
     strategies: dict[str, str] = field(default_factory=dict)
     predictions: Predictions = field(default_factory=Predictions)
     orders: dict[str, str] = field(default_factory=dict)
-    fair: dict[tuple[str, int], FairShares] = field(default_factory=dict)
+    fair: dict[tuple[str, int], FairLine] = field(default_factory=dict)
     line_rules: LineRules = field(default_factory=LineRules)
     claims: Claims = field(default_factory=Claims)
     delayed: Deadlines = field(default_factory=Deadlines)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable
+from dataclasses import astuple
 
 from actors.messages.scopes import overlap
 from actors.scheduler import SchedulerState
@@ -91,12 +93,16 @@ def check_preemption(state: SchedulerState) -> None:
 
 def check_shares(state: SchedulerState) -> None:
     """In fair lines those count that were never started, and clients are remembered only while they are ahead."""
-    waiting = Counter((entry.spec.model_name, entry.spec.priority) for entry in state.tasks.values() if entry.client)
-    assert {line: shares.waiting for line, shares in state.fair.items() if shares.waiting} == waiting
-    for line, shares in state.fair.items():
-        assert not shares.is_idle, f"nothing is to be remembered of {line}"
+    waiting = Counter((entry.spec.model_name, entry.spec.priority) for entry in state.tasks.values() if entry.share)
+    assert {line: fair.shares.waiting for line, fair in state.fair.items() if fair.shares.waiting} == waiting
+    for line, fair in state.fair.items():
+        shares, clients = fair.shares, fair.slowdowns.clients
+        assert not fair.is_idle, f"nothing is to be remembered of {line}"
         assert all(finish > shares.virtual for finish in shares.finishes.values()), f"{line}: {shares.finishes}"
-    started = [entry.spec.task_id for entry in state.tasks.values() if entry.client and entry.ti_uuid]
+        assert all(min(astuple(served)) >= 0.0 for served in clients.values()), f"{line}: {clients}"
+        summed = math.fsum(served.slowdown for served in clients.values())
+        assert math.isclose(fair.slowdowns.total, summed, rel_tol=1e-9, abs_tol=1e-9), f"{line}: {clients}"
+    started = [entry.spec.task_id for entry in state.tasks.values() if entry.share and entry.ti_uuid]
     assert not started, f"{started} run, and are yet to use their share"
     keys = [entry.rank for entry in state.tasks.values()]
     assert all(key > 0.0 for _, key, _ in keys), f"a task has no place in line: {keys}"
