@@ -19,6 +19,7 @@ from rich.table import Table
 
 from actors.scheduler.strategies import DEFAULT_STRATEGY
 from benchmarks.children import ChildFailed, Children
+from benchmarks.connection import BrokenAnswer
 from benchmarks.deployment import Deployment
 from benchmarks.live_page import HEADERS, PAGE, Compared, rewrite
 from benchmarks.plan import DURABILITY
@@ -32,7 +33,7 @@ from simulation.scheduled import policy_for
 from simulation.trace import TraceError, read_trace
 
 WINDOW_S = 120.0
-SCALE = 6.0
+SCALE = 8.0
 """How much faster than in the trace time runs."""
 
 EQUAL = Fleet((1.0,) * 8)
@@ -58,7 +59,7 @@ def main() -> int:
             jobs = _jobs(requests, seed, load, fleet, asked.scale)
             try:
                 ran = _live(children, Path(made) / f"{len(compared)}.db", jobs, fleet)
-            except (ChildFailed, AssertionError, TimeoutError) as error:
+            except (ChildFailed, AssertionError, TimeoutError, BrokenAnswer) as error:
                 console.print(f"not measured: {error}\n{children.logs()}", style="red", markup=False)
                 return 1
             compared.append(_compare(jobs, fleet, load, seed, ran, asked.scale))

@@ -6,7 +6,6 @@ import asyncio
 import json
 import time
 import urllib.request
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
@@ -19,7 +18,6 @@ from benchmarks.load import connect
 from benchmarks.plan import MODEL
 from simulation.jobs import Job
 
-CONNECTIONS = 8
 BEGINS_IN_S = 0.5
 END_TIMEOUT_S = 600.0
 
@@ -63,21 +61,20 @@ class Sent:
 
 
 class _Replay:
-    """Every request at its own time, whatever the answers do."""
+    """Every request at its own time, whatever the answers do, over a connection that is free or a new one."""
 
     def __init__(self, url: str, jobs: Sequence[Job]) -> None:
         target = urlsplit(url)
         self._host, self._port = target.hostname or "127.0.0.1", target.port or 80
         self._jobs = jobs
         self._answered = 0
-        self._free: deque[Connection] = deque()  # in turn: idle ones get closed
+        self._free: list[Connection] = []
+        self._opening: set[asyncio.Task[None]] = set()
         self._ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._sent = Sent([], [0.0] * len(jobs))
 
     async def run(self) -> Sent:
         """Send all of them."""
-        for _ in range(CONNECTIONS):
-            self._free.append(await connect(self._host, self._port, self._take, self._fail))
         loop, begins = asyncio.get_running_loop(), time.time() + BEGINS_IN_S
         offset = loop.time() - time.time()
         for number, job in enumerate(self._jobs):
@@ -89,9 +86,28 @@ class _Replay:
         return self._sent
 
     def _send(self, number: int) -> None:
-        if not self._free:
-            self._fail(BrokenAnswer(f"{CONNECTIONS} submits are unanswered"))
+        self._sent.sent[number] = time.time()
+        if self._free:
+            self._free.pop().send(self._request(number), self._sent.sent[number])
             return
+        opening = asyncio.get_running_loop().create_task(self._send_anew(number))
+        self._opening.add(opening)
+        opening.add_done_callback(self._opening.discard)
+
+    async def _send_anew(self, number: int) -> None:
+        made: list[Connection] = []
+
+        def closed(error: Exception) -> None:
+            """The server closes what is idle; anything else is a failure."""
+            if made[0] in self._free:
+                self._free.remove(made[0])
+            elif not self._ended.done():
+                self._ended.set_exception(error)
+
+        made.append(await connect(self._host, self._port, self._take, closed))
+        made[0].send(self._request(number), self._sent.sent[number])
+
+    def _request(self, number: int) -> bytes:
         job = self._jobs[number]
         body = {
             "model_name": MODEL,
@@ -99,21 +115,18 @@ class _Replay:
             "task_input": {"service_ms": job.service_s * 1000.0},
             "metadata": {"input_tokens": job.request.input_tokens},
         }
-        self._sent.sent[number] = time.time()
-        self._free.popleft().send(post(self._host, "/queue/submit", json.dumps(body).encode()), self._sent.sent[number])
+        return post(self._host, "/queue/submit", json.dumps(body).encode())
 
     def _take(self, connection: Connection, status: int, body: bytes) -> None:
+        if self._ended.done():
+            return
         if status != 200:
-            self._fail(BrokenAnswer(f"status {status}: {body[:300]!r}"))
+            self._ended.set_exception(BrokenAnswer(f"status {status}: {body[:300]!r}"))
             return
         self._free.append(connection)
         self._answered += 1
-        if self._answered == len(self._jobs) and not self._ended.done():
+        if self._answered == len(self._jobs):
             self._ended.set_result(None)
-
-    def _fail(self, error: Exception) -> None:
-        if not self._ended.done():
-            self._ended.set_exception(error)
 
 
 def _task_id(number: int) -> str:

@@ -21,7 +21,8 @@ GRACE = 100.0
 class ShareUse:
     """What a task takes of its client's share: `entitled_s` is its predicted cost (s) over the client's weight.
 
-    `spared_s` is what its client had to spare, and `tag` its start tag (s, on the clock of `admitted_at`).
+    `spared_s` is what its client had to spare, and `tag` its start tag (s, on the clock of `admitted_at`). `level`
+    tells the lines of a model apart.
     """
 
     client: str
@@ -30,6 +31,7 @@ class ShareUse:
     cost_s: float
     entitled_s: float
     spared_s: float
+    level: int = 0
 
     @property
     def key(self) -> float:

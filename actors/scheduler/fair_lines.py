@@ -1,4 +1,4 @@
-"""The fair lines, as they follow from events: one a model and level of importance.
+"""The fair lines, as they follow from events: one a model and level.
 
 Used by `evolve` alone. Tasks of another level neither use a client's share nor move the virtual time.
 """
@@ -14,14 +14,14 @@ def enter(state: SchedulerState, entry: TaskEntry, event: TaskQueued) -> None:
     """A task is admitted, to a fair line or another."""
     entry.share = event.share
     if entry.share is not None:
-        line = (entry.spec.model_name, entry.spec.priority)
+        line = (entry.spec.model_name, entry.share.level)
         state.fair.setdefault(line, FairLine()).enter(entry.share)
 
 
 def start(state: SchedulerState, entry: TaskEntry, now: float) -> None:
     """A task is started; only the first time counts, for its client's share is used by then."""
     if entry.share is not None:
-        line = (entry.spec.model_name, entry.spec.priority)
+        line = (entry.spec.model_name, entry.share.level)
         state.fair[line].start(entry.share, now)
         _forget(state, entry, line)
 
@@ -29,7 +29,7 @@ def start(state: SchedulerState, entry: TaskEntry, now: float) -> None:
 def leave(state: SchedulerState, entry: TaskEntry) -> None:
     """A task has ended, maybe without ever being started."""
     if entry.share is not None:
-        line = (entry.spec.model_name, entry.spec.priority)
+        line = (entry.spec.model_name, entry.share.level)
         state.fair[line].leave(entry.share)
         _forget(state, entry, line)
 

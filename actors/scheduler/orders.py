@@ -6,12 +6,13 @@ line. It never changes: what a task has, it has also after it was returned or ha
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from actors.messages.tasks import TaskSpec
 from actors.scheduler.fair_line import FairLine, ShareUse
 from actors.scheduler.pools import pools_for
 from actors.scheduler.state import SchedulerState
+from actors.scheduler.waiting_line import Rank
 
 LEAST_STEP_S = 1e-6
 """Two admissions are this far apart at least, whatever the clock does: well above what a float of today can tell."""
@@ -45,6 +46,12 @@ def key_for(state: SchedulerState, spec: TaskSpec, now: float) -> LineKey:
     return LineKey(admitted_at, admitted_at)
 
 
+def rank_of(state: SchedulerState, spec: TaskSpec, line: LineKey) -> Rank:
+    """The place in any line of a task that is admitted with this key."""
+    level, set_back = state.line_rules.standing(spec.priority)
+    return (-level, line.key + set_back, spec.task_id)
+
+
 def expected_s(state: SchedulerState, spec: TaskSpec) -> tuple[float, float]:
     """Mean and standard deviation (s) of the task's execution time, wherever it will run."""
     pool = state.serving_pool(pools_for(spec))
@@ -69,8 +76,9 @@ def _deadline(state: SchedulerState, spec: TaskSpec, admitted_at: float) -> floa
 
 
 def _fair(state: SchedulerState, spec: TaskSpec, admitted_at: float, client: str) -> LineKey:
-    line = state.fair.get((spec.model_name, spec.priority)) or FairLine()
+    level, _ = state.line_rules.standing(spec.priority)
+    line = state.fair.get((spec.model_name, level)) or FairLine()
     cost_s, _ = expected_s(state, spec)
     weight = state.line_rules.shares.get(client.partition(":")[2], 1.0)
-    share = line.use_of(client, cost_s, weight, admitted_at)
+    share = replace(line.use_of(client, cost_s, weight, admitted_at), level=level)
     return LineKey(admitted_at, share.key, share)

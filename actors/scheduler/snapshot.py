@@ -33,10 +33,10 @@ class ClosingKept:
 
 @dataclass(frozen=True, slots=True)
 class FairKept:
-    """The fair line of a model and level of importance: finish tags, and how clients were served, by client."""
+    """The fair line of a model and level: finish tags, and how clients were served, by client."""
 
     model_name: str
-    priority: int
+    level: int
     virtual: float
     waiting: int
     finishes: dict[str, float]
@@ -121,7 +121,7 @@ def load(state: SchedulerState, kept: SchedulerKept) -> SchedulerState:
     state.arrivals, state.strategies, state.predictions.learnt = kept.arrivals, dict(kept.strategies), kept.learnt
     state.orders, state.admitted_at = dict(kept.orders), kept.admitted_at
     for fair in kept.fair:
-        state.fair[fair.model_name, fair.priority] = FairLine(
+        state.fair[fair.model_name, fair.level] = FairLine(
             FairShares(fair.virtual, fair.waiting, fair.finishes), Slowdowns(fair.slowdowns, fair.served)
         )
     for name, rotation in kept.rotations.items():
@@ -138,6 +138,7 @@ def load(state: SchedulerState, kept: SchedulerKept) -> SchedulerState:
         agent.closed_until, agent.dismissed = closing.until, frozenset(closing.dismissed)
     for entry in kept.tasks:
         entry.key = entry.key or float(entry.arrival)
+        entry.level, entry.set_back = state.line_rules.standing(entry.spec.priority)
         state.tasks[entry.spec.task_id] = entry
         if entry.ti_uuid:
             _resume_place(state, entry)

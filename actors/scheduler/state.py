@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from actors.deadlines import Deadlines
@@ -12,6 +11,7 @@ from actors.messages.scopes import Path
 from actors.messages.tasks import TaskSpec
 from actors.scheduler.activity_room import ActivityRoom
 from actors.scheduler.fair_line import FairLine, ShareUse
+from actors.scheduler.line_rules import LineRules
 from actors.scheduler.order_names import DEFAULT_ORDER
 from actors.scheduler.prediction import Prediction, Predictions, Remaining, remaining
 from actors.scheduler.scopes import ScopeIndex
@@ -26,8 +26,8 @@ class TaskEntry:
 
     `tried` are the instances on which an attempt has failed. `arrival` numbers admissions, `key` is its place among
     equals in importance. `share` is what it takes of its client's once it is started; None where it was, or in a line
-    that is not fair. `has_entry`: there is room for its entry in the activity buffer (of a task of an agent that a
-    client named; others have none).
+    that is not fair. `level` and `set_back` are its standing (see `LineRules`). `has_entry`: there is room for its
+    entry in the activity buffer (of a task of an agent that a client named; others have none).
 
     While it runs: `gives_way` says that it has been asked to, `for_task` for whom ("" where somebody just asked),
     `is_named` that somebody asked for it by name, `cannot_give_way` that somebody did and its instance cannot be asked;
@@ -57,11 +57,13 @@ class TaskEntry:
     reserved: str = ""
     key: float = 0.0
     share: ShareUse | None = None
+    level: int = 0
+    set_back: float = 0.0
 
     @property
     def rank(self) -> Rank:
         """Its place in any line."""
-        return (-self.spec.priority, self.key, self.spec.task_id)
+        return (-self.level, self.key + self.set_back, self.spec.task_id)
 
 
 @dataclass(slots=True)
@@ -189,19 +191,11 @@ class PreemptionRules:
     min_run_s: float = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class LineRules:
-    """What orders go by: when a task without a deadline is taken to be due, and weights of clients other than 1."""
-
-    default_deadline_s: float = 600.0
-    shares: Mapping[str, float] = field(default_factory=dict)
-
-
 @dataclass(slots=True)
 class SchedulerState:
     """The whole. `strategies` and `orders` map model names ("" for all) to names of strategies and orders.
 
-    `fair` has the fair lines by model and level of importance. `admitted_at` is when the last task was admitted.
+    `fair` has the fair lines by model and level. `admitted_at` is when the last task was admitted.
 
     `victims` are the running tasks that may be made to give way; `protected` has those that may not yet, and from when.
     `deferred` has the pools where something free is left idle, and until when.

@@ -73,7 +73,7 @@ def check_preemption(state: SchedulerState) -> None:
         asker = state.tasks.get(entry.for_task)
         if asker is not None:
             assert asker.asks == task_id, f"{task_id} gives way to a stranger"
-            assert asker.spec.priority > entry.spec.priority, f"{task_id} gives way to one that is no more important"
+            assert asker.level > entry.level, f"{task_id} gives way to one that is no more important"
         if entry.asks:
             assert state.tasks[entry.asks].for_task == task_id, f"{task_id} asks in vain"
         if entry.reserved:
@@ -93,7 +93,7 @@ def check_preemption(state: SchedulerState) -> None:
 
 def check_shares(state: SchedulerState) -> None:
     """In fair lines those count that were never started, and clients are remembered only while they are ahead."""
-    waiting = Counter((entry.spec.model_name, entry.spec.priority) for entry in state.tasks.values() if entry.share)
+    waiting = Counter((entry.spec.model_name, entry.share.level) for entry in state.tasks.values() if entry.share)
     assert {line: fair.shares.waiting for line, fair in state.fair.items() if fair.shares.waiting} == waiting
     for line, fair in state.fair.items():
         shares, clients = fair.shares, fair.slowdowns.clients
@@ -161,7 +161,7 @@ def check_use(state: SchedulerState, victim: TaskEntry, asker: TaskEntry) -> Non
 
 def in_the_way(state: SchedulerState, entry: TaskEntry) -> list[TaskEntry]:
     """The running tasks that are less important than this waiting one, and of which one is enough to let it go on."""
-    less = [other for other in state.tasks.values() if other.ti_uuid and other.spec.priority < entry.spec.priority]
+    less = [other for other in state.tasks.values() if other.ti_uuid and other.level < entry.level]
     if entry.spec.task_id in state.delayed:
         return []
     if entry.spec.scope:
