@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.order_jobs import MOST_BURSTY, Client, Job, arrivals, drawn_clients, kinds_mix, read_clients
-from benchmarks.order_lines import Arrival, Ended, Fair, Learning, PerfectShortest, alone, most_alike, run
+from benchmarks.order_lines import Arrival, Ended, Fair, FairKnown, Learning, PerfectShortest, alone, most_alike, run
 
 
 def mean_and_p99(ended: Sequence[Ended]) -> tuple[float, float]:
@@ -79,6 +79,7 @@ NAMES = {Arrival: "priority", Learning: "shortest_predicted", PerfectShortest: "
 SERVED: dict[str, Callable[[Sequence[Job]], list[Ended]]] = {
     "priority": lambda jobs: run(jobs, Arrival()),
     "fair": lambda jobs: run(jobs, Fair()),
+    "fair, mean times known": lambda jobs: run(jobs, FairKnown(jobs)),
     "most alike, all times known": most_alike,
     "each client alone": alone,
 }
