@@ -128,7 +128,7 @@ def simulate(
         changes,
         seed,
         waits,
-        _names("--order", order, known_orders()),
+        _names("--order", order, known_orders(), "all or"),
     )
     return _carry_out(experiment, trace.name if trace is not None else f"workload {workload}", json_file, plots)
 
@@ -223,14 +223,14 @@ def _cost(option: str, seconds: float) -> float:
     return seconds
 
 
-def _names(option: str, text: str, known: tuple[str, ...]) -> tuple[str, ...]:
+def _names(option: str, text: str, known: tuple[str, ...], rule: str = "all, none or") -> tuple[str, ...]:
     if text in ("all", "none"):
         return known if text == "all" else ()
     spelt = {_letters(name): name for name in known}
     chosen = []
     for part in text.split(","):
         if _letters(part) not in spelt:
-            raise Usage(f"{option} must be all, none or some of {', '.join(known)}, got {part!r}")
+            raise Usage(f"{option} must be {rule} some of {', '.join(known)}, got {part!r}")
         chosen.append(spelt[_letters(part)])
     return tuple(dict.fromkeys(chosen))
 
