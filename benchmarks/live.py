@@ -11,6 +11,7 @@ import sys
 import tempfile
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -33,7 +34,7 @@ from simulation.scheduled import policy_for
 from simulation.trace import TraceError, read_trace
 
 WINDOW_S = 120.0
-SCALE = 8.0
+SCALE = 5.0
 """How much faster than in the trace time runs."""
 
 EQUAL = Fleet((1.0,) * 8)
@@ -91,16 +92,24 @@ def _live(children: Children, store: Path, jobs: Sequence[Job], fleet: Fleet) ->
 
 
 def _compare(jobs: Sequence[Job], fleet: Fleet, load: float, seed: int, ran: Replayed, scale: float) -> Compared:
+    slowed = [replace(job, service_s=job.service_s + max(ran.overhead_s, 0.0)) for job in jobs]
+    plain, with_overhead = (_latencies(given, fleet, seed) for given in (jobs, slowed))
+    live, simulated, slower = (
+        spread([latency * scale for latency in of]) for of in (ran.latencies_s, plain, with_overhead)
+    )
+    return Compared(fleet, load, seed, len(jobs), live, simulated, slower, ran.overhead_s * 1e3, ran.late_s * 1e3)
+
+
+def _latencies(jobs: Sequence[Job], fleet: Fleet, seed: int) -> list[float]:
     services = simulate(jobs, fleet, (), policy_for(DEFAULT_STRATEGY, seed))
-    ends = [service.end - job.arrival_s for job, service in zip(jobs, services, strict=True)]
-    live, simulated = (spread([latency * scale for latency in of]) for of in (ran.latencies_s, ends))
-    return Compared(fleet, load, seed, len(jobs), live, simulated, ran.overhead_s * 1e3, ran.late_s * 1e3)
+    return [service.end - job.arrival_s for job, service in zip(jobs, services, strict=True)]
 
 
 def _said(one: Compared) -> str:
     speeds = ",".join(f"{speed:g}" for speed in one.fleet.speeds)
     means = f"mean {one.live.mean:.2f} live, {one.simulated.mean:.2f} simulated"
-    added = f"{one.overhead_ms:.1f} ms a task beside waiting and service"
+    left = one.live.mean / one.with_overhead.mean - 1.0
+    added = f"{one.overhead_ms:.1f} ms a task beside waiting and service, {left:+.1%} with these simulated"
     return f"speeds {speeds}, load {one.load:g}, seed {one.seed}, {one.tasks} tasks: {means}, {one.apart:+.1%}; {added}"
 
 

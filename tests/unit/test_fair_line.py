@@ -39,6 +39,14 @@ def test_a_client_that_was_served_worse_goes_before_one_that_was_served_better()
     assert worse.key < better.key
 
 
+def test_there_is_a_limit_to_how_far_the_best_served_is_set_back() -> None:
+    line = FairLine()
+    for client, slowdown in (("worse", 3.0), ("better", 1.0)):
+        for n in range(200):
+            serve(line, client, slowdown, NOW + 100.0 * n)
+    assert admit(line, "better", 0.5, now=NOW + 30_000.0).spared_s == GRACE * 0.5
+
+
 def test_the_longer_a_task_the_further_it_is_set_back() -> None:
     line = FairLine()
     assert admit(line, "long", 10.0).key - NOW == pytest.approx(210.0)
