@@ -17,8 +17,8 @@ BEGIN, END = "<!-- live -->", "<!-- /live -->"
 class Compared:
     """One run of both: latencies in seconds of the trace. `overhead_ms` and `late_ms` are true milliseconds a task.
 
-    `with_overhead` is simulated once more, every task taking the mean overhead longer: what is left of the difference then
-    is not the overhead's.
+    `with_overhead` is simulated once more, every task taking the mean overhead longer: what is left of the difference
+    then is not the overhead's.
 
     `overhead_ms` is what was neither waiting for a place nor service, `late_ms` how late the load generator sent it.
     """
