@@ -123,6 +123,15 @@ class Settings(BaseSettings):
     preempt_limit: int = Field(
         10, ge=0, le=1_000_000, description="How often a task is displaced by more important ones; 0: never."
     )
+    aging_s: float = Field(
+        0.0,
+        ge=0,
+        le=30 * 86400,
+        description="Waiting so long makes up for a level of importance, up to aging_to; 0: nothing does.",
+    )
+    aging_to: int = Field(
+        10, ge=-19, le=20, description="The level up to which it does; what is more important comes first always."
+    )
     default_deadline_s: float = Field(
         600.0, gt=0, le=30 * 86400, description="When a task without a deadline counts as due, in the order `deadline`."
     )

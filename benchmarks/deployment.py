@@ -7,6 +7,7 @@ import os
 import re
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,22 @@ class Deployment(Target):
         for _ in range(count):
             self._instances.append(self.children.start("swarmpilot", "instance", *options))
         wait_until("all instances are registered", lambda: len(self.get("/queue/info")["queues"]) == count)
+
+    def start_simulated(self, speeds: Sequence[float]) -> dict[str, float]:
+        """Instance processes of these speeds, registered in this order -> the speed of each by its ti_uuid."""
+        found: dict[str, float] = {}
+        for speed in speeds:
+            options = ["--model", MODEL, "--simulate", "--speed", str(speed), "--scheduler", self.url]
+            options += ["--log-level", "WARNING", "--drain-timeout", "1"]
+            self._instances.append(self.children.start("swarmpilot", "instance", *options))
+            known = len(found)
+            wait_until("the instance is registered", lambda known=known: len(self._names()) > known)  # type: ignore[misc]
+            [new] = self._names() - found.keys()
+            found[new] = speed
+        return found
+
+    def _names(self) -> set[str]:
+        return {queue["ti_uuid"] for queue in self.get("/queue/info")["queues"]}
 
     def start_worker(self, agent_id: str, capacity: int, amqp: str | None, function: str = "do_nothing") -> Child:
         """A worker of the agent; returns once it is attached."""

@@ -76,7 +76,7 @@ def behaviours(s: Settings, config: ConfigFile) -> dict[ActorKind, AnyBehaviour]
                 s.activity_total,
                 PreemptionRules(s.preempt_limit, s.preempt_min_run_s),
                 prediction_tables(config),
-                LineRules(s.default_deadline_s, config.shares),
+                LineRules(s.default_deadline_s, config.shares, s.aging_s, s.aging_to),
                 placement_rules(s, config),
             )
         ),

@@ -35,13 +35,16 @@ def document(experiment: Experiment, measured: Sequence[Measured], workload: str
 def _row(one: Measured) -> dict[str, Any]:
     row: dict[str, Any] = {
         "load": one.load,
-        one.kind: one.name,
+        one.kind: one.policy,
         "latency_s": asdict(one.figures.latency),
         "slowdown": asdict(one.figures.slowdown),
     }
     if one.figures.evenness is not None:
         row["evenness_of_clients"] = one.figures.evenness
+    if one.figures.late is not None:
+        row["late"] = one.figures.late
     if one.kind == "strategy":
+        row["order"] = one.order
         row["decisions"] = one.decisions
     if one.waits is not None:
         row["waits"] = {"all": _waits(one.waits[0]), "waited": _waits(one.waits[1])}

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Literal, TypeAlias
 
+from actors.scheduler.order_names import DEFAULT_ORDER, ORDERS
 from actors.scheduler.strategies import STRATEGIES
 from simulation.figures import Figures, figures_of
 from simulation.fleet import Change, Fleet
@@ -24,7 +25,10 @@ Say: TypeAlias = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Experiment:
-    """What is served, by whom, at which loads, under which strategies of the scheduler and which references."""
+    """What is served, by whom, at which loads, under which strategies and orders of the scheduler and which references.
+
+    Each strategy is simulated with each order.
+    """
 
     requests: Sequence[Request]
     fleet: Fleet
@@ -35,6 +39,7 @@ class Experiment:
     changes: Sequence[Change] = ()
     seed: int = 1
     asks_waits: bool = True
+    orders: Sequence[str] = (DEFAULT_ORDER,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,18 +50,29 @@ class Measured:
     """
 
     kind: Literal["strategy", "reference"]
-    name: str
+    policy: str
     load: float
     figures: Figures
     arrivals: Sequence[float]
     waits: tuple[WaitTruth, WaitTruth] | None = None
     decisions: int = 0
     took_s: float = 0.0
+    order: str = DEFAULT_ORDER
+
+    @property
+    def name(self) -> str:
+        """The policy's, and its order where that is not the default."""
+        return self.policy if self.order == DEFAULT_ORDER else f"{self.policy}, {self.order}"
 
 
 def known_strategies() -> tuple[str, ...]:
     """The strategies that the scheduler has."""
     return tuple(STRATEGIES)
+
+
+def known_orders() -> tuple[str, ...]:
+    """The orders that the scheduler has."""
+    return ORDERS
 
 
 def run(experiment: Experiment, say: Say = lambda _: None) -> list[Measured]:
@@ -65,19 +81,20 @@ def run(experiment: Experiment, say: Say = lambda _: None) -> list[Measured]:
     for load in experiment.loads:
         jobs = jobs_at_load(experiment.requests, experiment.service, load, experiment.fleet.total_speed)
         for name in experiment.strategies:
-            say(f"load {load:g}: {name}")
-            measured.append(_strategy(experiment, name, load, jobs))
+            for order in experiment.orders:
+                say(f"load {load:g}: {name}, {order}")
+                measured.append(_strategy(experiment, name, order, load, jobs))
         for name in experiment.references:
             say(f"load {load:g}: {name}")
             measured.append(_reference(experiment, name, load, jobs))
     return measured
 
 
-def _strategy(experiment: Experiment, name: str, load: float, jobs: Sequence[Job]) -> Measured:
+def _strategy(experiment: Experiment, name: str, order: str, load: float, jobs: Sequence[Job]) -> Measured:
     made: list[Scheduled] = []
 
     def policy_for(plant: Plant) -> Scheduled:
-        made.append(Scheduled(plant, name, experiment.seed, asks_waits=experiment.asks_waits))
+        made.append(Scheduled(plant, name, experiment.seed, asks_waits=experiment.asks_waits, order=order))
         return made[0]
 
     began = perf_counter()
@@ -93,6 +110,7 @@ def _strategy(experiment: Experiment, name: str, load: float, jobs: Sequence[Job
         truth_of(scheduled.expectations, jobs, services),
         scheduled.decisions,
         took_s,
+        order,
     )
 
 

@@ -28,7 +28,10 @@ CONVERSATION_OUTPUT = (7, 16, 41, 54, 77, 91, 103, 129, 177, 384, 400, 424, 451,
 
 @dataclass(frozen=True, slots=True)
 class TaskKind:
-    """One of several kinds of tasks: its share, and median and log-normal deviation of its tokens in and out."""
+    """One of several kinds of tasks: its share, and median and log-normal deviation of its tokens in and out.
+
+    A task of it should be done `deadline_s` after it came.
+    """
 
     name: str
     share: float
@@ -37,13 +40,14 @@ class TaskKind:
     output_median: float
     output_sigma: float
     max_tokens: int
+    deadline_s: float
 
 
 KINDS = (
-    TaskKind("classify", 0.30, 300, 0.5, 6, 0.4, 16),
-    TaskKind("chat", 0.40, 500, 1.0, 120, 0.8, 1024),
-    TaskKind("summarise", 0.20, 3000, 0.6, 250, 0.4, 512),
-    TaskKind("code", 0.10, 1200, 0.8, 700, 0.6, 4096),
+    TaskKind("classify", 0.30, 300, 0.5, 6, 0.4, 16, 2.0),
+    TaskKind("chat", 0.40, 500, 1.0, 120, 0.8, 1024, 20.0),
+    TaskKind("summarise", 0.20, 3000, 0.6, 250, 0.4, 512, 60.0),
+    TaskKind("code", 0.10, 1200, 0.8, 700, 0.6, 4096, 300.0),
 )
 
 
@@ -71,7 +75,7 @@ def mix(seed: int, tasks: int) -> list[Request]:
         [kind] = chance.choices(KINDS, [kind.share for kind in KINDS])
         taken = _log_normal(kind.input_median, kind.input_sigma, chance)
         made = min(_log_normal(kind.output_median, kind.output_sigma, chance), kind.max_tokens)
-        requests.append(Request(at_s, taken, made, kind.name, max_tokens=kind.max_tokens))
+        requests.append(Request(at_s, taken, made, kind.name, max_tokens=kind.max_tokens, deadline_s=kind.deadline_s))
         at_s += chance.expovariate(1.0)
     return requests
 

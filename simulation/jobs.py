@@ -10,7 +10,8 @@ from dataclasses import dataclass
 class Request:
     """One request of a workload. `arrival_s` counts from the first; `max_tokens` is what its sender allows, 0: unsaid.
 
-    `output_tokens` is known only when it has been served.
+    `output_tokens` is known only when it has been served. `deadline_s` counts from the arrival, None where it has none;
+    higher `priority` is more important.
     """
 
     arrival_s: float
@@ -19,6 +20,8 @@ class Request:
     task_kind: str = ""
     client: str = ""
     max_tokens: int = 0
+    priority: int = 0
+    deadline_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,7 @@ def show(experiment: Experiment, measured: Sequence[Measured], workload: str, co
 def _table(load: float, measured: Sequence[Measured]) -> Table:
     baseline = next((one.figures.latency for one in measured if one.name == BASELINE), None)
     has_clients = any(one.figures.evenness is not None for one in measured)
+    has_deadlines = any(one.figures.late is not None for one in measured)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=f"load {load:g}", title_justify="left")
     table.add_column("policy", no_wrap=True)
     for header in ("mean", "p50", "p95", "p99"):
@@ -53,6 +54,8 @@ def _table(load: float, measured: Sequence[Measured]) -> Table:
     table.add_column("slowdown: mean, p99", justify="right", no_wrap=True)
     if has_clients:
         table.add_column("Jain", justify="right", no_wrap=True)
+    if has_deadlines:
+        table.add_column("late", justify="right", no_wrap=True)
     table.add_column("", no_wrap=True)
     least = min(one.figures.latency.mean for one in measured)
     most = min(max(ends := [one.figures.latency.p99 for one in measured]), LONGEST * min(ends))
@@ -64,6 +67,8 @@ def _table(load: float, measured: Sequence[Measured]) -> Table:
         cells.append(f"{_short(slowdown.mean)} {_short(slowdown.p99):>7}")
         if has_clients:
             cells.append("–" if one.figures.evenness is None else f"{one.figures.evenness:.3f}")
+        if has_deadlines:
+            cells.append("–" if one.figures.late is None else f"{one.figures.late:.1%}")
         is_last = number + 1 < len(measured) and measured[number + 1].kind != one.kind
         table.add_row(_name(one), *cells, _bar(latency.mean, latency.p99, least, most), end_section=is_last)
     return table

@@ -27,6 +27,7 @@ from actors.messages.scheduler import (
 )
 from actors.scheduler import SchedulerPolicy, scheduler_behaviour
 from actors.scheduler.events import TaskBound
+from actors.scheduler.order_names import DEFAULT_ORDER
 from actors.task_lifecycle import TaskState
 from simulation.plant import Plant, Starts
 from simulation.submission import MODEL, submission
@@ -42,7 +43,9 @@ RETRY_DELAY_S = 0.5
 class Scheduled:
     """One scheduler. `decisions` counts its decisions; `expectations` has what it said of the wait of each job."""
 
-    def __init__(self, plant: Plant, strategy: str, seed: int, *, asks_waits: bool = False) -> None:
+    def __init__(
+        self, plant: Plant, strategy: str, seed: int, *, asks_waits: bool = False, order: str = DEFAULT_ORDER
+    ) -> None:
         self.decisions = 0
         self.expectations: dict[int, Expectation] = {}
         self._plant = plant
@@ -54,9 +57,9 @@ class Scheduled:
         for instance in range(len(plant.speeds)):
             name = _instance_name(instance)
             self._tell(RegisterInstance(name, "127.0.0.1", 8000 + instance, MODEL, plant.fleet.capacity), 0.0)
-        _, answer = self._tell(SetStrategy(strategy), 0.0)
+        _, answer = self._tell(SetStrategy(strategy, order=order), 0.0)
         if not isinstance(answer, StrategySet):
-            raise ValueError(answer.reason if isinstance(answer, Refused) else f"strategy {strategy!r}: {answer}")
+            raise ValueError(answer.reason if isinstance(answer, Refused) else f"{strategy!r}, {order!r}: {answer}")
 
     def arrived(self, job: int, now: float) -> Starts:
         """It is submitted; before that, if so wished, the scheduler is asked how long the wait is on each instance."""
@@ -126,9 +129,11 @@ class Scheduled:
         return starts, answer
 
 
-def policy_for(strategy: str, seed: int, *, asks_waits: bool = False) -> Callable[[Plant], Scheduled]:
+def policy_for(
+    strategy: str, seed: int, *, asks_waits: bool = False, order: str = DEFAULT_ORDER
+) -> Callable[[Plant], Scheduled]:
     """A scheduler for whatever plant it is given."""
-    return lambda plant: Scheduled(plant, strategy, seed, asks_waits=asks_waits)
+    return lambda plant: Scheduled(plant, strategy, seed, asks_waits=asks_waits, order=order)
 
 
 def _task_name(job: int) -> str:

@@ -17,9 +17,13 @@ Row: TypeAlias = tuple[int, Mapping[str, str]]
 
 FORMATS = """\
 TIMESTAMP,ContextTokens,GeneratedTokens   arrivals and sizes, as of the Azure LLM inference traces
-arrival_s,input_tokens,output_tokens      the same in seconds; columns task_kind, client and max_tokens if you like
+arrival_s,input_tokens,output_tokens      the same in seconds; columns task_kind, client, max_tokens, priority and
+                                          deadline_s (from the arrival) if you like
 num_prefill_tokens,num_decode_tokens      sizes alone: arrivals are drawn, Poisson
 client,mean_rate_rps,weighted_cv,...      clients, as of ServeGen: arrivals and sizes are drawn from their statistics"""
+
+
+LEAST_PRIORITY, MOST_PRIORITY = -19, 20
 
 
 class TraceError(Exception):
@@ -63,6 +67,8 @@ def _timed(rows: Iterator[Row], seed: int, tasks: int | None) -> list[Request]:
             row[1].get("task_kind") or "",
             row[1].get("client") or "",
             _count(row, "max_tokens") if row[1].get("max_tokens") else 0,
+            _priority(row) if row[1].get("priority") else 0,
+            _number(row, "deadline_s") if row[1].get("deadline_s") else None,
         )
         for row in _first(rows, tasks)
     ]
@@ -129,6 +135,14 @@ def _number(row: Row, column: str) -> float:
     if not (math.isfinite(value) and value >= 0):
         raise TraceError(f"line {row[0]}: {column} must be a number of at least 0, got {text!r}")
     return value
+
+
+def _priority(row: Row) -> int:
+    text = row[1]["priority"] or ""
+    if not text.removeprefix("-").isdecimal() or not LEAST_PRIORITY <= int(text) <= MOST_PRIORITY:
+        rule = f"a whole number from {LEAST_PRIORITY} to {MOST_PRIORITY}"
+        raise TraceError(f"line {row[0]}: priority must be {rule}, got {text!r}")
+    return int(text)
 
 
 def _positive(row: Row, column: str) -> float:

@@ -3,8 +3,8 @@
 Files: `state` (what it knows), `events` (what it remembers), `decisions` with `admission`, `registry`,
 `placement`, `queues`, `openings`, `reasons`, `activity`, `preemption` and `room` (what it decides), `evolution` with
 `lines`, `fair_lines`, `claims` and `yielders` (how the state changes), and small pure structures and policies:
-`waiting_line`, `orders` with `order_names` and `fair_shares`, `scopes`, `strategies`, `prediction`, `pools`,
-`activity_room`, `victims`.
+`waiting_line`, `orders` with `order_names`, `line_rules`, `fair_line`, `fair_shares` and `slowdowns`, `scopes`,
+`strategies`, `prediction`, `pools`, `activity_room`, `victims`.
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ from actors.scheduler.activity_room import ActivityRoom
 from actors.scheduler.decisions import decide
 from actors.scheduler.events import SchedulerEvent
 from actors.scheduler.evolution import evolve
+from actors.scheduler.line_rules import LineRules
 from actors.scheduler.pools import pool_of_model
 from actors.scheduler.prediction import LookupTable, Predictions
 from actors.scheduler.snapshot import SchedulerKept, dump, load
-from actors.scheduler.state import LineRules, PlacementRules, PreemptionRules, SchedulerState
+from actors.scheduler.state import PlacementRules, PreemptionRules, SchedulerState
 
 __all__ = ["LineRules", "PlacementRules", "PreemptionRules", "SchedulerPolicy", "SchedulerState", "scheduler_behaviour"]
 

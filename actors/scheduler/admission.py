@@ -9,7 +9,7 @@ from actors.messages.answers import Refused, TaskAccepted
 from actors.messages.scheduler import SubmitTask
 from actors.scheduler import activity, openings, preemption
 from actors.scheduler.events import SchedulerEvent, TaskQueued
-from actors.scheduler.orders import expected_s, key_for
+from actors.scheduler.orders import expected_s, key_for, rank_of
 from actors.scheduler.placement import choose_tentative
 from actors.scheduler.pools import pools_for
 from actors.scheduler.reasons import wait_reason, why_waiting
@@ -33,13 +33,13 @@ def submit(state: SchedulerState, received: Received[SubmitTask], now: Now) -> D
         return _refuse("no_instances", f"No TaskInstances configured for model {spec.model_name}")
     keep = Keep(spec.task_id, "input", message.input, message.content_type, message.metadata)
     line = key_for(state, spec, now)
-    rank = (-spec.priority, line.key, spec.task_id)
+    rank = rank_of(state, spec, line)
     answer = TaskAccepted(spec.task_id, tentative, why_waiting(state, spec, pools, rank))
     expected_ms = round(expected_s(state, spec)[0] * 1000.0) if state.strategy(spec.model_name).sizes_tasks else 0
-    queued = TaskQueued(spec, pools, tentative, line.admitted_at, line.key, line.client, line.finish, expected_ms)
+    queued = TaskQueued(spec, pools, tentative, line.admitted_at, line.key, line.share, expected_ms)
     place = openings.after_coming(state, pool)
     opened = openings.after_claiming(state, [(spec, rank, pool)]) if spec.scope else []
-    opened += preemption.seek_for(state, spec.task_id, spec.priority)
+    opened += preemption.seek_for(state, spec.task_id, -rank[0])
     if not spec.has_own_agent:
         return Decision(events=[queued], effects=[keep, Reply(answer), *place, *opened])
     has_room, registered, warnings = activity.register(state, spec)

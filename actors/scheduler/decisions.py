@@ -186,6 +186,6 @@ def _ready_delayed(state: SchedulerState, now: Now) -> Verdict:
         effects=[
             *openings.in_pools({entry.pool for entry in ready}),
             *openings.after_claiming(state, claims),
-            *(send for entry in ready for send in preemption.seek_for(state, entry.spec.task_id, entry.spec.priority)),
+            *(send for entry in ready for send in preemption.seek_for(state, entry.spec.task_id, entry.level)),
         ],
     )

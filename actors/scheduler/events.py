@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from actors.messages.scheduler import Protocol
 from actors.messages.tasks import ACTIVITY_BUFFER_FULL, TaskSpec
+from actors.scheduler.fair_line import ShareUse
 from actors.task_lifecycle import TaskState
 
 
@@ -59,9 +60,8 @@ class TaskQueued:
     """A task was admitted and waits. `pools` are the pools that may run it, best first (see `pools`).
 
     `admitted_at` grows from task to task; `key` is its place among equals in importance (see `orders`), 0.0 in records
-    from before there were orders: then the number of its arrival is. In a fair line it is `client`'s, whose share is
-    used up to `finish` with it. `expected_ms` is what it was predicted to take on an ordinary instance, where the
-    strategy goes by that, else 0.
+    from before there were orders: then the number of its arrival is. In a fair line it takes `share`. `expected_ms` is
+    what it was predicted to take on an ordinary instance, where the strategy goes by that, else 0.
     """
 
     spec: TaskSpec
@@ -69,8 +69,7 @@ class TaskQueued:
     scheduled_ti: str
     admitted_at: float = 0.0
     key: float = 0.0
-    client: str = ""
-    finish: float = 0.0
+    share: ShareUse | None = None
     expected_ms: int = 0
 
     @property

@@ -107,6 +107,7 @@ def _task_queued(state: SchedulerState, event: ev.TaskQueued) -> None:
     key = event.key or float(state.arrivals)
     entry = TaskEntry(event.spec, state.arrivals, event.pools, pool.name, event.scheduled_ti, key=key)
     entry.expected_ms = event.expected_ms
+    entry.level, entry.set_back = state.line_rules.standing(event.spec.priority)
     state.admitted_at = max(state.admitted_at, event.admitted_at)
     fair_lines.enter(state, entry, event)
     state.tasks[event.spec.task_id] = entry

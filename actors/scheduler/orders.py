@@ -6,12 +6,13 @@ line. It never changes: what a task has, it has also after it was returned or ha
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from actors.messages.tasks import TaskSpec
-from actors.scheduler.fair_shares import FairShares
+from actors.scheduler.fair_line import FairLine, ShareUse
 from actors.scheduler.pools import pools_for
 from actors.scheduler.state import SchedulerState
+from actors.scheduler.waiting_line import Rank
 
 LEAST_STEP_S = 1e-6
 """Two admissions are this far apart at least, whatever the clock does: well above what a float of today can tell."""
@@ -25,12 +26,11 @@ RISK = 1.0
 
 @dataclass(frozen=True, slots=True)
 class LineKey:
-    """When a task was admitted, its key and, in a fair line, whose it is and the share that is used up with it."""
+    """When a task was admitted, its key and, in a fair line, what it takes of its client's share."""
 
     admitted_at: float
     key: float
-    client: str = ""
-    finish: float = 0.0
+    share: ShareUse | None = None
 
 
 def key_for(state: SchedulerState, spec: TaskSpec, now: float) -> LineKey:
@@ -44,6 +44,12 @@ def key_for(state: SchedulerState, spec: TaskSpec, now: float) -> LineKey:
     if order in ("fair", "fair_agents"):
         return _fair(state, spec, admitted_at, client_of(spec, by_user=order == "fair"))
     return LineKey(admitted_at, admitted_at)
+
+
+def rank_of(state: SchedulerState, spec: TaskSpec, line: LineKey) -> Rank:
+    """The place in any line of a task that is admitted with this key."""
+    level, set_back = state.line_rules.standing(spec.priority)
+    return (-level, line.key + set_back, spec.task_id)
 
 
 def expected_s(state: SchedulerState, spec: TaskSpec) -> tuple[float, float]:
@@ -70,8 +76,9 @@ def _deadline(state: SchedulerState, spec: TaskSpec, admitted_at: float) -> floa
 
 
 def _fair(state: SchedulerState, spec: TaskSpec, admitted_at: float, client: str) -> LineKey:
-    shares = state.fair.get((spec.model_name, spec.priority)) or FairShares()
-    start = shares.start_of(client, admitted_at)
-    mean_s, _ = expected_s(state, spec)
+    level, _ = state.line_rules.standing(spec.priority)
+    line = state.fair.get((spec.model_name, level)) or FairLine()
+    cost_s, _ = expected_s(state, spec)
     weight = state.line_rules.shares.get(client.partition(":")[2], 1.0)
-    return LineKey(admitted_at, start, client, start + mean_s / weight)
+    share = replace(line.use_of(client, cost_s, weight, admitted_at), level=level)
+    return LineKey(admitted_at, share.key, share)

@@ -61,7 +61,7 @@ def suspend(state: SchedulerState, message: msg.SuspendTask, chance: float) -> V
             *openings.in_pools({state.serving_pool(entry.pools)} - {entry.pool}),
             *openings.after_claiming(state, claim),
             *after_leaving(state, entry),
-            *seek_for(state, entry.spec.task_id, entry.spec.priority),
+            *seek_for(state, entry.spec.task_id, entry.level),
         ],
     )
 
@@ -87,9 +87,9 @@ def seek_in_pool(state: SchedulerState, pool: Pool, again: msg.PlaceTasks) -> Ve
     return Decision()
 
 
-def seek_for(state: SchedulerState, task_id: str, priority: int) -> list[Send]:
+def seek_for(state: SchedulerState, task_id: str, level: int) -> list[Send]:
     """A task begins to wait: look whether it deserves room, unless surely nothing is less important."""
-    return [Send(SCHEDULER, msg.SeekRoom(task_id))] if state.victims.has_below(priority) else []
+    return [Send(SCHEDULER, msg.SeekRoom(task_id))] if state.victims.has_below(level) else []
 
 
 def after_starting(state: SchedulerState, entry: TaskEntry) -> list[Send]:
@@ -108,7 +108,7 @@ def after_leaving(state: SchedulerState, entry: TaskEntry) -> list[Send]:
     """
     spare = state.tasks.get(entry.asks)
     behind = sorted(state.claims.behind.get(entry.spec.task_id, ())) if len(state.victims) or spare else []
-    lowest = spare.spec.priority if spare is not None else None
+    lowest = spare.level if spare is not None else None
     seekers = [
         msg.SeekRoom(rank[2])
         for rank in behind

@@ -11,19 +11,19 @@ from actors.scheduler.waiting_line import Rank
 
 def victim_for(state: SchedulerState, asker: TaskEntry) -> TaskEntry | None:
     """What gives way to this waiting task: of its scope, its agent's slots or its pool, whichever it waits for."""
-    task_id, priority = asker.spec.task_id, asker.spec.priority
-    if asker.ti_uuid or not lacks_room(state, asker) or not state.victims.has_below(priority):
+    task_id, level = asker.spec.task_id, asker.level
+    if asker.ti_uuid or not lacks_room(state, asker) or not state.victims.has_below(level):
         return None
     if not state.may_claim(asker.spec, asker.pool):
         return None
     if asker.spec.scope and asker.rank not in state.claims.standing:
         chosen = state.claims.parked.get(task_id)
-        is_less = chosen in state.victims and state.tasks[chosen].spec.priority < priority if chosen else False
+        is_less = chosen in state.victims and state.tasks[chosen].level < level if chosen else False
         return state.tasks[chosen] if chosen and is_less else None
     agent = state.agents.get(asker.spec.agent_id) if asker.spec.has_own_agent else None
     pool = state.pools.get(asker.pool)
     if agent is not None and task_id in agent.line:
-        chosen = state.victims.choose(priority, slots_of_agent(agent.agent_id)) if agent.free <= 0 else None
+        chosen = state.victims.choose(level, slots_of_agent(agent.agent_id)) if agent.free <= 0 else None
     elif pool is not None and pool.has_in_line(asker):
         chosen = _in_the_way(state, asker, pool)
     else:
@@ -37,9 +37,9 @@ def _in_the_way(state: SchedulerState, asker: TaskEntry, pool: Pool) -> str | No
     if any(instance.has_credit for instance in able):
         return None
     if not asker.tried:
-        return state.victims.choose(asker.spec.priority, pool.name)
+        return state.victims.choose(asker.level, pool.name)
     names = {instance.ti_uuid for instance in able}
-    return state.victims.choose(asker.spec.priority, pool.name, lambda task_id: state.tasks[task_id].ti_uuid in names)
+    return state.victims.choose(asker.level, pool.name, lambda task_id: state.tasks[task_id].ti_uuid in names)
 
 
 def helps(state: SchedulerState, victim: TaskEntry, asker: TaskEntry) -> bool:

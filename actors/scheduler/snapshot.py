@@ -8,8 +8,10 @@ from actors.messages.answers import InstanceCondition
 from actors.scheduler import claims, yielders
 from actors.scheduler.events import InstanceRegistered
 from actors.scheduler.evolution import evolve
+from actors.scheduler.fair_line import FairLine
 from actors.scheduler.fair_shares import FairShares
 from actors.scheduler.prediction import Learnt
+from actors.scheduler.slowdowns import Served, Slowdowns
 from actors.scheduler.state import SchedulerState, TaskEntry
 
 
@@ -32,13 +34,15 @@ class ClosingKept:
 
 @dataclass(frozen=True, slots=True)
 class FairKept:
-    """The shares of clients among tasks of a model and level of importance: finish tags by client."""
+    """The fair line of a model and level: finish tags, and how clients were served, by client."""
 
     model_name: str
-    priority: int
+    level: int
     virtual: float
     waiting: int
     finishes: dict[str, float]
+    slowdowns: float = 0.0
+    served: dict[str, Served] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +104,15 @@ def dump(state: SchedulerState) -> SchedulerKept:
         learnt=state.predictions.learnt,
         orders=dict(state.orders),
         fair=[
-            FairKept(*line, shares.virtual, shares.waiting, shares.finishes)
-            for line, shares in sorted(state.fair.items())
+            FairKept(
+                *line,
+                fair.shares.virtual,
+                fair.shares.waiting,
+                fair.shares.finishes,
+                fair.slowdowns.total,
+                dict(fair.slowdowns.clients),
+            )
+            for line, fair in sorted(state.fair.items(), key=lambda item: item[0])
         ],
         admitted_at=state.admitted_at,
     )
@@ -112,7 +123,9 @@ def load(state: SchedulerState, kept: SchedulerKept) -> SchedulerState:
     state.arrivals, state.strategies, state.predictions.learnt = kept.arrivals, dict(kept.strategies), kept.learnt
     state.orders, state.admitted_at = dict(kept.orders), kept.admitted_at
     for fair in kept.fair:
-        state.fair[fair.model_name, fair.priority] = FairShares(fair.virtual, fair.waiting, fair.finishes)
+        state.fair[fair.model_name, fair.level] = FairLine(
+            FairShares(fair.virtual, fair.waiting, fair.finishes), Slowdowns(fair.slowdowns, fair.served)
+        )
     for name, rotation in kept.rotations.items():
         state.pool(name).rotation = rotation
     for instance in kept.instances:
@@ -129,6 +142,7 @@ def load(state: SchedulerState, kept: SchedulerKept) -> SchedulerState:
         agent.closed_until, agent.dismissed = closing.until, frozenset(closing.dismissed)
     for entry in kept.tasks:
         entry.key = entry.key or float(entry.arrival)
+        entry.level, entry.set_back = state.line_rules.standing(entry.spec.priority)
         state.tasks[entry.spec.task_id] = entry
         if entry.ti_uuid:
             _resume_place(state, entry)

@@ -9,8 +9,9 @@ from actors.deadlines import Deadlines
 from actors.messages.scopes import Path
 from actors.messages.tasks import TaskSpec
 from actors.scheduler.activity_room import ActivityRoom
-from actors.scheduler.fair_shares import FairShares
+from actors.scheduler.fair_line import FairLine, ShareUse
 from actors.scheduler.instance import Instance, plain_host
+from actors.scheduler.line_rules import LineRules
 from actors.scheduler.moment import Moment
 from actors.scheduler.order_names import DEFAULT_ORDER
 from actors.scheduler.prediction import Prediction, Predictions, Remaining, remaining
@@ -27,9 +28,10 @@ class TaskEntry:
     """A task that has not ended. `ti_uuid` is "" while it waits; then `tentative` is what the strategy gave it.
 
     `tried` are the instances on which an attempt has failed. `arrival` numbers admissions, `key` is its place among
-    equals in importance. `client` is whose share it will use once it is started; "" where it was, or in a line that is
-    not fair. `expected_ms` is what it was predicted to take on an ordinary instance; 0 where nobody asked. `has_entry`:
-    there is room for its entry in the activity buffer (of a task of an agent that a client named; others have none).
+    equals in importance. `share` is what it takes of its client's once it is started; None where it was, or in a line
+    that is not fair. `level` and `set_back` are its standing (see `LineRules`). `expected_ms` is what it was predicted
+    to take on an ordinary instance; 0 where nobody asked. `has_entry`: there is room for its entry in the activity
+    buffer (of a task of an agent that a client named; others have none).
 
     While it runs: `gives_way` says that it has been asked to, `for_task` for whom ("" where somebody just asked),
     `is_named` that somebody asked for it by name, `cannot_give_way` that somebody did and its instance cannot be asked;
@@ -58,13 +60,15 @@ class TaskEntry:
     asks: str = ""
     reserved: str = ""
     key: float = 0.0
-    client: str = ""
+    share: ShareUse | None = None
+    level: int = 0
+    set_back: float = 0.0
     expected_ms: int = 0
 
     @property
     def rank(self) -> Rank:
         """Its place in any line."""
-        return (-self.spec.priority, self.key, self.spec.task_id)
+        return (-self.level, self.key + self.set_back, self.spec.task_id)
 
 
 @dataclass(slots=True)
@@ -166,14 +170,6 @@ class PreemptionRules:
 
 
 @dataclass(frozen=True, slots=True)
-class LineRules:
-    """What orders go by: when a task without a deadline is taken to be due, and weights of clients other than 1."""
-
-    default_deadline_s: float = 600.0
-    shares: Mapping[str, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
 class PlacementRules:
     """What strategies go by: `weights` of instances by their address, where not their capacity, and users' own.
 
@@ -191,7 +187,7 @@ class PlacementRules:
 class SchedulerState:
     """The whole. `strategies` and `orders` map model names ("" for all) to names of strategies and orders.
 
-    `fair` has the shares of clients by model and level of importance. `admitted_at` is when the last task was admitted.
+    `fair` has the fair lines by model and level. `admitted_at` is when the last task was admitted.
 
     `victims` are the running tasks that may be made to give way; `protected` has those that may not yet, and from when.
     `deferred` has the pools where something free is left idle, and until when.
@@ -211,7 +207,7 @@ class SchedulerState:
     strategies: dict[str, str] = field(default_factory=dict)
     predictions: Predictions = field(default_factory=Predictions)
     orders: dict[str, str] = field(default_factory=dict)
-    fair: dict[tuple[str, int], FairShares] = field(default_factory=dict)
+    fair: dict[tuple[str, int], FairLine] = field(default_factory=dict)
     line_rules: LineRules = field(default_factory=LineRules)
     placement: PlacementRules = field(default_factory=PlacementRules)
     explained: dict[str, Moment] = field(default_factory=dict)

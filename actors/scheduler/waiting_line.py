@@ -7,7 +7,7 @@ from heapq import heapify, heappop, heappush
 from typing import TypeAlias
 
 Rank: TypeAlias = tuple[int, float, str]
-"""(-priority, key by the order of the line, task id): the smallest goes first."""
+"""(-level of importance, key by the order of the line, task id): the smallest goes first."""
 
 
 class WaitingLine:

@@ -62,7 +62,7 @@ def heir_of(state: SchedulerState, entry: TaskEntry, instance: Instance) -> Task
         return None
     others = [state.tasks[task_id] for task_id in instance.reserved if task_id != entry.spec.task_id]
     able = [e for e in others if e.pool == pool.name and pool.has_in_line(e) and not e.tried]
-    return min((e for e in able if e.spec.priority > victim.spec.priority), key=lambda e: e.rank, default=None)
+    return min((e for e in able if e.level > victim.level), key=lambda e: e.rank, default=None)
 
 
 def stop_running(state: SchedulerState, entry: TaskEntry, instance: Instance | None) -> None:
@@ -110,7 +110,7 @@ def consider(state: SchedulerState, entry: TaskEntry, instance: Instance | None)
     if may and entry.suspensions < state.rules.limit:
         spec = entry.spec
         groups = (instance.pool, slots_of_agent(spec.agent_id)) if spec.has_own_agent else (instance.pool,)
-        state.victims.add(spec.task_id, spec.priority, entry.bound_at, groups)
+        state.victims.add(spec.task_id, entry.level, entry.bound_at, groups)
 
 
 def consider_all(state: SchedulerState, instance: Instance) -> None:

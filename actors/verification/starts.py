@@ -16,7 +16,7 @@ from math import log
 
 from actors.scheduler.events import InstanceRegistered, StrategyChosen, TaskBound, TaskClosed, TaskQueued, TaskRequeued
 from actors.scheduler.lookahead import PATIENCE
-from actors.scheduler.strategies import DEFAULT_STRATEGY, STRATEGIES
+from actors.scheduler.strategies import DEFAULT_STRATEGY, STRATEGIES, Strategy
 from actors.scheduler.waiting_line import Rank
 from actors.store import JournalEntry
 from actors.verification.checker import Checker, Given, OnEvent
@@ -63,7 +63,9 @@ class Starts:
         spec = event.spec
         if spec.scope or spec.has_own_agent:
             return
-        rank = (-spec.priority, event.key or float(self._arrivals), spec.task_id)
+        state = self._replay.scheduler
+        level, set_back = state.line_rules.standing(spec.priority) if state is not None else (spec.priority, 0.0)
+        rank = (-level, (event.key or float(self._arrivals)) + set_back, spec.task_id)
         self._waiting[spec.task_id] = (event.pools, rank)
         heappush(self._lines.setdefault(event.pools, []), rank)
 
@@ -75,9 +77,10 @@ class Starts:
         before = self._first(pools)
         if before is None or before >= rank:
             return
-        if before[0] == rank[0] and not self._is_pooled(event.ti_uuid):
+        strategy = self._strategy_at(event.ti_uuid)
+        if before[0] == rank[0] and not (strategy is not None and strategy.pooled):
             return
-        if self._may_be_declined(event.ti_uuid):
+        if self._may_be_declined(event.ti_uuid, strategy):
             self._findings.looked_at["starts out of order on slow instances"] += 1
             return
         more = "which is more important" if before[0] < rank[0] else "which goes before it"
@@ -93,22 +96,22 @@ class Starts:
             heappop(line)
         return line[0] if line else None
 
-    def _is_pooled(self, ti_uuid: str) -> bool:
+    def _strategy_at(self, ti_uuid: str) -> Strategy | None:
         name = self._strategies.get(self._models.get(ti_uuid, "")) or self._strategies.get("", DEFAULT_STRATEGY)
         strategy = STRATEGIES.get(name)
         if strategy is None or (ti_uuid not in self._models and self._given.trimmed_until is not None):
             self._findings.unjudged["starts under a strategy that is not known"] += 1
-            return False
-        return strategy.pooled
+            return None
+        return strategy
 
-    def _may_be_declined(self, ti_uuid: str) -> bool:
+    def _may_be_declined(self, ti_uuid: str, strategy: Strategy | None) -> bool:
         """Whether the scheduler took the instance to be so much slower than a busy one that some had better wait."""
         state = self._replay.scheduler
         instance = state.instances.get(ti_uuid) if state is not None else None
         if state is None or instance is None:
             self._findings.unjudged["starts out of order where the instances' speeds are not known"] += 1
             return True
-        if not self._is_pooled(ti_uuid):
+        if strategy is not None and not (strategy.pooled or strategy.declines):
             return False
         slowness = state.predictions.least_log_slowness
         pool = state.pools[instance.pool]

@@ -57,6 +57,13 @@ def simulate(
     strategies: Annotated[
         str, typer.Option(help="The scheduler's, separated by commas; all, or none.", rich_help_panel=POLICIES)
     ] = "all",
+    order: Annotated[
+        str,
+        typer.Option(
+            help="Orders of the line, among equals in importance, separated by commas; all. Each strategy with each.",
+            rich_help_panel=POLICIES,
+        ),
+    ] = "priority",
     references: Annotated[
         str, typer.Option(help="What they are held against; all, or none.", rich_help_panel=POLICIES)
     ] = "all",
@@ -85,9 +92,9 @@ def simulate(
 
     The first line of a trace names its columns, those of the Azure traces
     (TIMESTAMP,ContextTokens,GeneratedTokens), or
-    arrival_s,input_tokens,output_tokens with task_kind, client and max_tokens if
-    you like, or num_prefill_tokens,num_decode_tokens (no times: Poisson), or the
-    statistics of clients as in ServeGen.
+    arrival_s,input_tokens,output_tokens with task_kind, client, max_tokens,
+    priority and deadline_s if you like, or num_prefill_tokens,num_decode_tokens
+    (no times: Poisson), or the statistics of clients as in ServeGen.
 
     [bold]Examples[/bold]
 
@@ -97,9 +104,11 @@ def simulate(
 
       swarmpilot simulate --load 0.7 --event 300s:3:speed=0.25 --event 900s:2:down --event 960s:2:up --plots plots
 
-      swarmpilot simulate --workload clients --strategies shortest_queue --references "pooled FIFO" --json fair.json
+      swarmpilot simulate --workload clients --strategies shortest_queue --order priority,fair
+
+      swarmpilot simulate --workload mix --strategies shortest_queue --order priority,shortest_predicted,deadline
     """
-    from simulation.experiment import Experiment, known_strategies
+    from simulation.experiment import Experiment, known_orders, known_strategies
     from simulation.jobs import ServiceTime
     from simulation.references import REFERENCES
 
@@ -119,6 +128,7 @@ def simulate(
         changes,
         seed,
         waits,
+        _names("--order", order, known_orders(), "all or"),
     )
     return _carry_out(experiment, trace.name if trace is not None else f"workload {workload}", json_file, plots)
 
@@ -131,6 +141,8 @@ def _carry_out(experiment: Experiment, workload: str, json_file: Path | None, pl
 
     if not experiment.strategies and not experiment.references:
         raise Usage("--strategies and --references are both none: there is nothing to simulate")
+    if not experiment.orders:
+        raise Usage("--order must be all or some of the orders, got 'none'")
     if plots is not None:
         try:
             check_matplotlib()
@@ -211,14 +223,14 @@ def _cost(option: str, seconds: float) -> float:
     return seconds
 
 
-def _names(option: str, text: str, known: tuple[str, ...]) -> tuple[str, ...]:
+def _names(option: str, text: str, known: tuple[str, ...], rule: str = "all, none or") -> tuple[str, ...]:
     if text in ("all", "none"):
         return known if text == "all" else ()
     spelt = {_letters(name): name for name in known}
     chosen = []
     for part in text.split(","):
         if _letters(part) not in spelt:
-            raise Usage(f"{option} must be all, none or some of {', '.join(known)}, got {part!r}")
+            raise Usage(f"{option} must be {rule} some of {', '.join(known)}, got {part!r}")
         chosen.append(spelt[_letters(part)])
     return tuple(dict.fromkeys(chosen))
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable
+from dataclasses import astuple
 from math import inf
 
 from actors.messages.scopes import overlap
@@ -94,7 +96,7 @@ def check_preemption(state: SchedulerState) -> None:
         asker = state.tasks.get(entry.for_task)
         if asker is not None:
             assert asker.asks == task_id, f"{task_id} gives way to a stranger"
-            assert asker.spec.priority > entry.spec.priority, f"{task_id} gives way to one that is no more important"
+            assert asker.level > entry.level, f"{task_id} gives way to one that is no more important"
         if entry.asks:
             assert state.tasks[entry.asks].for_task == task_id, f"{task_id} asks in vain"
         if entry.reserved:
@@ -114,12 +116,16 @@ def check_preemption(state: SchedulerState) -> None:
 
 def check_shares(state: SchedulerState) -> None:
     """In fair lines those count that were never started, and clients are remembered only while they are ahead."""
-    waiting = Counter((entry.spec.model_name, entry.spec.priority) for entry in state.tasks.values() if entry.client)
-    assert {line: shares.waiting for line, shares in state.fair.items() if shares.waiting} == waiting
-    for line, shares in state.fair.items():
-        assert not shares.is_idle, f"nothing is to be remembered of {line}"
+    waiting = Counter((entry.spec.model_name, entry.share.level) for entry in state.tasks.values() if entry.share)
+    assert {line: fair.shares.waiting for line, fair in state.fair.items() if fair.shares.waiting} == waiting
+    for line, fair in state.fair.items():
+        shares, clients = fair.shares, fair.slowdowns.clients
+        assert not fair.is_idle, f"nothing is to be remembered of {line}"
         assert all(finish > shares.virtual for finish in shares.finishes.values()), f"{line}: {shares.finishes}"
-    started = [entry.spec.task_id for entry in state.tasks.values() if entry.client and entry.ti_uuid]
+        assert all(min(astuple(served)) >= 0.0 for served in clients.values()), f"{line}: {clients}"
+        summed = math.fsum(served.slowdown for served in clients.values())
+        assert math.isclose(fair.slowdowns.total, summed, rel_tol=1e-9, abs_tol=1e-9), f"{line}: {clients}"
+    started = [entry.spec.task_id for entry in state.tasks.values() if entry.share and entry.ti_uuid]
     assert not started, f"{started} run, and are yet to use their share"
     keys = [entry.rank for entry in state.tasks.values()]
     assert all(key > 0.0 for _, key, _ in keys), f"a task has no place in line: {keys}"
@@ -178,7 +184,7 @@ def check_use(state: SchedulerState, victim: TaskEntry, asker: TaskEntry) -> Non
 
 def in_the_way(state: SchedulerState, entry: TaskEntry) -> list[TaskEntry]:
     """The running tasks that are less important than this waiting one, and of which one is enough to let it go on."""
-    less = [other for other in state.tasks.values() if other.ti_uuid and other.spec.priority < entry.spec.priority]
+    less = [other for other in state.tasks.values() if other.ti_uuid and other.level < entry.level]
     if entry.spec.task_id in state.delayed:
         return []
     if entry.spec.scope:

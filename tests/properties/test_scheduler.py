@@ -3,6 +3,7 @@ its events or its snapshot at any point without a difference to what follows."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import given, settings
@@ -26,7 +27,7 @@ from actors.messages.scheduler import (
     TaskSettled,
 )
 from actors.messages.tasks import Features, Origin
-from actors.scheduler import PreemptionRules, SchedulerPolicy
+from actors.scheduler import LineRules, PreemptionRules, SchedulerPolicy
 from actors.scheduler.order_names import ORDERS
 from actors.scheduler.strategies import STRATEGIES
 from actors.task_lifecycle import TaskState
@@ -86,8 +87,9 @@ histories = st.sampled_from([0, 30, 30, 30]).flatmap(lambda least: st.lists(step
 class History:
     """A scheduler under watch and, from the first `rebuild` on, a twin from a snapshot that hears the same."""
 
-    def __init__(self) -> None:
-        self.one = Scheduling(POLICY, watch=invariants.watch)
+    def __init__(self, aging_s: float = 0.0) -> None:
+        policy = replace(POLICY, lines=LineRules(aging_s=aging_s, aging_to=0))
+        self.one = Scheduling(policy, watch=invariants.watch)
         self.twin: Scheduling | None = None
         self.count = 0
         self.open: set[str] = set()
@@ -245,9 +247,11 @@ class History:
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.sampled_from(list(STRATEGIES)), st.sampled_from(ORDERS), histories)
-def test_every_promise_holds_after_every_decision(strategy: str, order: str, steps: list[tuple[Any, ...]]) -> None:
-    history = History()
+@given(st.sampled_from(list(STRATEGIES)), st.sampled_from(ORDERS), st.sampled_from([0.0, 0.0, 2.0]), histories)
+def test_every_promise_holds_after_every_decision(
+    strategy: str, order: str, aging_s: float, steps: list[tuple[Any, ...]]
+) -> None:
+    history = History(aging_s)
     for name, *args in [
         ("strategy", strategy, ""),
         ("order", order, ""),

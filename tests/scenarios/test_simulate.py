@@ -77,6 +77,25 @@ def test_without_matplotlib_it_says_what_to_install_before_it_begins(
     assert shown.err == "swarmpilot: --plots: plots need matplotlib: pip install 'swarmpilot-scheduler[plots]'\n"
 
 
+def test_orders_beside_each_other_with_what_is_late_and_how_evenly_clients_are_served(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    trace = tmp_path / "trace.csv"
+    rows = (f"{n},1,{1 + n % 5},k{n % 5},u{n % 3},,{n % 2},{1 + n % 7}" for n in range(60))
+    head = "arrival_s,input_tokens,output_tokens,task_kind,client,max_tokens,priority,deadline_s"
+    trace.write_text("\n".join((head, *rows)))
+    given = ["--trace", str(trace), "--strategies", "shortest_queue", "--references", "none", "--load", "0.9"]
+    assert (
+        run(["simulate", *given, "--order", "priority,fair,Deadline", "--event", "1s:0:down", "--event", "2s:0:up"])
+        == 0
+    )
+    shown = capsys.readouterr().out
+    for name in ("shortest_queue", "shortest_queue, fair", "shortest_queue, deadline"):
+        assert re.search(rf"^ {name}  .*%", shown, re.MULTILINE), shown
+    assert "Jain" in shown
+    assert "late" in shown
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -87,6 +106,8 @@ def test_without_matplotlib_it_says_what_to_install_before_it_begins(
         (["--event", "later"], "--event: must be SECONDSs:INSTANCE:up, .* got 'later'"),
         (["--strategies", "luck"], "--strategies must be all, none or some of shortest_queue, .* got 'luck'"),
         (["--references", "luck"], "--references must be all, none or some of pooled FIFO, .* got 'luck'"),
+        (["--order", "luck"], "--order must be all or some of priority, .* got 'luck'"),
+        (["--order", "none"], "--order must be all or some of the orders, got 'none'"),
         (["--strategies", "none", "--references", "none"], "there is nothing to simulate"),
         (["--workload", "dreams"], "--workload must be one of conversation, mix, clients, got 'dreams'"),
         (["--trace", "/no/such.csv"], "--trace: cannot read /no/such.csv: No such file or directory"),

@@ -80,5 +80,5 @@ def _measured(
     waits: tuple[WaitTruth, WaitTruth] | None = None,
 ) -> Measured:
     spread = Spread(mean, 5.0, 7.0, p99)
-    figures = Figures(spread, spread, None, [mean])
+    figures = Figures(spread, spread, None, None, [mean])
     return Measured("strategy" if kind == "strategy" else "reference", name, load, figures, [0.0], waits)

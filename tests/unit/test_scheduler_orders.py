@@ -101,11 +101,13 @@ def test_tasks_that_end_while_they_wait_leave_a_fair_line_as_if_they_had_been_st
     for name in ("a0", "a1"):
         scheduling.tell(submit(name, user="a"))
         scheduling.settle(name)
-    [shares] = [shares for (_, priority), shares in scheduling.state.fair.items() if priority == 0]
-    assert shares.waiting == 0
+    [fair] = [fair for (_, priority), fair in scheduling.state.fair.items() if priority == 0]
+    assert fair.shares.waiting == 0
     scheduling.pass_time(60.0)
     scheduling.tell(submit("b", user="b"))
-    assert (scheduling.state.tasks["b"].key, list(shares.finishes)) == (1060.0, ["user:b"])
+    share = scheduling.state.tasks["b"].share
+    assert share is not None
+    assert (share.tag, list(fair.shares.finishes)) == (1060.0, ["user:b"])
 
 
 def test_the_shortest_goes_first_but_who_waits_is_overtaken_only_for_a_while() -> None:
@@ -182,7 +184,7 @@ def test_records_from_before_there_were_orders_come_first_as_they_arrived() -> N
     for name in ("orders", "fair", "admitted_at"):
         del stored[name]
     for entry in stored["tasks"]:
-        del entry["key"], entry["client"]
+        del entry["key"], entry["share"]
     old = Scheduling()
     old.state = old.behaviour.load("one", msgspec.convert(stored, SchedulerKept))
     old.tell(submit("new"))

@@ -32,9 +32,17 @@ def test_latency_is_from_arrival_and_slowdown_over_the_fastest_instance() -> Non
     assert (figures.slowdown.p50, figures.slowdown.p99, figures.evenness) == (1.0, 4.0, None)
 
 
+def test_a_task_is_late_that_ends_after_its_deadline_and_those_without_one_are_not_counted() -> None:
+    deadlines = (2.0, 2.0, 1.9, None)
+    jobs = [Job(1.0, 1.0, Request(1.0, 0, 0, deadline_s=deadline)) for deadline in deadlines]
+    services = [Service(0, 2.0, 2.0, 3.0)] * 4
+    assert figures_of(jobs, services, fastest=1.0).late == pytest.approx(1 / 3)
+    assert figures_of(jobs[3:], services[3:], fastest=1.0).late is None
+
+
 def test_evenness_is_1_for_equals_and_1_over_n_where_one_has_it_all() -> None:
-    assert evenness({"a": [2.0, 4.0], "b": [3.0]}) == pytest.approx(1.0)
-    assert evenness({"a": [4.0], "b": [0.0], "c": [0.0], "d": [0.0]}) == pytest.approx(0.25)
+    assert evenness({"a": [(2.0, 1.0), (4.0, 1.0)], "b": [(30.0, 10.0)]}) == pytest.approx(1.0)
+    assert evenness({"a": [(4.0, 1.0)], **{name: [(0.0, 1.0)] for name in "bcd"}}) == pytest.approx(0.25)
     assert evenness({}) is None
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
+from gateway.translate import build_submit
 from simulation.document import document
-from simulation.experiment import Experiment, Measured, known_strategies, run
+from simulation.experiment import Experiment, Measured, known_orders, known_strategies, run
 from simulation.fleet import Change, Fleet
-from simulation.generator import conversation
-from simulation.jobs import Request
+from simulation.generator import conversation, mix
+from simulation.jobs import Job, Request
 from simulation.plant import Plant
 from simulation.scheduled import Scheduled, policy_for
 from simulation.submission import MODEL, submission
@@ -82,6 +84,48 @@ def test_asking_for_waits_changes_nothing() -> None:
         given = jobs(*((number * 0.5, 1.0 + number % 4) for number in range(60)))
         asked = served(policy_for(strategy, 1, asks_waits=True), [1, 1, 0.5], given)
         assert asked == served(policy_for(strategy, 1), [1, 1, 0.5], given)
+
+
+def test_a_submission_is_what_the_gateway_would_make_of_it() -> None:
+    request = Request(0.0, 12, 345, "chat", "me", 512, priority=3, deadline_s=4.5)
+    for given in (request, Request(0.0, 12, 345)):
+        message = submission("task-1", given, 99.0)
+        translated = build_submit(
+            task_id="task-1",
+            now=99.0,
+            order="importance",
+            origin="rest",
+            task_input=b"{}",
+            model_name=MODEL,
+            metadata=message.metadata,
+        )
+        assert message.spec == replace(translated.spec, digest="")
+
+
+def test_orders_serve_whom_they_promise_to() -> None:
+    """One instance, taken until 10; the first of what waits then, by each order."""
+    given = [
+        Job(0.0, 10.0, Request(0.0, 1, 1, "none", "other", priority=5)),
+        *(Job(1.0 + n / 10, 1.0, Request(0.0, 1, 1, "x", "many")) for n in range(3)),
+        Job(2.0, 1.0, Request(0.0, 1, 1, "x", "one", deadline_s=50.0)),
+        Job(3.0, 1.0, Request(0.0, 1, 1, "x", "many", priority=1)),
+    ]
+    served_in = {}
+    for order in known_orders():
+        services = served(policy_for("shortest_queue", 1, order=order), [1.0], given)
+        served_in[order] = sorted(range(6), key=lambda job: services[job].start)
+    assert served_in["priority"] == served_in["shortest_predicted"] == [0, 5, 1, 2, 3, 4]
+    assert served_in["deadline"] == [0, 5, 4, 1, 2, 3]
+    assert served_in["fair"] == [0, 5, 1, 4, 2, 3]
+
+
+def test_each_strategy_is_simulated_in_each_order() -> None:
+    experiment = Experiment(mix(1, 300), EQUAL, [0.9], ["shortest_queue"], ["JSQ"], orders=["priority", "deadline"])
+    measured = run(experiment)
+    assert [one.name for one in measured] == ["shortest_queue", "shortest_queue, deadline", "JSQ"]
+    rows = document(experiment, measured, "mix")["rows"]
+    assert [row.get("order") for row in rows] == ["priority", "deadline", None]
+    assert rows[1]["late"] < rows[0]["late"], "what is due first goes first"
 
 
 def test_a_submission_tells_what_a_client_knows_and_not_how_long_it_takes() -> None:

@@ -99,9 +99,19 @@ def test_an_azure_trace(tmp_path: Path) -> None:
 
 def test_a_trace_of_our_own_columns(tmp_path: Path) -> None:
     trace = _file(
-        tmp_path, "arrival_s,input_tokens,output_tokens,task_kind,client,max_tokens", "0,10,20,chat,me,64", "1.5,1,2,,,"
+        tmp_path,
+        "arrival_s,input_tokens,output_tokens,task_kind,client,max_tokens,priority,deadline_s",
+        "0,10,20,chat,me,64,-3,2.5",
+        "1.5,1,2,,,,,",
     )
-    assert read_trace(trace, 1, None) == [Request(0.0, 10, 20, "chat", "me", 64), Request(1.5, 1, 2)]
+    assert read_trace(trace, 1, None) == [Request(0.0, 10, 20, "chat", "me", 64, -3, 2.5), Request(1.5, 1, 2)]
+
+
+@pytest.mark.parametrize("wrong", ["21", "-20", "high", "1.5"])
+def test_a_priority_in_a_trace_that_is_none_is_told(tmp_path: Path, wrong: str) -> None:
+    trace = _file(tmp_path, "arrival_s,input_tokens,output_tokens,priority", "0,1,2,0", f"1,1,2,{wrong}")
+    with pytest.raises(TraceError, match=rf"line 3: priority must be a whole number from -19 to 20, got '{wrong}'"):
+        read_trace(trace, 1, None)
 
 
 def test_a_trace_without_times_arrives_at_random(tmp_path: Path) -> None:
