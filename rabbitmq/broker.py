@@ -21,12 +21,13 @@ from actors.vitals import Vitals
 from rabbitmq.canary import Canary
 from rabbitmq.codec import answer_json, decode_bundle
 from rabbitmq.commands import Translate, read_commands
+from rabbitmq.consumption import RabbitDelivery
 from rabbitmq.dead_letters import bury, exhume
 from rabbitmq.deliveries import Delivered
 from rabbitmq.failures import Unroutable, as_unavailable
 from rabbitmq.frames import PERSISTENT, TRANSIENT
 from rabbitmq.link import Link
-from rabbitmq.mailbox import Mailbox, RabbitDelivery
+from rabbitmq.mailbox import Mailbox
 from rabbitmq.outbox import Destination, Outbox, Parcel, Ticket
 from rabbitmq.posts import answer, fact
 from rabbitmq.publisher import Publisher

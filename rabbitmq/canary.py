@@ -17,8 +17,9 @@ import structlog
 from actors.errors import BrokerUnavailable
 from actors.vitals import Part, Vitals
 from rabbitmq import frames
+from rabbitmq.consumption import CANARY_TYPE
 from rabbitmq.link import Link
-from rabbitmq.mailbox import CANARY_TYPE, Mailbox
+from rabbitmq.mailbox import Mailbox
 from rabbitmq.publisher import Post, Publisher
 
 log = structlog.get_logger(__name__)
