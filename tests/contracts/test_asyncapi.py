@@ -47,7 +47,14 @@ SPOKEN_WITH_WORKERS: list[type] = [
     Report, ReportYield, ReportProgress,
 ]  # fmt: skip
 
-FIELD_SAMPLES: dict[str, Any] = {"str": "x", "bool": True, "int": 1, "float": 1.5, "str | None": None}
+FIELD_SAMPLES: dict[str, Any] = {
+    "tuple[str, ...]": ("x",),
+    "str": "x",
+    "bool": True,
+    "int": 1,
+    "float": 1.5,
+    "str | None": None,
+}
 
 
 def payload(message: str) -> dict[str, Any]:
