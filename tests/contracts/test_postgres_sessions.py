@@ -13,6 +13,7 @@ from actors.activity_reader import ActivityFilter
 from actors.errors import Fenced, StoreUnavailable
 from actors.store import Lease, Snapshot, Transaction, WholeStore
 from actors.stores import open_store
+from actors.stores.postgres import watch
 from tests.contracts.postgres_rigs import DEADLINE_S, WAITING, committing, locked, opened, session, through, until
 from tests.contracts.store_rigs import append, entry, row
 from tests.contracts.test_store_activity import new
@@ -235,12 +236,23 @@ class TestTwoProcesses:
 
         asyncio.run(scenario())
 
-    def test_followers_hear_of_what_others_commit(self, url: str) -> None:
+    def test_followers_hear_of_what_others_commit(self, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(watch, "POLL_S", 3600.0)  # by notification alone
+
         async def scenario() -> None:
             async with opened(url) as one, opened(url) as two, asyncio.timeout(DEADLINE_S):
                 await two.commit(Transaction(**new("t1")))
                 await one.activity_beyond(0)
                 assert one.newest_activity_change() == 1
+
+        asyncio.run(scenario())
+
+    def test_followers_see_what_they_were_not_told(self, url: str) -> None:
+        async def scenario() -> None:
+            async with opened(url) as store, session(url) as beside, asyncio.timeout(DEADLINE_S):
+                await beside.execute("UPDATE activity_count SET newest = 7")
+                await store.activity_beyond(6)
+                assert store.newest_activity_change() == 7
 
         asyncio.run(scenario())
 

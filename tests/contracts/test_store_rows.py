@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from typing import Any
 
@@ -102,6 +103,23 @@ class TestTaskRows:
         bench.commit(new_rows={"t1": row(state=TaskState.COMPLETED)})
         bench.commit(changed_rows={"t1": {"remote_id": "r1"}})
         assert bench.task("t1").remote_id == "r1"
+
+    def test_of_many_that_ask_at_once_each_gets_its_own(self, bench: Bench) -> None:
+        ids = [f"t{n}" for n in range(150)]
+        bench.commit(
+            new_rows={id_: row(remote_id=f"r{id_}") for id_ in ids},
+            payloads=[Keep(id_, "input", id_.encode()) for id_ in ids],
+        )
+        asked = [*ids, "unknown", *(f"r{id_}" for id_ in ids[:50]), "t7", ""]
+
+        async def ask() -> list[Any]:
+            tasks = [bench.store.task(id_) for id_ in asked]
+            bodies = [bench.store.payload(id_, "input") for id_ in (*ids, "unknown")]
+            return await asyncio.gather(*tasks, *bodies)
+
+        found = bench(ask())
+        assert [task and task.task_id for task in found[: len(asked)]] == [*ids, None, *ids[:50], "t7", None]
+        assert [body and body.body for body in found[len(asked) :]] == [*(id_.encode() for id_ in ids), None]
 
     def test_a_task_is_found_by_the_id_its_instance_gave_it(self, bench: Bench) -> None:
         bench.commit(new_rows={"t1": row(remote_id="r"), "t2": row(remote_id="r"), "t3": row(remote_id="t1")})
