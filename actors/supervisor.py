@@ -12,14 +12,14 @@ from uuid import uuid4
 
 import structlog
 
-from actors.addresses import SCHEDULER, ActorKind, Address, all_shards, kind_of_shard
+from actors.addresses import ActorKind, Address, all_shards, kind_of_shard
 from actors.behaviour import AnyBehaviour
 from actors.broker import Broker
 from actors.courier import Courier
 from actors.crash_points import reach
 from actors.envelope import Envelope
 from actors.envelope_json import decode_parcel
-from actors.errors import BrokerUnavailable, Fenced, StoreInUse, StoreUnavailable, WrongShards
+from actors.errors import BrokerUnavailable, Fenced, StoreInUse, StoreUnavailable
 from actors.fair_shares import fair_change
 from actors.leases import Lease, Member, Membership
 from actors.messages.runtime import Resumed
@@ -28,15 +28,10 @@ from actors.runtime import Runtime, RuntimeSettings
 from actors.shard import Shard
 from actors.store import Store
 from actors.tenure import LeaseSettings, Tenure
+from actors.upkeep import refuse_other_shards, tidy
 from actors.vitals import Vitals
 
 log = structlog.get_logger(__name__)
-
-INBOX_KEPT_S = 7 * 86_400.0
-"""How long the ids of received messages are kept (s): longer than any broker holds an unsettled message."""
-
-TIDY_EVERY_S = 600.0
-"""How often older ones are dropped (s)."""
 
 
 class Supervisor:
@@ -94,7 +89,7 @@ class Supervisor:
     async def start(self) -> None:
         """Take this process's share, rebuild its actors from the store, repeat what was not confirmed as sent, receive;
         then follow who comes and goes. Raises WrongShards, StoreUnavailable, BrokerUnavailable."""
-        await self._refuse_other_shards()
+        await refuse_other_shards(self._store, self._deployment)
         reach("start.opened")
         await self.tenure.join(self._deployment)
         await self._broker.declare([f"swarm.{name}" for name in self._deployment])
@@ -102,7 +97,10 @@ class Supervisor:
         self._publishing = asyncio.create_task(self._outbox.run(), name="outbox")
         self._running = asyncio.create_task(self.runtime.run(), name="actors")
         await self.look()
-        self._background = [asyncio.create_task(self._follow(), name="follow"), asyncio.create_task(self._tidy())]
+        self._background = [
+            asyncio.create_task(self._follow(), name="follow"),
+            asyncio.create_task(tidy(self._store, self.runtime, self._clock), name="tidy"),
+        ]
 
     async def wait(self) -> None:
         """Return when the actors have stopped; raises what stopped them, or their outbox."""
@@ -273,26 +271,6 @@ class Supervisor:
                 f"this store is in use by {', '.join(others)}, and this process has no broker to reach it by: "
                 "give each of them --amqp with the same RabbitMQ, or this one another store"
             )
-
-    async def _refuse_other_shards(self) -> None:
-        """With another number of shards, actors would be looked for where they are not."""
-        known = await self._store.shards()
-        if known and not known.issuperset(self._deployment):
-            per_kind = sum(kind_of_shard(name) == "agent" for name in known)
-            wanted = sum(kind_of_shard(name) == "agent" for name in self._deployment)
-            raise WrongShards(
-                f"shards: this store was made with {per_kind} shards per kind and cannot be used with {wanted}; "
-                f"set SWARMPILOT_SHARDS={per_kind}, or use another store"
-            )
-
-    async def _tidy(self) -> None:
-        while True:
-            try:
-                if self.runtime.hosts(SCHEDULER):  # one process is enough
-                    await self._store.forget_received(self._clock() - INBOX_KEPT_S)
-            except StoreUnavailable as error:
-                log.warning("old message ids stay for now", reason=str(error))
-            await asyncio.sleep(TIDY_EVERY_S)
 
     def _resume(self, shard: Shard) -> None:
         kind = kind_of_shard(shard.name)
