@@ -172,7 +172,10 @@ def set_strategy(state: SchedulerState, message: SetStrategy) -> Decision[ev.Sch
     events: list[ev.SchedulerEvent] = [ev.StrategyChosen(strategy.name, model)] if strategy is not None else []
     events += [ev.OrderChosen(order, model)] if order is not None else []
     in_force = (strategy or state.strategy(model)).name, order or state.order(model)
-    return Decision(events=events, effects=[Reply(StrategySet(in_force[0], model, in_force[1]))])
+    waiting = [pool.name for pool in state.pools.values() if len(pool.line)] if strategy is not None else []
+    answer = Reply(StrategySet(in_force[0], model, in_force[1]))
+    # What one strategy leaves idle, another may start on.
+    return Decision(events=events, effects=[answer, *openings.in_pools(waiting)])
 
 
 def _invalid(reason: str) -> Decision[ev.SchedulerEvent]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from actors.messages.scheduler import SetStrategy
 from actors.scheduler.events import DeferralEnded, StartsDeferred
 from tests.unit.scheduling import Scheduling, submit
 
@@ -69,3 +70,10 @@ def test_an_instance_that_is_fast_enough_is_taken_at_once() -> None:
     for n in range(3):
         scheduling.tell(submit(f"x{n}"))
     assert set(scheduling.running().values()) == {"fast", "also fast"}
+
+
+def test_what_one_strategy_leaves_idle_another_starts_on_at_once() -> None:
+    scheduling = fast_and_slow()
+    scheduling.tell(submit("t0"))
+    scheduling.tell(submit("t1"))
+    assert scheduling.tell(SetStrategy("round_robin")).bound == [("t1", "slow")]
