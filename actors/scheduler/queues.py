@@ -8,9 +8,10 @@ from actors.scheduler.instance import Instance
 from actors.scheduler.lookahead import worth_it
 from actors.scheduler.state import Pool, SchedulerState
 
-DOUBT = 1.1
-"""What is expected of execution times is itself not sure: waits vary by so much more in simulations."""
-
+DOUBT = 1.35
+"""What is expected of execution times is itself not sure: in simulations the waits for those before in line vary by so
+much more.
+"""
 
 OWN_SHARE, OWN_MOST, OUT_OF_ORDER = 0.2, 1.2, 0.77
 """With lines of their own, the wait is that of a common line, but for this share, in which the instance's own line
@@ -71,7 +72,7 @@ def _wait_in_common_line(state: SchedulerState, pool: Pool, now: float) -> tuple
     left = [state.left_of(state.tasks[task_id], i, now) for i in up for task_id in sorted(i.in_flight)]
     first = first_of(left) if left else 1.0 / rate
     at_random = 1.0 + (irregular - 1.0) / sum(instance.capacity for instance in up)
-    variance = DOUBT * at_random * (first**2 + waiting / rate**2)
+    variance = at_random * (first**2 + DOUBT * waiting / rate**2)
     return first + waiting / rate, variance**0.5
 
 
