@@ -59,6 +59,7 @@ def test_the_command_line_says_it_in_a_table_or_as_json(capsys: pytest.CaptureFi
     async def scene() -> None:
         async with embedded() as service, rest_client(service.url) as rest, instance(service, MODEL):
             await rest.post("/queue/submit", {"model_name": MODEL, "task_input": {}, "task_id": "one"})
+            capsys.readouterr()  # what the service has logged so far
             arguments = ["explain", "one", "--url", service.url, *(["--json"] if as_json else [])]
             assert await asyncio.to_thread(run, arguments) == 0
 

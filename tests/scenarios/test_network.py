@@ -39,8 +39,8 @@ def test_to_rabbitmq(tmp_path: Path, rabbit: RabbitServer) -> None:
             gate.line = Line(latency_s=0.02, jitter_s=0.02)
             submitters.wait_for(len(submitters.acknowledged) + 20)
             gate.line = Line()
-        assert_each_ended_once(world, submitters.acknowledged)
         eventually(world.is_healthy, what="all is well again")
+        assert_each_ended_once(world, submitters.acknowledged)
     gate.shut()
 
 
