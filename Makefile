@@ -31,8 +31,10 @@ $(READY): pyproject.toml tools/setup
 run: $(READY)  ## a scheduler, three simulated instances and a stream of tasks, live (ARGS="--seconds 10")
 	@$(BIN)/swarmpilot demo $(ARGS)
 
-test: $(READY)  ## the whole suite, a real RabbitMQ and PostgreSQL among it (ARGS="tests/unit -x")
-	@$(BIN)/pytest $(ARGS)
+WORKERS ?= 3
+
+test: $(READY)  ## the whole suite, a real RabbitMQ and PostgreSQL among it (ARGS="tests/unit -x", WORKERS=1 one by one)
+	@$(BIN)/pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 storm: $(READY)  ## kill, freeze and cut off real processes under load, then read the record (ARGS="--seconds 20")
 	@$(BIN)/python -m tests.storm $(ARGS)
