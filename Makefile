@@ -31,7 +31,8 @@ $(READY): pyproject.toml tools/setup
 run: $(READY)  ## a scheduler, three simulated instances and a stream of tasks, live (ARGS="--seconds 10")
 	@$(BIN)/swarmpilot demo $(ARGS)
 
-WORKERS ?= 3
+# Several at a time would be in each other's way on servers that are not their own.
+WORKERS ?= $(if $(AMQP_URL)$(POSTGRES_URL),1,3)
 
 test: $(READY)  ## the whole suite, a real RabbitMQ and PostgreSQL among it (ARGS="tests/unit -x", WORKERS=1 one by one)
 	@$(BIN)/pytest -n $(WORKERS) --dist loadfile $(ARGS)
