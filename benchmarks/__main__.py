@@ -24,6 +24,7 @@ from benchmarks.decisions import measure_decisions
 from benchmarks.deployment import Deployment, Target
 from benchmarks.figures import Row, measure_latency, measure_throughput, measure_waiting
 from benchmarks.plan import CORES, DEPLOYMENTS, FIGURES, USUAL, WORKER_CAPACITY, DeploymentName, FigureName, Plan
+from benchmarks.recovery import measure_recovery
 from benchmarks.report import describe_machine, show, write
 from benchmarks.workers import measure_workers
 from benchmarks.yields import measure_yields
@@ -95,6 +96,9 @@ def _measure(
 
         if {"waiting", "memory"} & set(only):
             rows += [row for row in measure_waiting(start_held, bare, plan, say) if row.figure in only]
+        if "recovery" in only and name != "distributed":
+            kept = next(stores)
+            rows += measure_recovery(lambda: deploy(children, name, amqp, kept), plan, say)
         if "agents" in only:
             rows += measure_agents(start_held, plan, say)
         if "workers" in only and amqp:

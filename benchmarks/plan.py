@@ -6,7 +6,9 @@ from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 DeploymentName: TypeAlias = Literal["embedded", "rabbitmq", "postgresql", "rabbitmq+postgresql", "distributed"]
-FigureName: TypeAlias = Literal["throughput", "latency", "waiting", "memory", "agents", "workers", "yield", "decisions"]
+FigureName: TypeAlias = Literal[
+    "throughput", "latency", "waiting", "memory", "recovery", "agents", "workers", "yield", "decisions"
+]
 Place: TypeAlias = DeploymentName | Literal["in process"]
 """Where a figure is measured: a deployment, or an actor by itself."""
 
@@ -19,6 +21,7 @@ FIGURES: tuple[FigureName, ...] = (
     "latency",
     "waiting",
     "memory",
+    "recovery",
     "agents",
     "workers",
     "yield",
@@ -117,6 +120,10 @@ GOALS: dict[tuple[str, str], Goal] = {
     ("waiting", "rabbitmq"): Goal(0.8, at_least=True),
     ("memory", "embedded"): Goal(300, at_least=False),
     ("memory", "rabbitmq"): Goal(300, at_least=False),
+    ("recovery", "embedded"): Goal(2, at_least=False),
+    ("recovery", "rabbitmq"): Goal(2, at_least=False),
+    ("recovery, many waiting", "embedded"): Goal(5, at_least=False),
+    ("recovery, many waiting", "rabbitmq"): Goal(5, at_least=False),
     ("agents", "embedded"): Goal(0.8, at_least=True),
     ("agents", "rabbitmq"): Goal(0.8, at_least=True),
     ("workers", "rabbitmq"): Goal(1.0, at_least=True),

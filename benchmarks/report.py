@@ -26,6 +26,8 @@ TITLES = {
     "latency p99": "submit answered, p99",
     "waiting": "submit rate, long line over empty",
     "memory": "memory of the scheduler, long line",
+    "recovery": "back after kill -9",
+    "recovery, many waiting": "the same, long line",
     "agents": "submit rate, many agents over one",
     "workers": "AMQP to worker, over bare messages",
     "workers together": "the same, many tasks a message",
