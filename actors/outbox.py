@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import deque
+from collections.abc import Callable
 
 import structlog
 
@@ -27,8 +28,9 @@ class Outbox:
     Answers to attached workers are not stored: a worker repeats its report until it has heard.
     """
 
-    def __init__(self, broker: Broker) -> None:
+    def __init__(self, broker: Broker, chance: Callable[[], float] = random.random) -> None:
         self._broker = broker
+        self._chance = chance
         self._waiting: deque[tuple[str, Parcel]] = deque()
         self._sent: list[str] = []
         self._arrived = asyncio.Event()
@@ -64,7 +66,7 @@ class Outbox:
                 await self._publish([parcel for _, parcel in bundle])
             except BrokerUnavailable as error:
                 log.warning("outbox waits for the broker", waiting=len(self._waiting), reason=str(error))
-                await asyncio.sleep(pause * (0.5 + random.random()))
+                await asyncio.sleep(pause * (0.5 + self._chance()))
                 pause = min(pause * 2, LONGEST_PAUSE_S)
                 continue
             pause = FIRST_PAUSE_S

@@ -9,6 +9,7 @@ alone are in no transaction: a worker repeats its report until it has one.
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -66,6 +67,7 @@ class Runtime:
         answer: Callable[[Envelope], None] = lambda _: None,
         asked_here: Collection[Address] = (),
         clock: Callable[[], float] = time.time,
+        chance: Callable[[], float] = random.random,
     ) -> None:
         self.arrivals = Arrivals()
         self.hold_pushes = False
@@ -77,10 +79,11 @@ class Runtime:
         self._answer = answer
         self._asked_here = asked_here
         self._clock = clock
+        self._chance = chance
         self._shards: dict[str, Shard] = {}
         self._homes: dict[Address, Shard] = {}
         self._intake = Intake(self._find_shard, store)
-        self._errands: set[asyncio.Task[None]] = set()
+        self._errands: dict[asyncio.Task[None], None] = {}
         self._sleep_in: dict[Address, float] = {}
         self._stopping = False
 
@@ -131,6 +134,7 @@ class Runtime:
             message_limit=4 * self._settings.turn_messages,
             asked_here=self._asked_here,
             announces=self._settings.announces,
+            chance=self._chance,
         )
         try:
             await self._decide(turn, deliveries)
@@ -182,8 +186,8 @@ class Runtime:
                 self.pushes_held += 1
                 continue
             task = asyncio.create_task(self._run_errand(sent))
-            self._errands.add(task)
-            task.add_done_callback(self._errands.discard)
+            self._errands[task] = None
+            task.add_done_callback(self._errands.pop)
         if turn.put_off:
             self.arrivals.add_local(turn.put_off)
 

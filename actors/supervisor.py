@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import socket
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -46,15 +47,16 @@ class Supervisor:
         answer: Callable[[Envelope], None] = lambda _: None,
         asked_here: Collection[Address] = (),
         clock: Callable[[], float] = time.time,
+        chance: Callable[[], float] = random.random,
     ) -> None:
         self._store = store
         self._broker = broker
         self._behaviours = behaviours
         self._names = shards
         self._clock = clock
-        self._outbox = Outbox(broker)
+        self._outbox = Outbox(broker, chance)
         self.runtime = Runtime(
-            store, courier, self._outbox, settings, answer=answer, asked_here=asked_here, clock=clock
+            store, courier, self._outbox, settings, answer=answer, asked_here=asked_here, clock=clock, chance=chance
         )
         self._publishing: asyncio.Task[None] | None = None
         self._running: asyncio.Task[None] | None = None
