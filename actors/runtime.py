@@ -20,6 +20,7 @@ from actors.addresses import Address, shard_of
 from actors.arrivals import Arrivals
 from actors.broker import Delivery
 from actors.courier import Courier
+from actors.doubt import was_written
 from actors.envelope import Envelope
 from actors.errands import PushToInstance
 from actors.errors import AlreadyReceived, StoreUnavailable
@@ -167,8 +168,24 @@ class Runtime:
         turn.close()
         turn.transaction.sent = self._outbox.take_sent()
         if turn.changes_anything:
-            await self._store.commit(turn.transaction)
+            await self._write(turn.transaction)
         self._intake.remember(turn.transaction.inbox)
+
+    async def _write(self, transaction: Transaction) -> None:
+        """Commit it. Raises StoreUnavailable where that failed and surely nothing was written."""
+        try:
+            await self._store.commit(transaction)
+        except StoreUnavailable as error:
+            log.error("a commit failed; looking whether it was made", reason=str(error))
+            while True:
+                await asyncio.sleep(PAUSE_S)
+                try:
+                    if await was_written(self._store, transaction):
+                        return
+                except StoreUnavailable as still:
+                    log.error("the store cannot be read; trying again", reason=str(still))
+                    continue
+                raise
 
     def _let_go(self, turn: Turn, deliveries: Iterable[Delivery]) -> None:
         for delivery in deliveries:
