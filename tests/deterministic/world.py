@@ -24,6 +24,7 @@ from tests.deterministic.clients import Clients
 from tests.deterministic.instances import Fleet
 from tests.deterministic.logs import heard
 from tests.deterministic.node import BEHAVIOURS, SHARDS, Node, Site
+from tests.deterministic.process import Killed
 from tests.deterministic.plan import CHAOS_S, Operation, Outage, Plan, Poison, Strike
 from tests.deterministic.processes import Processes
 from tests.deterministic.rest import check_rest
@@ -62,7 +63,7 @@ class World:
         self.plan = plan
         self.loop = VirtualLoop(START)
         self.wrong = ""
-        self.loop.on_failure = lambda error: self.fail(f"the simulation itself failed: {error!r}")
+        self.loop.on_failure = self._step_failed
         seed, layout = plan.seed, plan.layout
         self.watch = Watch(self.fail, lambda agent_id: {"b": 2}.get(agent_id, 1))
         spells = [item for item in plan.items if isinstance(item, Spell)]
@@ -199,6 +200,10 @@ class World:
 
     async def _report(self, run: Run) -> bool:
         return await self.clients.report(run)
+
+    def _step_failed(self, error: BaseException) -> None:
+        if not isinstance(error, Killed):
+            self.fail(f"a part of the simulation failed: {error!r}")
 
     def _process_failed(self, name: str, error: BaseException) -> None:
         self.fail(f"process {name} ended by {error!r}")

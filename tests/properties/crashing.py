@@ -30,12 +30,14 @@ class Killed(BaseException):
 class Fuse:
     """Counts the moments of a process, and blows at the `at`-th (from 0); None: never.
 
-    The `stumble`-th commit (from 0) finds the store unavailable, once, and nothing dies of it.
+    The `stumble`-th commit (from 0) finds the store unavailable, once, and nothing dies of it. `in_doubt`: it was made
+    all the same.
     """
 
-    def __init__(self, at: int | None = None, stumble: int | None = None) -> None:
+    def __init__(self, at: int | None = None, stumble: int | None = None, in_doubt: bool = False) -> None:
         self.at = at
         self.stumble = stumble
+        self.in_doubt = in_doubt
         self.moments: list[str] = []
         self.waiting = 0
         self.pausing = False
@@ -74,6 +76,8 @@ class CrashingStore:
         if self._fuse.moments.count("before commit") - 1 == self._fuse.stumble:
             self._fuse.stumble = None
             self._fuse.pausing = True
+            if self._fuse.in_doubt:
+                await self._inner.commit(transaction)
             raise StoreUnavailable("the disk is busy")
         self._fuse.waiting += 1
         try:

@@ -81,10 +81,10 @@ class World:
     broker: LocalBroker = field(default_factory=lambda: LocalBroker(shards=SHARDS, keeps=True))
     lives: int = 0
 
-    def run(self, kills: Sequence[int] = (), stumble: int | None = None) -> list[Fuse]:
+    def run(self, kills: Sequence[int] = (), stumble: int | None = None, in_doubt: bool = False) -> list[Fuse]:
         """One process after another, each killed at that moment of its life, and a last one that is not; then
-        everything is checked. Returns what each went through. `stumble`: see Fuse."""
-        return asyncio.run(self._run([Fuse(at, stumble) for at in (*kills, None)]))
+        everything is checked. Returns what each went through. `stumble`, `in_doubt`: see Fuse."""
+        return asyncio.run(self._run([Fuse(at, stumble, in_doubt) for at in (*kills, None)]))
 
     async def _run(self, fuses: list[Fuse]) -> list[Fuse]:
         asyncio.get_running_loop().set_exception_handler(lambda _loop, _context: None)

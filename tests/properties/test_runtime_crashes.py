@@ -101,6 +101,17 @@ def test_a_commit_that_the_store_refuses_is_made_again_from_what_is_stored(folde
         assert stumbled.stumble is None or stumbled.moments.count("before commit") <= stumble
 
 
+@pytest.mark.parametrize("hand_over", [True, False])
+def test_a_commit_that_was_made_though_the_store_says_that_it_failed_has_its_effects_once(
+    folder: Path, hand_over: bool
+) -> None:
+    [peace] = world_of(folder, hand_over, ["accept", "early"]).run()
+    for stumble in range(0, peace.moments.count("before commit"), 1 if hand_over else 3):
+        world = world_of(folder, hand_over, ["accept", "early"])
+        world.run(stumble=stumble, in_doubt=True)
+        assert [row.attempt for row in world.rows] == [1, 1], "what was under way was left to a timeout"
+
+
 @pytest.mark.parametrize(
     "message", [register(1), TaskSettled("unknown", TaskState.FAILED)], ids=["to some effect", "to none"]
 )

@@ -1,6 +1,6 @@
 """TaskRow and the `task` table: how rows are written, changed and read back.
 
-A change of state never overwrites a terminal one. The guard is spelled with `<>` because SQLite builds a
+A change of state or instance never overwrites those of a task that has ended. The guard is spelled with `<>` because SQLite builds a
 temporary index for every `IN` list, which costs more than the whole update.
 """
 
@@ -13,7 +13,7 @@ from operator import itemgetter
 from sqlite3 import Connection, IntegrityError
 from typing import Any
 
-from actors.store import TaskRow
+from actors.store import SETTLED_AT_THE_END, TaskRow
 from actors.stores.sqlite import bulk
 from actors.task_lifecycle import TERMINAL, TaskState
 
@@ -55,7 +55,7 @@ def read(row: Sequence[Any]) -> TaskRow:
 
 
 def _merged(row: Columns, change: Columns | None) -> Columns:
-    if change is None or ("state" in change and row.get("state") in TERMINAL):
+    if change is None or (row.get("state") in TERMINAL and not SETTLED_AT_THE_END.isdisjoint(change)):
         return row
     return {**row, **change}
 
@@ -86,7 +86,7 @@ def _update(columns: tuple[str, ...]) -> bulk.Statement:
     if "task_id" in columns:
         raise ValueError("a task row never changes its task_id")
     assignments = ", ".join(f"{column} = new.column{n}" for n, column in enumerate(columns, start=2))
-    guard = f" AND {IS_LIVE}" if "state" in columns else ""
+    guard = "" if SETTLED_AT_THE_END.isdisjoint(columns) else f" AND {IS_LIVE}"
     return bulk.per_row(
         1 + len(columns), f"UPDATE task SET {assignments} FROM ({{values}}) AS new WHERE task_id = new.column1{guard}"
     )

@@ -1,0 +1,57 @@
+"""What the runs came to, in figures; and one run in words."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from actors.stores.sqlite import reads
+
+if TYPE_CHECKING:
+    from tests.deterministic.plan import Plan
+    from tests.deterministic.world import Outcome, World
+
+
+@dataclass(slots=True)
+class Sum:
+    """Of many runs. `first_failed` is a seed, -1 for none."""
+
+    seeds: int = 0
+    failed: int = 0
+    first_failed: int = -1
+    tasks: int = 0
+    virtual_s: float = 0.0
+    faults: Counter[str] = field(default_factory=Counter)
+
+    def add(self, outcome: Outcome) -> None:
+        """One more."""
+        self.seeds += 1
+        self.tasks += outcome.tasks
+        self.virtual_s += outcome.seconds
+        self.faults += outcome.faults
+        if outcome.wrong:
+            self.failed += 1
+            self.first_failed = outcome.seed if self.first_failed < 0 else self.first_failed
+
+
+def print_figures(figures: Sum, real_s: float) -> None:
+    """All of them, one a line."""
+    print(f"seeds {figures.seeds}, failed {figures.failed}, tasks {figures.tasks}")
+    print(f"virtual hours {figures.virtual_s / 3600:.1f}, seconds {real_s:.1f}, seeds/s {figures.seeds / real_s:.1f}")
+    for kind, count in sorted(figures.faults.items()):
+        print(f"  {kind:<28} {count}")
+
+
+def print_plan(plan: Plan, world: World, tasks: Sequence[str]) -> None:
+    """The plan, part by part, and what the record says of these tasks after it was run."""
+    print(f"\nthe deployment: {plan.layout}\n\nwhat happens:")
+    for item in plan.items:
+        print(f"  {item}")
+    for task_id in tasks:
+        print(f"\nthe story of {task_id}:")
+        for entry in world.database.run(reads.story, task_id):
+            said = entry.body.decode()[:160]
+            print(f"  {entry.at - 1000.0:10.6f} {entry.shard} {entry.seq} by {entry.cause}: {entry.kind} {said}")
+        print(f"  in the end: {world.database.run(reads.task, task_id)}")
