@@ -18,7 +18,6 @@ from actors.behaviour import Keep
 from actors.messages.tasks import Origin
 from actors.task_lifecycle import TaskState
 
-
 SETTLED_AT_THE_END: Final = frozenset({"state", "scheduled_ti"})
 """Columns of a task's row that no longer change once it has ended; a change with one of them is then none at all.
 

@@ -6,16 +6,17 @@ import argparse
 import os
 import sys
 import time
-from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
 
 from tests.deterministic.plan import make_plan
-from tests.deterministic.report import Sum, print_figures, print_plan
+from tests.deterministic.report import BEGIN, END, Sum, figure_lines, print_plan, table
 from tests.deterministic.shrink import shrink, tasks_concerned
 from tests.deterministic.world import Outcome, World
+from tests.mutants.page import replace_between
 
-CHUNK = 20
+CHUNK = 5
 REPEAT = "python -m tests.deterministic --seed"
 
 
@@ -59,7 +60,10 @@ def main(arguments: list[str] | None = None) -> int:
                 break
         elif figures.seeds % 500 == 0:
             print(f"{figures.seeds} of {len(seeds)}, {figures.failed} failed", file=sys.stderr, flush=True)
-    print_figures(figures, time.monotonic() - began)
+    lines = figure_lines(figures, time.monotonic() - began)
+    print("\n".join(lines))
+    if options.write is not None:
+        replace_between(options.write, BEGIN, END, table(lines))
     if figures.failed and not options.no_shrinking:
         _examine(figures.first_failed, False)
     return 1 if figures.failed else 0
@@ -88,9 +92,12 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, default=500, help="how many to run (default 500)")
     parser.add_argument("--first", type=int, default=0, help="the first of them (default 0)")
     parser.add_argument("--seed", type=int, help="run this one alone; where it fails, shrink it and show what happened")
-    parser.add_argument("--whole", action="store_true", help="with --seed: show the plan as it is, without shrinking it")
+    parser.add_argument(
+        "--whole", action="store_true", help="with --seed: show the plan as it is, without shrinking it"
+    )
     parser.add_argument("--failures", type=int, default=5, help="stop after so many have failed (default 5)")
     parser.add_argument("--no-shrinking", action="store_true", help="do not look for the smallest plan that fails")
+    parser.add_argument("--write", type=Path, help="put the figures into this page")
     parser.add_argument(
         "--processes", type=int, default=os.cpu_count() or 1, help="how many at once (default: one for each core)"
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from random import Random
@@ -27,6 +26,7 @@ from tests.deterministic.broker import Cluster, Connection
 from tests.deterministic.instances import Fleet, Roads
 from tests.deterministic.process import Process
 from tests.deterministic.runs import Run
+from tests.deterministic.scrutiny import scrutinized
 from tests.deterministic.store import Connection as Store
 from tests.deterministic.store import Database
 
@@ -36,12 +36,14 @@ ASK_TIMEOUT_S = 5.0
 STOP_TIMEOUT_S = 10.0
 
 BEHAVIOURS: dict[str, AnyBehaviour] = {
-    "scheduler": scheduler_behaviour(
-        SchedulerPolicy(
-            slots_of={"b": 2},
-            activity_per_agent=3,
-            activity_total=4,
-            preemption=PreemptionRules(limit=2, min_run_s=1.0),
+    "scheduler": scrutinized(
+        scheduler_behaviour(
+            SchedulerPolicy(
+                slots_of={"b": 2},
+                activity_per_agent=3,
+                activity_total=4,
+                preemption=PreemptionRules(limit=2, min_run_s=1.0),
+            )
         )
     ),
     "agent": agent_behaviour(
@@ -56,7 +58,7 @@ BEHAVIOURS: dict[str, AnyBehaviour] = {
     "dispatcher": dispatcher_behaviour(DispatcherPolicy(push_retries=2, probe_interval_s=5.0, silence_s=10.0)),
 }
 
-SETTINGS = RuntimeSettings(SHARDS, turn_messages=8, snapshot_every=25)
+SETTINGS = RuntimeSettings(SHARDS, turn_messages=8, snapshot_every=40)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +90,7 @@ class Node:
         self._on_end = on_end
         self._store = Store(site.database, self.process, weather)
         self._asking = Asking(self._post_all, ASK_TIMEOUT_S, name)
-        workers = WorkerCourier(
-            self._asking, self._store, shards=SHARDS, push_timeout_s=3.0, probe_timeout_s=1.5
-        )
+        workers = WorkerCourier(self._asking, self._store, shards=SHARDS, push_timeout_s=3.0, probe_timeout_s=1.5)
         courier = CourierByProtocol(Roads(site.fleet, self.process, self._store, weather), workers)
         self._supervisor = Supervisor(
             self._store,
@@ -176,8 +176,3 @@ class Node:
             self._supervisor.runtime.arrivals.add_local([envelope])
         else:
             await self.broker.publish([envelope])
-
-
-async def patient(seconds: float) -> None:
-    """Pass the time."""
-    await asyncio.sleep(seconds)

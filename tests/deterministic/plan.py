@@ -28,7 +28,7 @@ from tests.deterministic.weather import Kind, Spell
 from tests.deterministic.workers import Post
 from tests.properties.fake_instances import CONDUCTS, Conduct
 
-CHAOS_S = 40.0
+CHAOS_S = 30.0
 """How long things go wrong (virtual s); what still does is healed then."""
 
 MODEL = "m"

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from random import Random
 
 from tests.deterministic.node import Node, Site
 from tests.deterministic.plan import Layout, Outage, Strike
+from tests.deterministic.process import Process
 from tests.deterministic.workers import Post, Worker
 from tests.properties.fake_instances import Conduct
 
@@ -43,9 +43,7 @@ class Desk:
 class Processes:
     """All of them. `happened` counts the blows that they were dealt."""
 
-    def __init__(
-        self, site: Site, layout: Layout, conducts: Mapping[str, tuple[Conduct, ...]], chance: Random
-    ) -> None:
+    def __init__(self, site: Site, layout: Layout, conducts: Mapping[str, tuple[Conduct, ...]], chance: Random) -> None:
         self.happened: Counter[str] = Counter()
         self._site = site
         self._loop = site.cluster.loop
@@ -55,6 +53,7 @@ class Processes:
         self._slots = [Slot(n, shards) for n, shards in enumerate(layout.slots)]
         self._desks = [Desk(post) for post in layout.posts]
         self._zombies: list[Node] = []
+        self._ever: list[Process] = []
 
     @property
     def serving(self) -> list[Node]:
@@ -123,11 +122,17 @@ class Processes:
         for node in nodes:
             await node.process.serve(node.stop, 0.0)
 
+    def end(self) -> None:
+        """Nothing that any of them does from now on counts."""
+        for process in self._ever:
+            process.condition = "dead"
+
     def _begin(self, slot: Slot) -> None:
         if slot.node is not None and not slot.node.process.is_dead:
             return
         slot.lives += 1
         slot.node = Node(self._site, f"p{slot.number}.{slot.lives}", slot.shards, partial(self._ended, slot))
+        self._ever.append(slot.node.process)
         slot.node.start()
 
     def _employ(self, desk: Desk) -> None:
@@ -137,6 +142,7 @@ class Processes:
         chance = Random(f"{self._site.seed}/{desk.post.worker_id}/{desk.lives}")
         incarnation, site = f"life-{desk.lives}", self._site
         desk.worker = Worker(desk.post, incarnation, self._loop, site.cluster, self._conducts, chance)
+        self._ever.append(desk.worker.process)
         desk.worker.start()
 
     def _ended(self, slot: Slot, node: Node) -> None:

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from tests.deterministic.world import Outcome, World
 
 
+BEGIN, END = "<!-- simulation -->", "<!-- /simulation -->"
+
+
 @dataclass(slots=True)
 class Sum:
     """Of many runs. `first_failed` is a seed, -1 for none."""
@@ -36,12 +39,25 @@ class Sum:
             self.first_failed = outcome.seed if self.first_failed < 0 else self.first_failed
 
 
-def print_figures(figures: Sum, real_s: float) -> None:
-    """All of them, one a line."""
-    print(f"seeds {figures.seeds}, failed {figures.failed}, tasks {figures.tasks}")
-    print(f"virtual hours {figures.virtual_s / 3600:.1f}, seconds {real_s:.1f}, seeds/s {figures.seeds / real_s:.1f}")
-    for kind, count in sorted(figures.faults.items()):
-        print(f"  {kind:<28} {count}")
+def figure_lines(figures: Sum, real_s: float) -> list[str]:
+    """All of them, one a line: what it is, two spaces or more, how many."""
+    rate = figures.seeds / real_s
+    head = {
+        "seeds": f"{figures.seeds:,}",
+        "failed": f"{figures.failed:,}",
+        "tasks": f"{figures.tasks:,}",
+        "virtual hours": f"{figures.virtual_s / 3600:,.1f}",
+        "real seconds": f"{real_s:,.0f}",
+        "seeds a second": f"{rate:,.1f}",
+    }
+    faults = {kind: f"{count:,}" for kind, count in sorted(figures.faults.items())}
+    return [f"{name:<30}  {figure}" for name, figure in (head | faults).items()]
+
+
+def table(lines: Sequence[str]) -> str:
+    """The same for a page."""
+    cells = [line.split("  ", 1) for line in lines]
+    return "\n".join(["| | |", "|---|---:|", *(f"| {name.strip()} | {figure.strip()} |" for name, figure in cells)])
 
 
 def print_plan(plan: Plan, world: World, tasks: Sequence[str]) -> None:

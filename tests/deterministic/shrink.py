@@ -1,14 +1,17 @@
-"""A plan that fails is made smaller, as long as what is left of it fails the same way: halves first, then one by one."""
+"""A plan that fails is made smaller, as long as what is left fails the same way: halves first, then one by one."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 from actors.messages.scheduler import SubmitTask
 from tests.deterministic.plan import Item, Operation, Plan
 from tests.deterministic.world import Outcome, World
+
+T = TypeVar("T")
 
 MOST_RUNS = 400
 """Runs that a plan is worth at most."""
@@ -39,7 +42,7 @@ def shrink(plan: Plan, failed: Outcome, most_runs: int = MOST_RUNS) -> tuple[Pla
     return best, outcome
 
 
-def smaller(items: list[Item], still_fails: Callable[[Sequence[Item]], bool]) -> list[Item]:
+def smaller(items: list[T], still_fails: Callable[[Sequence[T]], bool]) -> list[T]:
     """Leave out what the failure does not need: large parts first, down to single items."""
     size = max(1, len(items) // 2)
     while True:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from contextvars import Context, ContextVar, copy_context
 from heapq import heappop, heappush
 from itertools import count
@@ -35,7 +36,7 @@ OWNER: ContextVar[Owner | None] = ContextVar("owner", default=None)
 
 
 class VirtualLoop(asyncio.AbstractEventLoop):
-    """Runs steps in the order in which they were asked for; equal times too. `on_failure` hears of what a step raised."""
+    """Runs steps in the order in which they were asked for. `on_failure` hears of what a step raised."""
 
     def __init__(self, start: float) -> None:
         self.on_failure: Callable[[BaseException], None] = lambda _: None
@@ -45,6 +46,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         self._timers: list[tuple[float, int, asyncio.TimerHandle]] = []
         self._numbers = count()
         self._halted = False
+        self._begun: list[Coroutine[Any, Any, Any]] = []
         self._world = copy_context()
         self._world.run(OWNER.set, None)
 
@@ -76,6 +78,16 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         task = self._world.copy().run(self.create_task, work)
         task.add_done_callback(self._look_at)
         return task
+
+    def close(self) -> None:
+        """Whatever has not ended will not any more. What it still says on its way out reaches nobody."""
+        self._ready.clear()
+        self._timers.clear()
+        for coroutine in self._begun:
+            with suppress(BaseException):
+                coroutine.close()
+        self._begun.clear()
+        self._ready.clear()
 
     def hand_over(self, owner: Owner) -> None:
         """A process goes on: the steps that it has missed are taken now."""
@@ -134,6 +146,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
     ) -> asyncio.Task[T]:
         task = asyncio.Task(coro, loop=self, name=name or "task", context=context)
         task._log_destroy_pending = False  # type: ignore[attr-defined]
+        self._begun.append(coro)
         return task
 
     def get_debug(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from random import Random
-from typing import Literal, TypeAlias
+from typing import ClassVar, Literal, TypeAlias, get_args
 
 Kind: TypeAlias = Literal[
     "message lost on its way in",
@@ -33,6 +33,8 @@ class Spell:
 
 class Weather:
     """`happened` counts what did happen, by kind. `latency` is that of one way over the network (s)."""
+
+    KINDS: ClassVar[tuple[str, ...]] = get_args(Kind)
 
     def __init__(self, spells: list[Spell], chance: Random, latency: float) -> None:
         self.happened: Counter[str] = Counter()

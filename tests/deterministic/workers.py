@@ -93,8 +93,10 @@ class Worker:
             elif not connected:
                 connected = await self._attach(queue)
             await asyncio.sleep(LOOK_S)
-        await self._ask_until_answered(SCHEDULER, DetachWorker(self._post.worker_id))
-        self.process.kill()
+        while True:
+            if await self._ask(SCHEDULER, DetachWorker(self._post.worker_id)) is not None:
+                self.process.kill()
+            await asyncio.sleep(LOOK_S)
 
     async def _attach(self, queue: str) -> bool:
         try:
@@ -173,16 +175,12 @@ class Worker:
         report: Report | ReportYield
         if run.checkpoint is None:
             is_error = run.conduct == "error"
-            report = Report(*which, self._post.agent_id, self._post.worker_id, 5.0, run.result, is_error, run.resumption)
-        else:
-            report = ReportYield(
-                *which, run.resumption, self._post.agent_id, self._post.worker_id, 1.0, run.checkpoint
+            report = Report(
+                *which, self._post.agent_id, self._post.worker_id, 5.0, run.result, is_error, run.resumption
             )
+        else:
+            report = ReportYield(*which, run.resumption, self._post.agent_id, self._post.worker_id, 1.0, run.checkpoint)
         return isinstance(await self._ask(dispatcher(self._ti_uuid), report), ReportAnswered)
-
-    async def _ask_until_answered(self, to: Address, message: Message) -> None:
-        while await self._ask(to, message) is None:
-            await asyncio.sleep(LOOK_S)
 
     async def _ask(self, to: Address, message: Message) -> Answer | None:
         """The answer; None where none came in time."""
@@ -193,7 +191,8 @@ class Worker:
         try:
             async with asyncio.timeout(PATIENCE_S):
                 await self._broker.publish([Envelope(correlation, to, message, back)])
-                return await asked
+                answer: Answer = await asked
+                return answer
         except (BrokerUnavailable, TimeoutError):
             return None
         finally:

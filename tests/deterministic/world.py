@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 from collections import Counter
-from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from random import Random
@@ -23,9 +20,9 @@ from tests.deterministic.broker import Cluster
 from tests.deterministic.clients import Clients
 from tests.deterministic.instances import Fleet
 from tests.deterministic.logs import heard
-from tests.deterministic.node import BEHAVIOURS, SHARDS, Node, Site
-from tests.deterministic.process import Killed
+from tests.deterministic.node import SHARDS, Site
 from tests.deterministic.plan import CHAOS_S, Operation, Outage, Plan, Poison, Strike
+from tests.deterministic.process import Killed
 from tests.deterministic.processes import Processes
 from tests.deterministic.rest import check_rest
 from tests.deterministic.runs import Run
@@ -61,7 +58,7 @@ class World:
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        self.loop = VirtualLoop(START)
+        self.loop = VirtualLoop(START)  # type: ignore[abstract]  # the rest of a loop is sockets and threads
         self.wrong = ""
         self.loop.on_failure = self._step_failed
         seed, layout = plan.seed, plan.layout
@@ -101,7 +98,10 @@ class World:
                 self.fail("nobody waits for anything any more")
             except AssertionError as error:
                 self.fail(f"{error}")
-        self._trace.update(f"{self.loop.time()} {self.loop.steps} {self.wrong}".encode())
+        finished, steps = self.loop.time(), self.loop.steps
+        self.processes.end()
+        self.loop.close()
+        self._trace.update(f"{finished} {steps} {self.wrong}".encode())
         faults = self.weather.happened + self.processes.happened + self.clients.happened
         faults["writes fenced"] = self.database.fenced
         faults["repeats known by the inbox"] = self.database.repeats
@@ -110,7 +110,7 @@ class World:
             self.plan.seed,
             self.wrong,
             self._trace.hexdigest(),
-            self.loop.time() - START,
+            finished - START,
             len(self.watch.tasks),
             +faults,
         )

@@ -1,7 +1,7 @@
 """TaskRow and the `task` table: how rows are written, changed and read back.
 
-A change of state or instance never overwrites those of a task that has ended. The guard is spelled with `<>` because SQLite builds a
-temporary index for every `IN` list, which costs more than the whole update.
+A change of state or instance never overwrites those of a task that has ended. The guard is spelled with `<>` because
+SQLite builds a temporary index for every `IN` list, which costs more than the whole update.
 """
 
 from __future__ import annotations
