@@ -5,7 +5,7 @@ A plan is data, so that parts of it can be left out to see which of them a failu
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Literal, TypeAlias
 
@@ -167,6 +167,9 @@ def _tasks(chance: Random) -> list[Item]:
         )
         submit = SubmitTask(spec, b'{"n":%d}' % n, waits_for_instances=chance.random() < 0.8)
         tasks.append(Operation(at, "scheduler", submit, chance.choice([0, 0, 0, 1, 2]), conducts))
+        if chance.random() < 0.1:
+            another = replace(submit, spec=replace(spec, digest="another"))
+            tasks.append(Operation(round(at + chance.uniform(0.0, 3.0), 3), "scheduler", another))
     return tasks
 
 
