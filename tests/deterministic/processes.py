@@ -140,7 +140,7 @@ class Processes:
             return
         desk.lives += 1
         chance = Random(f"{self._site.seed}/{desk.post.worker_id}/{desk.lives}")
-        incarnation, site = f"life-{desk.lives}", self._site
+        incarnation, site = f"{desk.post.worker_id}-{desk.lives}", self._site
         desk.worker = Worker(desk.post, incarnation, self._loop, site.cluster, self._conducts, chance)
         self._ever.append(desk.worker.process)
         desk.worker.start()

@@ -59,7 +59,7 @@ class Worker:
         conducts: Mapping[str, tuple[Conduct, ...]],
         chance: Random,
     ) -> None:
-        self.process = Process(loop, f"{post.worker_id}/{incarnation}")
+        self.process = Process(loop, incarnation)
         self._post = post
         self._incarnation = incarnation
         self._loop = loop
