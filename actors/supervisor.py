@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import socket
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
@@ -54,6 +55,7 @@ class Supervisor:
         leases: LeaseSettings = LeaseSettings(),  # noqa: B008  (frozen)
         lease_clock: Callable[[], float] = time.monotonic,
         vitals: Vitals | None = None,
+        chance: Callable[[], float] = random.random,
     ) -> None:
         self._store = store
         self._broker = broker
@@ -63,7 +65,7 @@ class Supervisor:
         self._deployment = all_shards(settings.shards)
         self._clock = clock
         self._leases = leases
-        self._outbox = Outbox(broker)
+        self._outbox = Outbox(broker, chance)
         member = Member(_new_member_id(), frozenset(kind_of_shard(name) for name in shards))
         self.tenure = Tenure(store, member, leases, lease_clock)
         self.membership = Membership()
@@ -78,6 +80,7 @@ class Supervisor:
             clock=clock,
             on_loss=self._lost_some,
             vitals=vitals,
+            chance=chance,
         )
         self._changing = asyncio.Lock()
         self._received: set[str] = set()
