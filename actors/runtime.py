@@ -105,7 +105,7 @@ class Runtime:
         self._vitals = vitals or Vitals()
         self._intake = Intake(self.shards.find, store, self._vitals)
         self._errands = ErrandRuns(courier, self.arrivals.add_outcome)
-        self._mending = Mending(store, self.shards, self._vitals)
+        self._mending = Mending(store, self.shards, self._vitals, chance)
         self._dead: dict[str, DeadLetter] = {}
         self._stopping = False
 

@@ -51,10 +51,14 @@ class Message:
 
 @dataclass(eq=False, slots=True)
 class Consumer:
-    """A connection that receives from a queue; what it holds, and when its last delivery comes."""
+    """A connection that receives from a queue; what it holds, and when its last delivery comes.
+
+    What arrives goes to those of the highest `rank`, as RabbitMQ's consumer priorities have it.
+    """
 
     connection: Connection
     receiver: Receiver
+    rank: int = 0
     holds: dict[int, Message] = field(default_factory=dict)
     delivered_at: float = 0.0
     is_gone: bool = False
@@ -105,11 +109,13 @@ class Cluster:
         self.pump(queue)
 
     def pump(self, queue: Queue) -> None:
-        """Send what waits on its way, to one receiver after the other."""
+        """Send what waits on its way, to one after the other of its first receivers."""
         while queue.consumers and queue.waiting:
             message = queue.waiting.popleft()
             queue.turns += 1
-            consumer = queue.consumers[queue.turns % len(queue.consumers)]
+            highest = max(consumer.rank for consumer in queue.consumers)
+            first = [consumer for consumer in queue.consumers if consumer.rank == highest]
+            consumer = first[queue.turns % len(first)]
             consumer.holds[id(message)] = message
             self._send(queue, consumer, message)
 
@@ -179,7 +185,7 @@ class Connection:
         self.process = process
         self.announces = announces
         self._cluster = cluster
-        self._receiving: dict[str, tuple[Receiver, bool]] = {}
+        self._receiving: dict[str, tuple[Receiver, bool, int]] = {}
         self._consumers: dict[str, Consumer] = {}
         self._is_up = True
         process.on_death.append(lambda: cluster.loop.later(UNNOTICED_S * cluster.chance.random(), self.cut))
@@ -205,19 +211,19 @@ class Connection:
         if self._is_up or self.process.is_dead:
             return
         self._is_up = True
-        for name, (receiver, is_temporary) in self._receiving.items():
-            self._receive(name, receiver, is_temporary)
+        for name, (receiver, is_temporary, rank) in self._receiving.items():
+            self._receive(name, receiver, is_temporary, rank)
 
     async def declare(self, queues: Sequence[str]) -> None:
         await self._reach()
         for name in queues:
             self._cluster.declare(name)
 
-    async def receive(self, queue: str, receiver: Receiver, *, temporary: bool = False) -> None:
+    async def receive(self, queue: str, receiver: Receiver, *, temporary: bool = False, rank: int = 0) -> None:
         await self._reach()
-        self._receiving[queue] = (receiver, temporary)
+        self._receiving[queue] = (receiver, temporary, rank)
         if self._is_up:
-            self._receive(queue, receiver, temporary)
+            self._receive(queue, receiver, temporary, rank)
 
     async def stop_receiving(self, queue: str) -> None:
         await asyncio.sleep(self._cluster.weather.way())
@@ -272,9 +278,9 @@ class Connection:
         if not self._is_up or self._cluster.weather.strikes("broker away", self._cluster.loop.time()):
             raise BrokerUnavailable("not connected")
 
-    def _receive(self, name: str, receiver: Receiver, is_temporary: bool) -> None:
+    def _receive(self, name: str, receiver: Receiver, is_temporary: bool, rank: int) -> None:
         queue = self._cluster.declare(name, is_temporary=is_temporary) if is_temporary else self._cluster.queues[name]
-        consumer = self._consumers[name] = Consumer(self, receiver)
+        consumer = self._consumers[name] = Consumer(self, receiver, rank)
         queue.consumers.append(consumer)
         self._cluster.pump(queue)
 

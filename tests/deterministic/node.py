@@ -6,14 +6,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 
-from actors.addresses import SCHEDULER, Address, dispatcher
+from actors.addresses import SCHEDULER, ActorKind, Address, dispatcher
 from actors.agent import AgentPolicy, agent_behaviour
 from actors.behaviour import AnyBehaviour
 from actors.couriers.by_protocol import CourierByProtocol
 from actors.couriers.worker import WorkerCourier
 from actors.dispatcher import DispatcherPolicy, dispatcher_behaviour
 from actors.envelope import Envelope
-from actors.errors import BrokerUnavailable, Fenced, StoreUnavailable
+from actors.errors import BrokerUnavailable, StoreUnavailable
 from actors.messages import Answer, Message
 from actors.messages.answers import ReportAnswered
 from actors.messages.dispatcher import Report, ReportYield
@@ -21,6 +21,7 @@ from actors.runtime import RuntimeSettings
 from actors.scheduler import PreemptionRules, SchedulerPolicy, scheduler_behaviour
 from actors.supervisor import Supervisor
 from actors.task_lifecycle import TERMINAL
+from actors.tenure import LeaseSettings
 from gateway.asking import Asking
 from tests.deterministic.broker import Cluster, Connection
 from tests.deterministic.instances import Fleet, Roads
@@ -32,14 +33,15 @@ from tests.deterministic.store import Database
 
 SHARDS = 2
 MAX_ATTEMPTS = 3
+SLOTS_OF = {"b": 2}
 ASK_TIMEOUT_S = 5.0
 STOP_TIMEOUT_S = 10.0
 
-BEHAVIOURS: dict[str, AnyBehaviour] = {
+BEHAVIOURS: dict[ActorKind, AnyBehaviour] = {
     "scheduler": scrutinized(
         scheduler_behaviour(
             SchedulerPolicy(
-                slots_of={"b": 2},
+                slots_of=SLOTS_OF,
                 activity_per_agent=3,
                 activity_total=4,
                 preemption=PreemptionRules(limit=2, min_run_s=1.0),
@@ -58,12 +60,17 @@ BEHAVIOURS: dict[str, AnyBehaviour] = {
     "dispatcher": dispatcher_behaviour(DispatcherPolicy(push_retries=2, probe_interval_s=5.0, silence_s=10.0)),
 }
 
-SETTINGS = RuntimeSettings(SHARDS, turn_messages=8, snapshot_every=40)
+SETTINGS = RuntimeSettings(SHARDS, turn_messages=8, snapshot_every=40, outlives_fence=True)
+
+LEASES = LeaseSettings(ttl_s=2.0, look_s=0.5)
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What all processes share. `failed` hears of a process that ended for a reason that it should not have."""
+    """What all processes share. `clock_stops`: the clock of leases stands still in a process that does.
+
+    `failed` hears of a process that ended for a reason that it should not have.
+    """
 
     database: Database
     cluster: Cluster
@@ -71,11 +78,12 @@ class Site:
     seed: int
     hand_over: bool
     announces: bool
+    clock_stops: bool
     failed: Callable[[str, BaseException], None]
 
 
 class Node:
-    """A process with these shards; none: it only asks. `on_end` is called when it has come to an end by itself."""
+    """A process that may host these shards; none: it only asks. `on_end` is called when it has ended by itself."""
 
     def __init__(self, site: Site, name: str, shards: Sequence[str], on_end: Callable[[Node], None]) -> None:
         self.name = name
@@ -84,7 +92,6 @@ class Node:
         self.process = Process(loop, name)
         self.broker = Connection(site.cluster, self.process, announces=site.announces)
         self.is_serving = False
-        self.was_fenced = False
         self._is_stopping = False
         self._site = site
         self._on_end = on_end
@@ -96,13 +103,16 @@ class Node:
             self._store,
             self.broker,
             courier,
-            BEHAVIOURS,  # type: ignore[arg-type]
+            BEHAVIOURS,
             self.shards,
             replace(SETTINGS, hand_over=site.hand_over, announces=site.announces),
             answer=self._answer,
             asked_here=(self._asking.address,),
             clock=loop.time,
+            leases=LEASES,
+            lease_clock=self.process.uptime if site.clock_stops else loop.time,
             chance=Random(f"{site.seed}/{name}").random,
+            member_id=name,
         )
 
     def start(self) -> None:
@@ -138,8 +148,6 @@ class Node:
         try:
             await self._begin()
             await self._supervisor.wait() if self.shards else await self.process.loop.create_future()
-        except Fenced:
-            self.was_fenced = True
         except (StoreUnavailable, BrokerUnavailable):
             pass  # it could not start: whoever looks after it tries again
         except Exception as error:

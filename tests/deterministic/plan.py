@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import Literal, TypeAlias
 
-from actors.addresses import all_shards
+from actors.addresses import all_shards, kind_of_shard
 from actors.messages import Message
 from actors.messages.agent import PurgeActivity
 from actors.messages.scheduler import (
@@ -32,6 +32,7 @@ CHAOS_S = 30.0
 """How long things go wrong (virtual s); what still does is healed then."""
 
 MODEL = "m"
+KINDS = ("scheduler", "agent", "dispatcher")
 SCOPES = ("", "", "repo.a", "repo", "repo.b,docs", "docs.*")
 
 
@@ -56,7 +57,7 @@ class Poison:
 
 
 Blow: TypeAlias = Literal["kill", "pause", "replace", "cut"]
-"""`replace`: another process takes its shards over, and it is not told."""
+"""`replace`: another process begins in its place, and it is not told: it goes on, or is still paused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,8 @@ Item: TypeAlias = Operation | Poison | Strike | Outage | Spell
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """`slots`: the shards of each process, none for a gateway; `ports`: capacity and capabilities of each instance."""
+    """`slots`: the shards that each process may host, none for a gateway; `ports`: capacity and capabilities of each
+    instance; `clock_stops`: leases go by a clock that stands still in a process that does."""
 
     slots: tuple[tuple[str, ...], ...]
     hand_over: bool
@@ -96,6 +98,7 @@ class Layout:
     latency: float
     ports: dict[int, tuple[int, tuple[str, ...]]]
     posts: tuple[Post, ...]
+    clock_stops: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,12 +130,7 @@ def registration(layout: Layout, port: int) -> RegisterInstance:
 
 
 def _layout(chance: Random) -> Layout:
-    names, processes = all_shards(SHARDS), chance.choice([1, 1, 2, 3, 4])
-    slots: list[list[str]] = [[] for _ in range(processes)]
-    for name in names:
-        chance.choice(slots).append(name)
-    if processes > 1:
-        slots.append([])
+    slots = _slots(chance, chance.choice([1, 1, 2, 3, 4]))
     ports = {
         8001 + n: (chance.choice([1, 1, 2]), chance.choice([("cancel", "preempt"), ("cancel", "preempt"), ()]))
         for n in range(chance.choice([1, 2, 2, 3]))
@@ -140,7 +138,19 @@ def _layout(chance: Random) -> Layout:
     posts = tuple(Post(f"w{n}", chance.choice("ab"), chance.choice([1, 2])) for n in range(chance.choice([0, 1, 2])))
     hand_over = chance.random() < 0.6
     latency = chance.choice([0.001, 0.005, 0.02])
-    return Layout(tuple(map(tuple, slots)), hand_over, chance.random() < 0.2, latency, ports, posts)
+    announces, clock_stops = chance.random() < 0.2, chance.random() < 0.3
+    return Layout(slots, hand_over, announces, latency, ports, posts, clock_stops)
+
+
+def _slots(chance: Random, processes: int) -> tuple[tuple[str, ...], ...]:
+    """Each kind of shard may live in at least one of them; with several there is one more that hosts nothing."""
+    names = all_shards(SHARDS)
+    if processes == 1:
+        return (tuple(names),)
+    hosts: list[set[str]] = [{kind for kind in KINDS if chance.random() < 0.6} for _ in range(processes)]
+    for kind in KINDS:
+        hosts[chance.randrange(processes)].add(kind)
+    return (*(tuple(name for name in names if kind_of_shard(name) in kinds) for kinds in hosts), ())
 
 
 def _furnish(layout: Layout) -> list[Item]:

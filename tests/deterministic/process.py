@@ -28,6 +28,8 @@ class Process:
         self.condition: Condition = "running"
         self.held: list[asyncio.Handle] = []
         self.moments = 0
+        self._paused_at = 0.0
+        self._away_s = 0.0
         self.strikes: dict[int, Callable[[], None]] = {}
         self.on_death: list[Callable[[], None]] = []
         context = copy_context()
@@ -38,6 +40,10 @@ class Process:
     def is_dead(self) -> bool:
         """Whether nothing that it does counts any more."""
         return self.condition == "dead"
+
+    def uptime(self) -> float:
+        """A clock that stands still while the process does, as in a virtual machine that is paused (s)."""
+        return self.loop.time() - self._away_s
 
     def moment(self) -> None:
         """Something is about to leave the process, or has just done so. Raises Killed."""
@@ -62,11 +68,13 @@ class Process:
         """It takes no step until it goes on, and does not notice."""
         if self.condition == "running":
             self.condition = "paused"
+            self._paused_at = self.loop.time()
 
     def go_on(self) -> None:
         """It takes the steps that have become due meanwhile."""
         if self.condition == "paused":
             self.condition = "running"
+            self._away_s += self.loop.time() - self._paused_at
             self.loop.hand_over(self)
 
     def spawn(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:

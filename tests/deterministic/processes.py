@@ -23,7 +23,7 @@ CLOSED_S = 5.0
 
 @dataclass(eq=False, slots=True)
 class Slot:
-    """A place for a process. `node` is who has it now; whoever had it before may still believe so."""
+    """A place for a process that may host `shards`. `node` is who has it now; whoever had it before may live on."""
 
     number: int
     shards: tuple[str, ...]
@@ -115,12 +115,11 @@ class Processes:
             self._employ(Desk(Post(f"last-{agent_id}", agent_id, 1)))
 
     async def stop(self) -> None:
-        """End every process in good order; those that were replaced, at once."""
-        for zombie in self._zombies:
-            zombie.process.kill()
-        nodes = [slot.node for slot in self._slots if slot.node is not None]
+        """End every process in good order."""
+        nodes = [*self._zombies, *(slot.node for slot in self._slots if slot.node is not None)]
         for node in nodes:
-            await node.process.serve(node.stop, 0.0)
+            if not node.process.is_dead:
+                await node.process.serve(node.stop, 0.0)
 
     def end(self) -> None:
         """Nothing that any of them does from now on counts."""

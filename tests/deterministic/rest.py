@@ -2,55 +2,65 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from pathlib import Path
+from sqlite3 import Connection
+from typing import TYPE_CHECKING
 
-import msgspec
-
-from actors.addresses import all_shards, kind_of_shard
-from actors.shard import Shard
-from actors.store import Lease
-from tests.deterministic.node import BEHAVIOURS, SHARDS
-from tests.deterministic.process import Process
-from tests.deterministic.store import Connection
-from tests.properties import record
+from actors.messages.answers import QueuesDescribed, TaskAccepted
+from actors.stores.sqlite import reads
+from actors.stores.sqlite.record import SqliteRecord
+from actors.task_lifecycle import TaskState
+from actors.verification import Limits
+from actors.verification.reading import verify_record
+from tests.deterministic.node import BEHAVIOURS, MAX_ATTEMPTS, SLOTS_OF
+from tests.properties.one_process import Request
 
 if TYPE_CHECKING:
     from tests.deterministic.world import World
 
+LIMITS = Limits(max_attempts=MAX_ATTEMPTS, slots_of=SLOTS_OF)
+
+
+class _Record(SqliteRecord):
+    """The record in a database that is at hand."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(Path(":memory:"))
+        self._connection = connection
+
+    async def open(self) -> None:
+        """It is open."""
+
+    async def close(self) -> None:
+        """It stays open."""
+
 
 async def check_rest(world: World) -> None:
     """Raises AssertionError."""
-    store = Connection(world.database, Process(world.loop, "the examiner"), world.weather)
-    rows = await record.check(store, BEHAVIOURS, SHARDS, world.clients.requests)  # type: ignore[arg-type]
-    for row in rows:
+    database, requests = world.database, world.clients.requests
+    findings = await verify_record(
+        _Record(database.connection),
+        BEHAVIOURS,
+        LIMITS,
+        drained=True,
+        acknowledged=[request.answer.task_id for request in requests if isinstance(request.answer, TaskAccepted)],
+        expected_dead=world.watch.set_aside,
+    )
+    assert findings.is_sound, "; ".join(str(violation) for violation in findings.violations)
+    for row in database.run(reads.newest_tasks, None, None, 10_000):
         known = world.watch.tasks[row.task_id]
         assert row.state == known.end, f"{row.task_id} is {row.state} and ended as {known.end}"
-    entries = world.database.live_entries()
-    assert not entries, f"{entries} have ended, and have entries in activity buffers"
-    rejected = {e.id for q in world.cluster.queues.values() for message in q.rejected for e in message.envelopes}
-    assert rejected == world.watch.set_aside, f"rejected {rejected}, of the poison {world.watch.set_aside}"
-    await _check_snapshots(store)
+        kept = ["input", "result"] if row.state is TaskState.COMPLETED else ["input"]
+        for part in kept:
+            assert database.run(reads.payload, row.task_id, part) is not None, f"{row.task_id} has lost its {part}"
+    rejected = [e.id for q in world.cluster.queues.values() for message in q.rejected for e in message.envelopes]
+    assert not rejected, f"{rejected} were rejected"
+    _check_quiet(requests)
 
 
-async def _check_snapshots(store: Connection) -> None:
-    """The newest snapshot and what follows say the same as the whole journal."""
-    for name in all_shards(SHARDS):
-        lease, behaviour = Lease(name, 0, 0), BEHAVIOURS[kind_of_shard(name)]
-        short, whole = Shard(lease, behaviour), Shard(lease, behaviour)
-        await short.load(store)
-        await whole.load(_JournalAlone(store))  # type: ignore[arg-type]
-        assert _said(short) == _said(whole), f"the snapshot of {name} and what follows say otherwise than its journal"
-
-
-def _said(shard: Shard) -> dict[str, Any]:
-    return {key: msgspec.json.decode(body) for key, body in shard.take_snapshot().actors.items()}
-
-
-class _JournalAlone:
-    """A store as it would be without snapshots."""
-
-    def __init__(self, store: Connection) -> None:
-        self.journal = store.journal
-
-    async def snapshot(self, shard: str) -> None:
-        """There is none."""
+def _check_quiet(requests: Iterable[Request]) -> None:
+    """Nothing is left to do: no credit is taken, nobody waits."""
+    last = [request.answer for request in requests if isinstance(request.answer, QueuesDescribed)][-1]
+    assert (last.running_total, last.waiting_total) == (0, 0), last
+    assert all((queue.running, queue.waiting) == (0, 0) for queue in last.queues), last

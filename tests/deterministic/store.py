@@ -13,12 +13,14 @@ from typing import Any, TypeVar
 
 from actors.activity_reader import ActivityFilter
 from actors.errors import AlreadyReceived, Fenced, StoreUnavailable
-from actors.store import JournalEntry, Lease, OutboxRow, Payload, Snapshot, TaskRow, Transaction
-from actors.stores.sqlite import activity_table, reads, snapshots
+from actors.leases import Lease, LeaseTable, Member, Membership
+from actors.store import JournalEntry, OutboxRow, Payload, Snapshot, TaskRow, Transaction
+from actors.stores.snapshot_pieces import pieces
+from actors.stores.sqlite import activity_table, lease_rows, reads, snapshots
 from actors.stores.sqlite import connection as schema
 from actors.stores.sqlite.activity_table import ActivityTable
 from actors.stores.sqlite.commit import commit, received
-from actors.stores.sqlite.store import _forget_received, _take_over
+from actors.stores.sqlite.store import _forget_received
 from actors.task_lifecycle import TaskState
 from tests.deterministic.process import Process
 from tests.deterministic.weather import Weather
@@ -44,6 +46,7 @@ class Database:
         self.connection.deserialize(_empty())
         self.commits = 0
         self.fenced = 0
+        self.leases = LeaseTable()
         self.repeats = 0
         self.on_commit: Callable[[Transaction], None] = lambda _: None
         self._activity = ActivityTable(self.connection, 10_000)
@@ -69,6 +72,28 @@ class Database:
         self.commits += 1
         self.on_commit(work)
 
+    def renew(self, member: Member, ttl: float) -> Membership:
+        """It lives by the server's clock, which no process can stop."""
+        now = self._clock()
+        self.leases.renew(member, now, ttl)
+        epochs = lease_rows.epochs(self.connection)
+        return Membership(self.leases.living(now), self.leases.owners(now), epochs)
+
+    def acquire(self, shards: Sequence[str], owner: str) -> dict[str, Lease]:
+        """Those that are free, or this owner's already."""
+        granted = self.leases.grant(shards, owner, self._clock())
+        return lease_rows.take_over(self.connection, granted, owner) if granted else {}
+
+    def release(self, leases: Collection[Lease]) -> None:
+        """Those that have not changed hands."""
+        for shard in lease_rows.current(self.connection, leases):
+            self.leases.free(shard)
+
+    def take_over(self, shards: Sequence[str], owner: str) -> dict[str, Lease]:
+        """All of them."""
+        self.leases.take(shards, owner)
+        return lease_rows.take_over(self.connection, shards, owner)
+
     def live_entries(self) -> list[str]:
         """The tasks that have an entry in an activity buffer."""
         return [row.task_id for row in self.run(activity_table.live, ActivityFilter(), 0, None, 10_000)]
@@ -89,7 +114,23 @@ class Connection:
         """Nothing is kept here."""
 
     async def take_over(self, shards: Sequence[str], owner: str) -> dict[str, Lease]:
-        return await self._change(_take_over, shards, owner)
+        return await self._carried(self._database.take_over, shards, owner)
+
+    async def join(self, member: Member, shards: Sequence[str], ttl: float) -> None:
+        await self._change(lease_rows.enroll, shards)
+        await self._carried(self._database.renew, member, ttl)
+
+    async def renew(self, member: Member, ttl: float) -> Membership:
+        return await self._carried(self._database.renew, member, ttl)
+
+    async def acquire(self, shards: Sequence[str], owner: str) -> dict[str, Lease]:
+        return await self._carried(self._database.acquire, shards, owner)
+
+    async def release(self, leases: Collection[Lease]) -> None:
+        await self._carried(self._database.release, leases)
+
+    async def leave(self, member_id: str) -> None:
+        await self._carried(self._database.leases.leave, member_id)
 
     async def commit(self, transaction: Transaction) -> None:
         self._process.moment()
@@ -108,7 +149,7 @@ class Connection:
         if not await self._change(snapshots.is_newer, lease, seq):
             return
         await self._sweep(shard)
-        for piece in snapshots.pieces(snapshot.actors):
+        for piece in pieces(snapshot.actors):
             await self._change(snapshots.add, shard, seq, piece)
         await self._change(snapshots.finish, lease, seq)
         await self._sweep(shard)
@@ -162,9 +203,12 @@ class Connection:
             pass
 
     async def _change(self, job: Callable[..., T], *arguments: Any) -> T:
+        return await self._carried(self._database.run, job, *arguments)
+
+    async def _carried(self, job: Callable[..., T], *arguments: Any) -> T:
         self._process.moment()
         await self._way()
-        done = self._database.run(job, *arguments)
+        done = job(*arguments)
         self._process.moment()
         await asyncio.sleep(self._weather.way())
         return done

@@ -14,13 +14,12 @@ from actors.envelope import Envelope
 from actors.messages.agent import TaskEnded
 from actors.messages.scheduler import DescribeQueues
 from actors.stores.sqlite import reads
-from actors.stores.sqlite.store import _take_over
 from actors.task_lifecycle import TERMINAL, TaskState
 from tests.deterministic.broker import Cluster
 from tests.deterministic.clients import Clients
 from tests.deterministic.instances import Fleet
 from tests.deterministic.logs import heard
-from tests.deterministic.node import SHARDS, Site
+from tests.deterministic.node import SHARDS, SLOTS_OF, Site
 from tests.deterministic.plan import CHAOS_S, Operation, Outage, Plan, Poison, Strike
 from tests.deterministic.process import Killed
 from tests.deterministic.processes import Processes
@@ -62,7 +61,7 @@ class World:
         self.wrong = ""
         self.loop.on_failure = self._step_failed
         seed, layout = plan.seed, plan.layout
-        self.watch = Watch(self.fail, lambda agent_id: {"b": 2}.get(agent_id, 1))
+        self.watch = Watch(self.fail, lambda agent_id: SLOTS_OF.get(agent_id, 1))
         spells = [item for item in plan.items if isinstance(item, Spell)]
         spells = [Spell(s.kind, START + s.since, START + s.until, s.rate) for s in spells]
         self.weather = Weather(spells, Random(f"weather/{seed}"), layout.latency)
@@ -82,6 +81,7 @@ class World:
             seed,
             layout.hand_over,
             layout.announces,
+            layout.clock_stops,
             self._process_failed,
         )
         self.processes = Processes(site, layout, conducts, Random(f"processes/{seed}"))
@@ -122,7 +122,6 @@ class World:
             self.loop.halt()
 
     async def _run(self) -> None:
-        self.database.run(_take_over, all_shards(SHARDS), "the installation")
         for name in all_shards(SHARDS):
             self.cluster.declare(f"swarm.{name}")
         self.processes.start()
