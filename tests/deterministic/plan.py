@@ -56,8 +56,9 @@ class Poison:
     number: int
 
 
-Blow: TypeAlias = Literal["kill", "pause", "replace", "cut"]
-"""`replace`: another process begins in its place, and it is not told: it goes on, or is still paused."""
+Blow: TypeAlias = Literal["kill", "pause", "replace", "cut", "forget"]
+"""`replace`: another process begins in its place, and it is not told: it goes on, or is still paused.
+`forget`: the store takes it for dead, as a database does whose connection to it breaks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +222,7 @@ _RATES: dict[Kind, float] = {
     "delivery lost and repeated": 0.15,
     "returned in another order": 1.0,
     "store away": 0.15,
+    "store slow": 0.1,
     "commit in doubt": 0.08,
     "broker away": 0.3,
 }
@@ -238,7 +240,7 @@ def _spells(chance: Random) -> list[Item]:
 
 def _strikes(chance: Random, layout: Layout) -> list[Item]:
     strikes: list[Item] = []
-    blows: list[Blow] = ["kill", "kill", "pause", "replace", "cut"]
+    blows: list[Blow] = ["kill", "kill", "pause", "pause", "replace", "cut", "forget"]
     for _ in range(chance.choice([0, 1, 1, 2, 4])):
         at, blow = round(chance.uniform(0.0, CHAOS_S), 2), chance.choice(blows)
         moment = chance.randrange(1, 300) if blow in ("kill", "pause") and chance.random() < 0.6 else 0

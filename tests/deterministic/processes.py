@@ -166,6 +166,8 @@ class Processes:
                 self._zombies.append(node)
                 slot.node = None
                 self._begin(slot)
+            case "forget":
+                self._site.database.leases.leave(node.name)
             case "cut":
                 node.broker.cut()
                 self._loop.later(strike.for_s, self._reconnect, node)

@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -29,6 +29,12 @@ T = TypeVar("T")
 
 GIVEN_UP_S = 1.0
 """How long a connection waits for a server that is away (s)."""
+
+SLOW_S = 2.5
+"""How long a slow server takes (s): longer than a lease lasts."""
+
+UNNOTICED_S = 1.0
+"""How long the server takes at most to notice that a process is dead (s)."""
 
 
 @cache
@@ -100,12 +106,14 @@ class Database:
 
 
 class Connection:
-    """A `Store`: what one process knows of the database."""
+    """A `Store`: what one process knows of the database, which notices its death by its connection."""
 
     def __init__(self, database: Database, process: Process, weather: Weather) -> None:
         self._database = database
         self._process = process
         self._weather = weather
+        notice = partial(database.leases.leave, process.name)
+        process.on_death.append(lambda: process.loop.later(weather.some_of(UNNOTICED_S), notice))
 
     async def open(self) -> None:
         """The schema is there already."""
@@ -218,7 +226,10 @@ class Connection:
         return self._database.run(job, *arguments)
 
     async def _way(self) -> None:
-        if self._weather.strikes("store away", self._process.loop.time()):
+        now = self._process.loop.time()
+        if self._weather.strikes("store away", now):
             await asyncio.sleep(GIVEN_UP_S)
             raise StoreUnavailable("the database is away")
+        if self._weather.strikes("store slow", now):
+            await asyncio.sleep(SLOW_S)
         await asyncio.sleep(self._weather.way())

@@ -16,6 +16,7 @@ Kind: TypeAlias = Literal[
     "delivery lost and repeated",
     "returned in another order",
     "store away",
+    "store slow",
     "commit in doubt",
     "broker away",
 ]
@@ -52,6 +53,10 @@ class Weather:
                 self.happened[kind] += 1
                 return True
         return False
+
+    def some_of(self, seconds: float) -> float:
+        """A part of it (s): what takes this long at most."""
+        return seconds * self._chance.random()
 
     def way(self) -> float:
         """How long something takes over the network, or in the store (s): mostly little."""
