@@ -6,11 +6,12 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from tests.deterministic.__main__ import outcomes, run_seed
-from tests.deterministic.plan import Operation, make_plan
+from tests.deterministic.plan import Blow, Operation, make_plan
 from tests.deterministic.report import Sum
 from tests.deterministic.weather import Weather
 
@@ -35,7 +36,7 @@ def test_every_promise_is_kept_in_every_run(figures: Sum) -> None:
 def test_every_kind_of_fault_has_happened(figures: Sum) -> None:
     """What never happens proves nothing."""
     expected = {
-        *(f"process: {blow}" for blow in ("kill", "pause", "replace", "cut")),
+        *(f"process: {blow}" for blow in get_args(Blow)),
         *(f"{who}: {how}" for who in ("instance", "worker") for how in ("die", "freeze")),
         *Weather.KINDS,
         "answer lost by the client",
@@ -44,6 +45,10 @@ def test_every_kind_of_fault_has_happened(figures: Sum) -> None:
         "writes fenced",
     }
     assert set(figures.faults) == expected
+
+
+def test_processes_write_to_what_they_have_lost_and_are_fenced(figures: Sum) -> None:
+    assert figures.faults["writes fenced"] > 0
 
 
 def test_one_seed_is_one_run_whatever_the_interpreter_hashes_by() -> None:

@@ -32,11 +32,12 @@ COPIED = (
 SUITES: Sequence[tuple[str, Sequence[str]]] = (
     ("crash points (embedded)", ("tests/properties/test_runtime_crashes.py",)),
     ("store contract", ("tests/contracts/test_store.py", "tests/contracts/test_store_rows.py")),
+    ("leases and hosting", ("tests/contracts/test_leases.py", "tests/contracts/test_hosting.py")),
     ("unit tests and properties", ("tests/unit", "tests/properties")),
 )
 """What is tried after the simulation, in this order."""
 
-LONGEST_S = 3600.0
+LONGEST_S = 1200.0
 """How long one suite may take (s)."""
 
 

@@ -44,9 +44,9 @@ MUTANTS = (
     Mutant(
         "acknowledged before the commit",
         "actors/runtime.py",
-        "        if turn.changes_anything:\n            await self._write(turn.transaction)\n",
+        '        if turn.changes_anything:\n            reach("commit.before")\n',
         "        for delivery in deliveries:\n            delivery.settle()\n"
-        "        if turn.changes_anything:\n            await self._write(turn.transaction)\n",
+        '        if turn.changes_anything:\n            reach("commit.before")\n',
     ),
     Mutant(
         "no inbox",
@@ -59,7 +59,7 @@ MUTANTS = (
         "actors/runtime.py",
         "            await self._commit(turn, deliveries)\n",
         "            for sent in turn.errands:\n"
-        "                asyncio.create_task(self._run_errand(sent))\n"
+        "                self._errands.begin(sent, shard_of(sent.sender, self._settings.shards))\n"
         "            await self._commit(turn, deliveries)\n",
     ),
     Mutant(
@@ -86,7 +86,7 @@ MUTANTS = (
         "marked as sent before the confirm",
         "actors/outbox.py",
         "            try:\n                await self._publish(",
-        "            self._sent += [row_id for row_id, _ in bundle if row_id]\n"
+        "            self._sent += [waiting.row_id for waiting in bundle if waiting.row_id]\n"
         "            try:\n                await self._publish(",
     ),
     Mutant(
@@ -98,8 +98,8 @@ MUTANTS = (
     Mutant(
         "the outbox is not sent again after a start",
         "actors/supervisor.py",
-        "        for row in await self._store.outbox(self._names):\n",
-        "        for row in (await self._store.outbox(self._names))[:0]:\n",
+        "            for row in rows:\n                self._outbox.add(",
+        "            for row in rows[:0]:\n                self._outbox.add(",
     ),
     Mutant(
         "what was under way is not taken up again after a start",
@@ -116,14 +116,50 @@ MUTANTS = (
     Mutant(
         "a commit in doubt counts as not made",
         "actors/runtime.py",
-        "                    if await was_written(self._store, transaction):\n",
-        "                    if False:\n",
+        "            if await self._mending.was_written(turn.transaction):\n",
+        "            if False:\n",
     ),
     Mutant(
         "memory is kept after a commit that failed",
         "actors/runtime.py",
-        "        for name in list(turn.touched):\n            await self._rebuild(name)\n",
+        "            await self._mending.rebuild(turn.touched)\n            if await self._mending",
+        "            if await self._mending",
+    ),
+    Mutant(
+        "a shard that another has taken is kept",
+        "actors/runtime.py",
+        "        self.unhost(fenced.shards)\n",
         "",
+    ),
+    Mutant(
+        "what was lost meanwhile is kept when a lease is renewed",
+        "actors/supervisor.py",
+        "            await self._drop(lost)\n",
+        "",
+    ),
+    Mutant(
+        "a process decides on when its lease has run out",
+        "actors/tenure.py",
+        "        return self._clock() < self._until\n",
+        "        return True\n",
+    ),
+    Mutant(
+        "what has been given up is still received",
+        "actors/supervisor.py",
+        "        await self._stop_receiving(set(names))\n        async with self.runtime.between_turns:\n",
+        "        async with self.runtime.between_turns:\n",
+    ),
+    Mutant(
+        "whoever hosts a shard now receives after those who had it",
+        "actors/supervisor.py",
+        "self.runtime.arrivals.add, rank=shard.epoch)",
+        "self.runtime.arrivals.add, rank=-shard.epoch)",
+    ),
+    Mutant(
+        "a shard is taken from whoever holds it",
+        "actors/leases.py",
+        "        granted = [shard for shard in shards if held.get(shard, owner) == owner]\n",
+        "        granted = list(shards)\n",
     ),
     Mutant(
         "a push of unknown outcome goes elsewhere at once",
