@@ -151,7 +151,8 @@ class Node:
         except (StoreUnavailable, BrokerUnavailable):
             pass  # it could not start: whoever looks after it tries again
         except Exception as error:
-            self._site.failed(self.name, error)
+            if not self.process.is_dead:
+                self._site.failed(self.name, error)
         if not self._is_stopping:
             self._end()
 

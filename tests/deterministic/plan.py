@@ -238,13 +238,19 @@ def _spells(chance: Random) -> list[Item]:
     return spells
 
 
+_LENGTHS_S = (0.1, 1.0, 4.0, 12.0)
+_PAUSES_S = (0.1, 3.0, 4.5, 12.0)
+"""Longer than a lease, and shorter or longer than the broker waits for who stands still."""
+
+
 def _strikes(chance: Random, layout: Layout) -> list[Item]:
     strikes: list[Item] = []
     blows: list[Blow] = ["kill", "kill", "pause", "pause", "replace", "cut", "forget"]
-    for _ in range(chance.choice([0, 1, 1, 2, 4])):
+    for _ in range(chance.choice([0, 1, 2, 3, 5])):
         at, blow = round(chance.uniform(0.0, CHAOS_S), 2), chance.choice(blows)
         moment = chance.randrange(1, 300) if blow in ("kill", "pause") and chance.random() < 0.6 else 0
-        slot, for_s = chance.randrange(len(layout.slots)), round(chance.choice([0.1, 1.0, 4.0, 12.0]), 2)
+        slot, lengths = chance.randrange(len(layout.slots)), _PAUSES_S if blow == "pause" else _LENGTHS_S
+        for_s = chance.choice(lengths)
         strikes.append(Strike(at, slot, blow, for_s, moment))
         if blow == "pause" and chance.random() < 0.7:
             strikes.append(Strike(round(at + for_s / 2, 2), slot, "replace", 0.0))

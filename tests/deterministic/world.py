@@ -132,7 +132,7 @@ class World:
         await asyncio.sleep(CHAOS_S)
         self.weather.is_over = True
         self.processes.heal()
-        await asyncio.sleep(LOOK_S)
+        await self._hear_clients_out()
         self.clients.furnish([o for o in self.plan.items if isinstance(o, Operation) and o.at == 0.0])
         self.processes.furnish()
         await self._come_to_rest()
@@ -157,6 +157,12 @@ class World:
                 strike(item.who, item.for_s)
             case Outage():
                 self.processes.strike_worker(item)
+
+    async def _hear_clients_out(self) -> None:
+        """Some shut agents down and remove instances, until they are answered."""
+        give_up_at = self.loop.time() + PATIENCE_S
+        while self.clients.waiting and self.loop.time() < give_up_at:
+            await asyncio.sleep(LOOK_S)
 
     async def _come_to_rest(self) -> None:
         give_up_at = self.loop.time() + PATIENCE_S
