@@ -53,6 +53,7 @@ class Database:
         self.commits = 0
         self.fenced = 0
         self.leases = LeaseTable()
+        self.epochs: dict[str, int] = {}
         self.repeats = 0
         self.on_commit: Callable[[Transaction], None] = lambda _: None
         self._activity = ActivityTable(self.connection, 10_000)
@@ -88,7 +89,7 @@ class Database:
     def acquire(self, shards: Sequence[str], owner: str) -> dict[str, Lease]:
         """Those that are free, or this owner's already."""
         granted = self.leases.grant(shards, owner, self._clock())
-        return lease_rows.take_over(self.connection, granted, owner) if granted else {}
+        return self._leased(granted, owner) if granted else {}
 
     def release(self, leases: Collection[Lease]) -> None:
         """Those that have not changed hands."""
@@ -98,7 +99,12 @@ class Database:
     def take_over(self, shards: Sequence[str], owner: str) -> dict[str, Lease]:
         """All of them."""
         self.leases.take(shards, owner)
-        return lease_rows.take_over(self.connection, shards, owner)
+        return self._leased(shards, owner)
+
+    def _leased(self, shards: Sequence[str], owner: str) -> dict[str, Lease]:
+        leases = lease_rows.take_over(self.connection, shards, owner)
+        self.epochs.update((lease.shard, lease.epoch) for lease in leases.values())
+        return leases
 
     def live_entries(self) -> list[str]:
         """The tasks that have an entry in an activity buffer."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -49,7 +48,7 @@ class Known:
 
 @dataclass(slots=True)
 class Watch:
-    """`wrong` is called with the first promise that is broken."""
+    """`wrong` is called with the first promise that is broken. `epochs`: what each shard has come to in the store."""
 
     wrong: Callable[[str], None]
     slots_of: Callable[[str], int]
@@ -57,7 +56,7 @@ class Watch:
     result: Callable[[str], bytes] = lambda _: b""
     tasks: dict[str, Known] = field(default_factory=dict)
     capacity: dict[str, int] = field(default_factory=dict)
-    epochs: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
+    epochs: Mapping[str, int] = field(default_factory=dict)
     inbox: set[str] = field(default_factory=set)
     stored: dict[str, str] = field(default_factory=dict)
     reached: set[str] = field(default_factory=set)
@@ -67,9 +66,8 @@ class Watch:
     def committed(self, work: Transaction) -> None:
         """This is part of the record now."""
         for append in work.appends:
-            if append.epoch < self.epochs[append.shard]:
-                self.wrong(f"{append.shard} was written under epoch {append.epoch}, after {self.epochs[append.shard]}")
-            self.epochs[append.shard] = append.epoch
+            if append.epoch != self.epochs[append.shard]:
+                self.wrong(f"{append.shard} was written under epoch {append.epoch}, in {self.epochs[append.shard]}")
         entries = [entry for append in work.appends for entry in append.entries if entry.kind in _NAMES]
         for entry in sorted(entries, key=lambda entry: entry.at):
             self._read(entry)

@@ -68,6 +68,7 @@ class World:
         self.database = Database(self.loop.time)
         self.database.on_commit = self._committed
         self.watch.entries = self.database.live_entries
+        self.watch.epochs = self.database.epochs
         self.watch.result = self._result
         self.cluster = Cluster(self.loop, self.weather, Random(f"broker/{seed}"), self.watch, SHARDS)
         operations = [item for item in plan.items if isinstance(item, Operation)]
@@ -160,8 +161,9 @@ class World:
 
     async def _hear_clients_out(self) -> None:
         """Some shut agents down and remove instances, until they are answered."""
-        give_up_at = self.loop.time() + PATIENCE_S
-        while self.clients.waiting and self.loop.time() < give_up_at:
+        for _ in range(int(PATIENCE_S / LOOK_S)):
+            if not self.clients.waiting:
+                return
             await asyncio.sleep(LOOK_S)
 
     async def _come_to_rest(self) -> None:
