@@ -8,17 +8,19 @@ from typing import Any
 
 import msgspec
 
+from actors.addresses import shard_of
 from actors.agent import events as agent
 from actors.envelope import Announcement, Envelope
 from actors.envelope_json import decode_parcel
 from actors.errands import PushToInstance
+from actors.hosted_shards import ACTORS
 from actors.messages.scopes import overlap
 from actors.messages.tasks import TaskSpec
 from actors.messages.wire import Codec
 from actors.scheduler import events as scheduler
 from actors.store import JournalEntry, Transaction
 from actors.task_lifecycle import TERMINAL, TaskState
-from tests.deterministic.node import MAX_ATTEMPTS
+from tests.deterministic.node import MAX_ATTEMPTS, SHARDS
 
 _KINDS = (
     scheduler.InstanceRegistered,
@@ -48,7 +50,7 @@ class Known:
 
 @dataclass(slots=True)
 class Watch:
-    """`wrong` is called with the first promise that is broken. `epochs`: what each shard has come to in the store."""
+    """`wrong` is called with the first promise that is broken. `epochs` and `owners`: of each shard."""
 
     wrong: Callable[[str], None]
     slots_of: Callable[[str], int]
@@ -57,14 +59,16 @@ class Watch:
     tasks: dict[str, Known] = field(default_factory=dict)
     capacity: dict[str, int] = field(default_factory=dict)
     epochs: Mapping[str, int] = field(default_factory=dict)
+    owners: Mapping[str, str] = field(default_factory=dict)
+    shards: dict[str, str] = field(default_factory=dict)
     inbox: set[str] = field(default_factory=set)
     stored: dict[str, str] = field(default_factory=dict)
     reached: set[str] = field(default_factory=set)
     allowed: set[str] = field(default_factory=set)
     set_aside: set[str] = field(default_factory=set)
 
-    def committed(self, work: Transaction) -> None:
-        """This is part of the record now."""
+    def committed(self, work: Transaction, writer: str) -> None:
+        """This is part of the record now, by this process."""
         for append in work.appends:
             if append.epoch != self.epochs[append.shard]:
                 self.wrong(f"{append.shard} was written under epoch {append.epoch}, in {self.epochs[append.shard]}")
@@ -75,6 +79,10 @@ class Watch:
         if twice:
             self.wrong(f"{sorted(twice)} have had their effect twice")
         self.inbox.update(work.inbox)
+        taken_in = {self.shards.get(message_id, "") for message_id in work.inbox if message_id not in self.set_aside}
+        strange = sorted(shard for shard in taken_in if shard and self.owners[shard] != writer)
+        if strange:
+            self.wrong(f"{writer} has taken messages in for {strange}, which others have")
         for row in work.outbox:
             parcel = decode_parcel(row.body)
             self.stored[row.id] = parcel.id
@@ -87,6 +95,8 @@ class Watch:
         """These have left the process that sent them; what actors say must be in the record by then."""
         for envelope in envelopes:
             self.reached.add(envelope.id)
+            if envelope.to.kind in ACTORS:
+                self.shards[envelope.id] = shard_of(envelope.to, SHARDS)
             if envelope.store_id and envelope.id not in self.allowed:
                 self.wrong(f"{type(envelope.message).__name__} {envelope.id} was sent before it was stored")
 
@@ -100,7 +110,7 @@ class Watch:
     def settled(self, envelopes: Sequence[Envelope]) -> None:
         """These will not come again, so that their effect must be in the record."""
         for envelope in envelopes:
-            is_actors = envelope.to.kind in ("scheduler", "agent", "dispatcher")
+            is_actors = envelope.to.kind in ACTORS
             if is_actors and envelope.id not in self.inbox and envelope.id not in self.set_aside:
                 self.wrong(f"{type(envelope.message).__name__} {envelope.id} was settled before it was stored")
 
