@@ -45,7 +45,7 @@ def _empty() -> bytes:
 
 
 class Database:
-    """The server: what it is asked for it does at once or not at all. `on_commit` hears what was written, by whom."""
+    """The server: what it is asked for it does at once or not at all. `on_commit` hears of what was written."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self.connection = sqlite3.connect(":memory:", isolation_level=None, cached_statements=512)
@@ -54,9 +54,8 @@ class Database:
         self.fenced = 0
         self.leases = LeaseTable()
         self.epochs: dict[str, int] = {}
-        self.owners: dict[str, str] = {}
         self.repeats = 0
-        self.on_commit: Callable[[Transaction, str], None] = lambda _work, _writer: None
+        self.on_commit: Callable[[Transaction], None] = lambda _: None
         self._activity = ActivityTable(self.connection, 10_000)
         self._position = 0
         self._clock = clock
@@ -65,7 +64,7 @@ class Database:
         """One query, or one change that is a transaction of its own."""
         return job(self.connection, *arguments)
 
-    def commit(self, work: Transaction, writer: str) -> None:
+    def commit(self, work: Transaction) -> None:
         """All of it or nothing. Raises Fenced, AlreadyReceived."""
         try:
             written = commit(self.connection, work, self._activity, self._position, self._clock())
@@ -78,7 +77,7 @@ class Database:
         self._position = written.position
         self._activity.settle()
         self.commits += 1
-        self.on_commit(work, writer)
+        self.on_commit(work)
 
     def renew(self, member: Member, ttl: float) -> Membership:
         """It lives by the server's clock, which no process can stop."""
@@ -105,7 +104,6 @@ class Database:
     def _leased(self, shards: Sequence[str], owner: str) -> dict[str, Lease]:
         leases = lease_rows.take_over(self.connection, shards, owner)
         self.epochs.update((lease.shard, lease.epoch) for lease in leases.values())
-        self.owners.update(dict.fromkeys(shards, owner))
         return leases
 
     def live_entries(self) -> list[str]:
@@ -151,7 +149,7 @@ class Connection:
     async def commit(self, transaction: Transaction) -> None:
         self._process.moment()
         await self._way()
-        self._database.commit(transaction, self._process.name)
+        self._database.commit(transaction)
         self._process.moment()
         await asyncio.sleep(self._weather.way())
         if self._weather.strikes("commit in doubt", self._process.loop.time()):

@@ -50,7 +50,7 @@ class Known:
 
 @dataclass(slots=True)
 class Watch:
-    """`wrong` is called with the first promise that is broken. `epochs` and `owners`: of each shard."""
+    """`wrong` is called with the first promise that is broken. `epochs`: of each shard."""
 
     wrong: Callable[[str], None]
     slots_of: Callable[[str], int]
@@ -59,7 +59,6 @@ class Watch:
     tasks: dict[str, Known] = field(default_factory=dict)
     capacity: dict[str, int] = field(default_factory=dict)
     epochs: Mapping[str, int] = field(default_factory=dict)
-    owners: Mapping[str, str] = field(default_factory=dict)
     shards: dict[str, str] = field(default_factory=dict)
     inbox: set[str] = field(default_factory=set)
     stored: dict[str, str] = field(default_factory=dict)
@@ -67,8 +66,8 @@ class Watch:
     allowed: set[str] = field(default_factory=set)
     set_aside: set[str] = field(default_factory=set)
 
-    def committed(self, work: Transaction, writer: str) -> None:
-        """This is part of the record now, by this process."""
+    def committed(self, work: Transaction) -> None:
+        """This is part of the record now."""
         for append in work.appends:
             if append.epoch != self.epochs[append.shard]:
                 self.wrong(f"{append.shard} was written under epoch {append.epoch}, in {self.epochs[append.shard]}")
@@ -79,10 +78,11 @@ class Watch:
         if twice:
             self.wrong(f"{sorted(twice)} have had their effect twice")
         self.inbox.update(work.inbox)
-        taken_in = {self.shards.get(message_id, "") for message_id in work.inbox if message_id not in self.set_aside}
-        strange = sorted(shard for shard in taken_in if shard and self.owners[shard] != writer)
-        if strange:
-            self.wrong(f"{writer} has taken messages in for {strange}, which others have")
+        concerned = {self.shards[id_] for id_ in work.inbox if id_ in self.shards and id_ not in self.set_aside}
+        concerned.update(row.shard for row in work.outbox)
+        unfenced = sorted(concerned - {append.shard for append in work.appends})
+        if unfenced:
+            self.wrong(f"messages of {unfenced} were taken in or sent, whoever has these now")
         for row in work.outbox:
             parcel = decode_parcel(row.body)
             self.stored[row.id] = parcel.id

@@ -68,7 +68,7 @@ class World:
         self.database = Database(self.loop.time)
         self.database.on_commit = self._committed
         self.watch.entries = self.database.live_entries
-        self.watch.epochs, self.watch.owners = self.database.epochs, self.database.owners
+        self.watch.epochs = self.database.epochs
         self.watch.result = self._result
         self.cluster = Cluster(self.loop, self.weather, Random(f"broker/{seed}"), self.watch, SHARDS)
         operations = [item for item in plan.items if isinstance(item, Operation)]
@@ -194,12 +194,12 @@ class World:
         unsent = [row.id for row in outbox if self.watch.stored[row.id] not in self.watch.reached]
         return f"in outboxes {unsent}" if unsent else ""
 
-    def _committed(self, work: Any, writer: str) -> None:
+    def _committed(self, work: Any) -> None:
         for append in work.appends:
             for entry in append.entries:
                 self._trace.update(f"{append.shard}{append.epoch}.{entry.seq}{entry.at}{entry.cause}".encode())
                 self._trace.update(entry.body)
-        self.watch.committed(work, writer)
+        self.watch.committed(work)
 
     def _result(self, task_id: str) -> bytes:
         kept = self.database.run(reads.payload, task_id, "result")
