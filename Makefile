@@ -15,7 +15,7 @@ export PYTHON
 quietly = @if output=$$($(2) 2>&1); then printf '%-10s ok\n' '$(1)'; \
 	else status=$$?; printf '%-10s FAILED: %s\n%s\n' '$(1)' '$(2)' "$$output"; exit $$status; fi
 
-.PHONY: help setup run check test storm proto docs bench bench-placement bench-live format clean \
+.PHONY: help setup run check test storm proto docs bench bench-placement bench-live simulate mutants format clean \
 	check-format check-lint check-types check-imports check-proto check-docs
 
 help:  ## list the targets
@@ -78,6 +78,14 @@ bench-placement: $(READY)  ## simulate placement and rewrite docs/placement.md (
 
 bench-live: $(READY)  ## replay a trace against real processes, and compare with the simulator (ARGS="--trace FILE")
 	@$(BIN)/python -m benchmarks.live --page docs/placement.md $(ARGS)
+
+SEEDS ?= 20000
+
+simulate: $(READY)  ## the whole service under faults on a virtual clock (SEEDS=20000, ARGS="--seed 7" for one)
+	@$(BIN)/python -m tests.deterministic --seeds $(SEEDS) $(ARGS)
+
+mutants: $(READY)  ## builds with one promise taken out each: the suites must notice (ARGS="--only inbox")
+	@$(BIN)/python -m tests.mutants $(ARGS)
 
 clean:  ## remove .venv, caches and build products, and nothing that holds tasks
 	@rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

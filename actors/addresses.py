@@ -6,13 +6,16 @@ broker it uses, agrees on them and no broker plug-in can remap them.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from hashlib import blake2b
-from typing import Literal, NamedTuple, cast, get_args
+from typing import Final, Literal, NamedTuple, get_args
 
 ActorKind = Literal["scheduler", "agent", "dispatcher"]
 Kind = Literal["scheduler", "agent", "dispatcher", "gateway", "producer", "worker"]
 
 SCHEDULER_SHARD = "scheduler"
+
+_ACTOR_KINDS: Final[Mapping[str, ActorKind]] = {kind: kind for kind in get_args(ActorKind)}
 
 
 class Address(NamedTuple):
@@ -63,11 +66,10 @@ def all_shards(shards: int) -> list[str]:
 
 def kind_of_shard(shard: str) -> ActorKind:
     """The kind of actor that a shard hosts."""
-    kind = shard.partition("-")[0]
-    for known in get_args(ActorKind):
-        if kind == known:
-            return cast(ActorKind, kind)
-    raise ValueError(f"{shard!r} is not a shard: expected scheduler, agent-N or dispatcher-N")
+    kind = _ACTOR_KINDS.get(shard.partition("-")[0])
+    if kind is None:
+        raise ValueError(f"{shard!r} is not a shard: expected scheduler, agent-N or dispatcher-N")
+    return kind
 
 
 def queue_of(address: Address, shards: int) -> str:

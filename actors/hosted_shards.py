@@ -39,7 +39,7 @@ class HostedShards:
 
     def remove(self, names: Collection[str]) -> list[Shard]:
         """Those of these names run here no longer; as they are."""
-        gone = [shard for name in names if (shard := self._shards.pop(name, None)) is not None]
+        gone = [shard for name in sorted(names) if (shard := self._shards.pop(name, None)) is not None]
         self._homes.clear()
         return gone
 

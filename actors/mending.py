@@ -25,8 +25,11 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 2.0
 class Mending:
     """What is in memory may be ahead of the store. It waits for a store that is away."""
 
-    def __init__(self, store: Store, shards: HostedShards, vitals: Vitals) -> None:
+    def __init__(
+        self, store: Store, shards: HostedShards, vitals: Vitals, chance: Callable[[], float] = random.random
+    ) -> None:
         self._store = store
+        self._chance = chance
         self._vitals = vitals
         self._failures = 0
         self._shards = shards
@@ -36,7 +39,7 @@ class Mending:
         """Wait before the store is tried again, the longer the more often it has failed."""
         self._failures += 1
         self._vitals.ill("store", str(error))
-        await asyncio.sleep(spread(exponential(self._failures, FIRST_PAUSE_S, LONGEST_PAUSE_S), random.random()))
+        await asyncio.sleep(spread(exponential(self._failures, FIRST_PAUSE_S, LONGEST_PAUSE_S), self._chance()))
 
     def is_mended(self) -> None:
         """The store has taken a transaction."""

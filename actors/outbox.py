@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import NamedTuple
 
 import structlog
@@ -38,8 +38,9 @@ class Outbox:
     Answers to attached workers are not stored: a worker repeats its report until it has heard.
     """
 
-    def __init__(self, broker: Broker) -> None:
+    def __init__(self, broker: Broker, chance: Callable[[], float] = random.random) -> None:
         self._broker = broker
+        self._chance = chance
         self._waiting: deque[Waiting] = deque()
         self._under_way: list[Waiting] = []
         self._sent: list[str] = []
@@ -87,7 +88,7 @@ class Outbox:
                 self._waiting.extendleft(reversed(self._under_way))
                 self._under_way = []
                 log.warning("outbox waits for the broker", waiting=len(self._waiting), reason=str(error))
-                await asyncio.sleep(pause * (0.5 + random.random()))
+                await asyncio.sleep(pause * (0.5 + self._chance()))
                 pause = min(pause * 2, LONGEST_PAUSE_S)
                 continue
             reach("publish.after")

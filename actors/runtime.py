@@ -9,6 +9,7 @@ alone are in no transaction: a worker repeats its report until it has one.
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -84,6 +85,7 @@ class Runtime:
         clock: Callable[[], float] = time.time,
         on_loss: Callable[[Collection[str]], None] = lambda _: None,
         vitals: Vitals | None = None,
+        chance: Callable[[], float] = random.random,
     ) -> None:
         self.arrivals = Arrivals()
         self.between_turns = asyncio.Lock()
@@ -98,11 +100,12 @@ class Runtime:
         self._answer = answer
         self._asked_here = asked_here
         self._clock = clock
+        self._chance = chance
         self.shards = HostedShards(settings.shards)
         self._vitals = vitals or Vitals()
         self._intake = Intake(self.shards.find, store, self._vitals)
         self._errands = ErrandRuns(courier, self.arrivals.add_outcome)
-        self._mending = Mending(store, self.shards, self._vitals)
+        self._mending = Mending(store, self.shards, self._vitals, chance)
         self._dead: dict[str, DeadLetter] = {}
         self._stopping = False
 
@@ -172,6 +175,7 @@ class Runtime:
             message_limit=4 * self._settings.turn_messages,
             asked_here=self._asked_here,
             announces=self._settings.announces,
+            chance=self._chance,
         )
         try:
             await self._decide(turn, deliveries)

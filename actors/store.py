@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from actors.activity_reader import ActivityReader
 from actors.behaviour import Keep
@@ -21,6 +21,12 @@ from actors.leases import Lease as Lease
 from actors.leases import Leases
 from actors.messages.tasks import Origin
 from actors.task_lifecycle import TaskState
+
+SETTLED_AT_THE_END: Final = frozenset({"state", "scheduled_ti"})
+"""Columns of a task's row that no longer change once it has ended; a change with one of them is then none at all.
+
+The scheduler may hear of an end after it has moved the task on, in the same transaction or in another.
+"""
 
 
 @dataclass(slots=True)

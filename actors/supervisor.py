@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import socket
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
@@ -37,7 +38,8 @@ log = structlog.get_logger(__name__)
 class Supervisor:
     """The actors of one process: those of its share of `shards`, which are all that it could host.
 
-    Where nobody else lives on the store, its share is all of them.
+    Where nobody else lives on the store, its share is all of them. `member_id` tells this process from all others there
+    ever are; by default it is made up.
     """
 
     def __init__(
@@ -54,6 +56,8 @@ class Supervisor:
         leases: LeaseSettings = LeaseSettings(),  # noqa: B008  (frozen)
         lease_clock: Callable[[], float] = time.monotonic,
         vitals: Vitals | None = None,
+        chance: Callable[[], float] = random.random,
+        member_id: str = "",
     ) -> None:
         self._store = store
         self._broker = broker
@@ -63,8 +67,8 @@ class Supervisor:
         self._deployment = all_shards(settings.shards)
         self._clock = clock
         self._leases = leases
-        self._outbox = Outbox(broker)
-        member = Member(_new_member_id(), frozenset(kind_of_shard(name) for name in shards))
+        self._outbox = Outbox(broker, chance)
+        member = Member(member_id or _new_member_id(), frozenset(kind_of_shard(name) for name in shards))
         self.tenure = Tenure(store, member, leases, lease_clock)
         self.membership = Membership()
         self.runtime = Runtime(
@@ -78,6 +82,7 @@ class Supervisor:
             clock=clock,
             on_loss=self._lost_some,
             vitals=vitals,
+            chance=chance,
         )
         self._changing = asyncio.Lock()
         self._received: set[str] = set()
@@ -245,7 +250,7 @@ class Supervisor:
                 self._received.add(shard.name)
 
     async def _stop_receiving(self, names: Collection[str]) -> None:
-        for name in names:
+        for name in sorted(names):
             self._received.discard(name)
             await self._broker.stop_receiving(f"swarm.{name}")
 

@@ -7,7 +7,7 @@ from typing import Any
 from actors.agent import events as agent
 from actors.dispatcher import events as dispatcher
 from actors.scheduler import events as scheduler
-from actors.store import Transaction
+from actors.store import SETTLED_AT_THE_END, Transaction
 from actors.task_lifecycle import TERMINAL, TaskState
 
 
@@ -25,8 +25,8 @@ def note_row(transaction: Transaction, event: Any, at: float) -> dict[str, Any]:
         return {}
     new = transaction.new_rows.get(event.task_id)
     row = new if new is not None else transaction.changed_rows.setdefault(event.task_id, {})
-    if "state" in columns and row.get("state") in TERMINAL:
-        return {}  # as the store guards it: the scheduler may hear of an end after it has moved the task on
+    if row.get("state") in TERMINAL and not SETTLED_AT_THE_END.isdisjoint(columns):
+        return {}  # as the store guards it
     row.update(columns)
     row["updated_at"] = at
     return columns

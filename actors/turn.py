@@ -75,6 +75,7 @@ class Turn:
         message_limit: int,
         asked_here: Collection[Address] = (),
         announces: bool = False,
+        chance: Callable[[], float] = random.random,
     ) -> None:
         self.now = now
         self.transaction = Transaction()
@@ -90,6 +91,7 @@ class Turn:
         self._left = message_limit
         self._asked_here = asked_here
         self._announces = announces
+        self._chance = chance
         self._facts: list[Fact] = []
         self._decided = 0
         self._local: deque[Envelope] = deque()
@@ -152,7 +154,7 @@ class Turn:
         shard = self._find_shard(to)
         if shard is None:
             raise LookupError(f"no shard here hosts {'/'.join(to)}")
-        received = Received(envelope.message, envelope.id, envelope.reply_to, random.random())
+        received = Received(envelope.message, envelope.id, envelope.reply_to, self._chance())
         if recalled:
             asked = shard.behaviour.recall(envelope.message)
             received.recalled = recalled.get(asked) if asked else None

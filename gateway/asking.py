@@ -14,10 +14,13 @@ from actors.messages import Answer, Message
 
 
 class Asking:
-    """Pending questions of this process, by correlation. `address` is where answers to it are sent."""
+    """Pending questions of this process, by correlation. `address` is where answers to it are sent.
 
-    def __init__(self, post: Callable[[Sequence[Envelope]], Awaitable[None]], timeout_s: float) -> None:
-        self._id = uuid4().hex
+    `name` tells this asker from all others there ever are; by default it is made up.
+    """
+
+    def __init__(self, post: Callable[[Sequence[Envelope]], Awaitable[None]], timeout_s: float, name: str = "") -> None:
+        self._id = name or uuid4().hex
         self._post = post
         self._timeout_s = timeout_s
         self._asked = 0

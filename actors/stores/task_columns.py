@@ -8,7 +8,7 @@ from functools import cache
 from operator import itemgetter
 from typing import Any
 
-from actors.store import TaskRow
+from actors.store import SETTLED_AT_THE_END, TaskRow
 from actors.task_lifecycle import TERMINAL
 
 COLUMNS = tuple(field.name for field in fields(TaskRow))
@@ -20,8 +20,8 @@ _in_order = itemgetter(*COLUMNS)
 
 
 def merged(row: Columns, change: Columns | None) -> Columns:
-    """A new row as the change leaves it, which never overwrites a terminal state."""
-    if change is None or ("state" in change and row.get("state") in TERMINAL):
+    """A new row as the change leaves it, which never overwrites what is settled at the end."""
+    if change is None or (row.get("state") in TERMINAL and not SETTLED_AT_THE_END.isdisjoint(change)):
         return row
     return {**row, **change}
 

@@ -8,7 +8,7 @@ from typing import Any
 from actors.agent import events as agent
 from actors.dispatcher import events as dispatcher
 from actors.scheduler import events as scheduler
-from actors.store import JournalEntry, TaskRow, Transaction
+from actors.store import SETTLED_AT_THE_END, JournalEntry, TaskRow, Transaction
 from actors.task_lifecycle import TERMINAL
 from actors.task_rows import note_row
 from actors.verification.checker import Checker, Given
@@ -50,7 +50,7 @@ class Rows:
             self._rows[event.task_id] = [getattr(row, name) for name in COLUMNS]
             return
         values = self._rows.get(event.task_id)
-        if values is None or ("state" in change and values[_STATE] in TERMINAL):
+        if values is None or (values[_STATE] in TERMINAL and not SETTLED_AT_THE_END.isdisjoint(change)):
             return
         for name, value in change.items():
             values[_PLACE[name]] = value

@@ -99,6 +99,18 @@ class TestTaskRows:
         bench.commit(new_rows={"t3": row(state=end)}, changed_rows={"t3": {"state": TaskState.RUNNING}})
         assert bench.task("t3").state == end
 
+    @pytest.mark.parametrize("end", sorted(TERMINAL))
+    def test_an_ended_task_stays_where_it_ended_whatever_comes_in_one_transaction(
+        self, bench: Bench, end: TaskState
+    ) -> None:
+        bench.commit(new_rows={"t1": row(scheduled_ti="i1"), "t2": row(scheduled_ti="i1")})
+        bench.commit(changed_rows={"t1": {"state": end}})
+        bench.commit(changed_rows={id_: {"scheduled_ti": "i2"} for id_ in ("t1", "t2")})
+        assert (bench.task("t1").scheduled_ti, bench.task("t2").scheduled_ti) == ("i1", "i2")
+        new, late = {"t3": row(state=end, scheduled_ti="i1")}, {"t3": {"scheduled_ti": "i2"}}
+        bench.commit(new_rows=new, changed_rows=late)
+        assert bench.task("t3").scheduled_ti == "i1"
+
     def test_what_is_learnt_after_the_end_without_a_state_is_kept(self, bench: Bench) -> None:
         bench.commit(new_rows={"t1": row(state=TaskState.COMPLETED)})
         bench.commit(changed_rows={"t1": {"remote_id": "r1"}})

@@ -79,7 +79,8 @@ def test_each_step_changes_its_columns_alone() -> None:
 
 def test_within_a_transaction_nothing_moves_a_task_on_from_its_end() -> None:
     """An agent ends a task while the scheduler still gives it another attempt: both may be decided in one turn."""
-    for late in (RETURNED, BOUND, BEGAN, agent.TaskFinished("t1", TaskState.FAILED, 2, "i2", 1004.0)):
+    moved = scheduler.TaskMoved("t1", "i9")
+    for late in (RETURNED, BOUND, BEGAN, moved, agent.TaskFinished("t1", TaskState.FAILED, 2, "i2", 1004.0)):
         transaction = Transaction()
         note_row(transaction, FINISHED, 1003.0)
         assert note_row(transaction, late, 1004.0) == {}

@@ -1,7 +1,7 @@
 """TaskRow and the `task` table: how rows are written, changed and read back.
 
-A change of state never overwrites a terminal one. The guard is spelled with `<>` because SQLite builds a
-temporary index for every `IN` list, which costs more than the whole update.
+A change of state or instance never overwrites those of a task that has ended. The guard is spelled with `<>` because
+SQLite builds a temporary index for every `IN` list, which costs more than the whole update.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from functools import cache
 from sqlite3 import Connection, IntegrityError
 from typing import Any
 
-from actors.store import TaskRow
+from actors.store import SETTLED_AT_THE_END, TaskRow
 from actors.stores.sqlite import bulk
 from actors.stores.task_columns import COLUMNS, Columns, complete, merged, must_be_changeable, plain
 from actors.task_lifecycle import TERMINAL, TaskState
@@ -52,7 +52,7 @@ def read(row: Sequence[Any]) -> TaskRow:
 def _update(columns: tuple[str, ...]) -> bulk.Statement:
     must_be_changeable(columns)
     assignments = ", ".join(f"{column} = new.column{n}" for n, column in enumerate(columns, start=2))
-    guard = f" AND {IS_LIVE}" if "state" in columns else ""
+    guard = "" if SETTLED_AT_THE_END.isdisjoint(columns) else f" AND {IS_LIVE}"
     return bulk.per_row(
         1 + len(columns), f"UPDATE task SET {assignments} FROM ({{values}}) AS new WHERE task_id = new.column1{guard}"
     )

@@ -82,7 +82,7 @@ BEGIN
             error_code = CASE WHEN (new.set & 65536) <> 0 THEN (new.task).error_code ELSE task.error_code END,
             updated_at = CASE WHEN (new.set & 131072) <> 0 THEN (new.task).updated_at ELSE task.updated_at END
         FROM unnest(changed_tasks) AS new WHERE task.task_id = (new.task).task_id
-        AND ((new.set & 64) = 0 OR task.state NOT IN ('completed', 'failed', 'cancelled', 'expired'));
+        AND ((new.set & 320) = 0 OR task.state NOT IN ('completed', 'failed', 'cancelled', 'expired'));
     END IF;
     IF cardinality(purged_agents) + cardinality(new_entries) + cardinality(changed_entries) + cardinality(purged_entries) > 0
     THEN
