@@ -56,6 +56,7 @@ class Service:
             self._actors.shards if self._actors is not None else None,
             self._actors.fenced_writes if self._actors is not None else 0,
             self._foundation.vitals.illnesses,
+            self._foundation.vitals.counts,
         )
 
     async def start(self) -> None:
