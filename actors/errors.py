@@ -25,6 +25,10 @@ class StoreUnavailable(SwarmPilotError):
     """The store cannot be read or written now."""
 
 
+class StoreUnfit(StoreUnavailable):
+    """The store answers and is not such that it may be used; waiting does not mend it."""
+
+
 class StoreInUse(SwarmPilotError):
     """Another process has this store open; two would overwrite each other."""
 

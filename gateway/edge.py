@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -25,6 +25,7 @@ class ServiceStatus:
 
     `shards`: how many run in this process, None where it is no host of actors. `fenced_writes`: how often the store
     refused what it wrote, because another process had taken a shard. `ill`: what of it does not work, as far as known.
+    `rare`: how often since the process began what should be rare has happened, by the names that `Vitals.counts` has.
     """
 
     phase: Phase
@@ -32,6 +33,7 @@ class ServiceStatus:
     shards: int | None = None
     fenced_writes: int = 0
     ill: Sequence[Illness] = ()
+    rare: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

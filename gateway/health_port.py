@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
+from typing import get_args
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector
 
+from actors.vitals import Part
 from gateway.edge import ServiceStatus
+from gateway.metrics import PART_ILL, RARE_EVENTS
 from gateway.roles import Role
 
 
@@ -65,7 +68,7 @@ class _Hosting(Collector):
 
 
 def hosting_metrics(now: ServiceStatus) -> Iterable[Metric]:
-    """Shards that run in this process, and writes of it that were refused because others had taken them."""
+    """Shards that run in this process, what was refused because others had taken them, and how its parts are."""
     if now.shards is not None:
         yield GaugeMetricFamily("swarmpilot_shards", "Shards that run in this process.", now.shards)
         yield GaugeMetricFamily(
@@ -73,3 +76,11 @@ def hosting_metrics(now: ServiceStatus) -> Iterable[Metric]:
             "Transactions refused because another process had taken a shard, since this process began.",
             now.fenced_writes,
         )
+    ill = GaugeMetricFamily("swarmpilot_part_ill", PART_ILL, labels=["part"])
+    for part in get_args(Part):
+        ill.add_metric([part], any(illness.part == part for illness in now.ill))
+    yield ill
+    rare = CounterMetricFamily("swarmpilot_rare_events", RARE_EVENTS, labels=["event"])
+    for event, count in now.rare.items():
+        rare.add_metric([event], count)
+    yield rare

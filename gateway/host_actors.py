@@ -4,39 +4,43 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import signal
 
 import structlog
 
 from gateway.health_port import HealthPort
+from gateway.patience import start_patiently
 from gateway.service import Service
+from gateway.signals import signalled
 
 log = structlog.get_logger(__name__)
 
 
 async def host_actors(service: Service) -> int:
     """Start, run, hand over, stop. Returns the exit code. Raises ConfigError, SwarmPilotError, OSError."""
-    settings = service.settings
     health = HealthPort(service.roles, service.status)
-    signalled = _signalled()
     try:
-        if settings.health_port:
-            await health.listen(settings.host, settings.health_port)
-        await service.start()
-        collect_garbage_rarely()
-        name = " and ".join(sorted(service.roles))
-        print(f"SwarmPilot {name} ready, {service.status().shards} shards", flush=True)  # noqa: T201
-        running = asyncio.create_task(service.wait())
-        await asyncio.wait({running, signalled}, return_when=asyncio.FIRST_COMPLETED)
-        if running.done() and (failure := running.exception()) is not None:
-            log.error("the actors stopped", reason=str(failure), exc_info=failure)
-            return 1
-        log.info("handing over")
-        return 0
+        if service.settings.health_port:
+            await health.listen(service.settings.host, service.settings.health_port)
+        with signalled() as signal:
+            return await _host_until(signal, service)
     finally:
-        signalled.cancel()
         await service.stop()
         await health.close()
+
+
+async def _host_until(signal: asyncio.Future[None], service: Service) -> int:
+    if not await start_patiently(service, signal):
+        return 0
+    collect_garbage_rarely()
+    name = " and ".join(sorted(service.roles))
+    print(f"SwarmPilot {name} ready, {service.status().shards} shards", flush=True)  # noqa: T201
+    running = asyncio.create_task(service.wait())
+    await asyncio.wait({running, signal}, return_when=asyncio.FIRST_COMPLETED)
+    if running.done() and (failure := running.exception()) is not None:
+        log.error("the actors stopped", reason=str(failure), exc_info=failure)
+        return 1
+    log.info("handing over")
+    return 0
 
 
 def collect_garbage_rarely() -> None:
@@ -44,19 +48,3 @@ def collect_garbage_rarely() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
-
-
-def _signalled() -> asyncio.Future[None]:
-    """Done at the first SIGTERM or SIGINT; the second ends the process as if nobody had asked."""
-    loop = asyncio.get_running_loop()
-    signalled: asyncio.Future[None] = loop.create_future()
-
-    def note() -> None:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.remove_signal_handler(number)
-        if not signalled.done():
-            signalled.set_result(None)
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, note)
-    return signalled

@@ -14,6 +14,12 @@ from actors.task_lifecycle import TaskState
 from actors.vitals import Part, Vitals
 from gateway.edge import ServiceStatus
 
+PART_ILL = "1 while a part of this process does not work."
+RARE_EVENTS = (
+    "What should be rare, since this process began: illnesses of its parts, subscriptions made anew, messages that "
+    "came again."
+)
+
 _BOUNDS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 
@@ -63,14 +69,11 @@ class Metrics:
             ["limit"],
             registry=self._registry,
         )
-        self._ill = Gauge(
-            "swarmpilot_part_ill", "1 while a part of this process does not work.", ["part"], registry=self._registry
-        )
+        self._ill = Gauge("swarmpilot_part_ill", PART_ILL, ["part"], registry=self._registry)
         self._shown: Counts[str] = Counts()
         self._rare = Counter(
             "swarmpilot_rare_events",
-            "What should be rare, since this process began: illnesses of its parts, subscriptions made anew, messages "
-            "that came again.",
+            RARE_EVENTS,
             ["event"],
             registry=self._registry,
         )

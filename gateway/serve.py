@@ -13,12 +13,18 @@ from gateway.config_file import ConfigError
 from gateway.host_actors import host_actors
 from gateway.listening import listen
 from gateway.logs import set_up_logs
+from gateway.patience import start_patiently
 from gateway.roles import ALL_ROLES, Role
 from gateway.service import Service
+from gateway.signals import signalled
 
 
 async def serve(settings: Settings, roles: frozenset[Role] = ALL_ROLES) -> int:
-    """Start, serve, drain, stop. Returns the exit code. Raises ConfigError, SwarmPilotError, OSError."""
+    """Start, serve, drain, stop. Returns the exit code.
+
+    One of many parts waits for a database and a broker that are not there yet; where it is all of the service, somebody
+    has just typed where they are, and hears at once what is wrong. Raises ConfigError, SwarmPilotError, OSError.
+    """
     if roles != ALL_ROLES:
         _refuse_what_cannot_be_shared(settings, roles)
     service = _configured(settings, roles)
@@ -29,7 +35,12 @@ async def serve(settings: Settings, roles: frozenset[Role] = ALL_ROLES) -> int:
 
     # A port that is taken is found out before anything is opened, so that nothing changes.
     with listen(settings.host, settings.port) as listening:
-        await service.start()
+        if roles == ALL_ROLES:
+            await service.start()
+        else:
+            with signalled() as signal:
+                if not await start_patiently(service, signal):
+                    return 0
         return await serve_clients(service, listening)
 
 

@@ -24,12 +24,16 @@ class Service:
     def __init__(self, settings: Settings, roles: frozenset[Role] = ALL_ROLES) -> None:
         self.settings = settings
         self.roles = roles
+        self.begin_anew()
+
+    def begin_anew(self) -> None:
+        """Make every part again, for another start of one that could not start. Raises ValueError."""
         self.phase: Phase = "starting"
         self.grpc_port: int | None = None
-        self._foundation = Foundation(settings)
-        kinds = {kind for role, kind in HOSTS.items() if role in roles}
+        self._foundation = Foundation(self.settings)
+        kinds = {kind for role, kind in HOSTS.items() if role in self.roles}
         self._actors = ActorsHere(self._foundation, kinds) if kinds else None
-        self._front = self._make_front() if "gateway" in roles else None
+        self._front = self._make_front() if "gateway" in self.roles else None
 
     def _make_front(self) -> Front:
         # Who hosts actors alone starts in half the time without web framework and gRPC.
@@ -52,6 +56,7 @@ class Service:
             self._actors.shards if self._actors is not None else None,
             self._actors.fenced_writes if self._actors is not None else 0,
             self._foundation.vitals.illnesses,
+            self._foundation.vitals.counts,
         )
 
     async def start(self) -> None:

@@ -73,7 +73,8 @@ def test_a_host_of_actors_says_it_on_its_health_port() -> None:
     async def run() -> None:
         vitals = Vitals()
         vitals.ill("store", "no answer in time")
-        statuses = [ServiceStatus("serving", "up", 3, 0, ill) for ill in (vitals.illnesses, [])]
+        vitals.counts["message redelivered"] += 4
+        statuses = [ServiceStatus("serving", "up", 3, 2, ill, vitals.counts) for ill in (vitals.illnesses, [])]
         port = HealthPort(frozenset({"agents"}), lambda: statuses[0])
         listening = free_port()
         await port.listen("127.0.0.1", listening)
@@ -83,6 +84,12 @@ def test_a_host_of_actors_says_it_on_its_health_port() -> None:
                     said = await ill.json()
                 assert (ill.status, said["status"]) == (503, "ill")
                 assert [(p["part"], p["reason"]) for p in said["ill"]] == [("store", "no answer in time")]
+                async with session.get("/metrics") as answer:
+                    metrics = (await answer.text()).splitlines()
+                assert 'swarmpilot_part_ill{part="store"} 1.0' in metrics
+                assert 'swarmpilot_part_ill{part="broker"} 0.0' in metrics
+                assert 'swarmpilot_rare_events_total{event="message redelivered"} 4.0' in metrics
+                assert "swarmpilot_fenced_writes 2.0" in metrics
                 statuses.pop(0)
                 async with session.get("/health") as well:
                     said = await well.json()

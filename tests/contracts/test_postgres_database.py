@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from actors.behaviour import Keep
-from actors.errors import StoreUnavailable
+from actors.errors import StoreUnavailable, StoreUnfit
 from actors.store import Payload, Transaction
 from actors.stores import open_store
 from actors.stores.postgres.commit import LARGE_BYTES
@@ -47,7 +47,7 @@ def test_processes_that_start_together_make_the_schema_once(postgres_server: Pos
 def test_a_schema_of_a_newer_version_is_refused(url: str, postgres_server: PostgresServer) -> None:
     versions = f"{SCHEMA}.{VERSION_TABLE}"
     postgres_server.run(f"UPDATE {versions} SET version_num = '{KNOWN_VERSION + 1:04}'", url=url)
-    with pytest.raises(StoreUnavailable, match=f"schema version {KNOWN_VERSION + 1} and this program knows"):
+    with pytest.raises(StoreUnfit, match=f"schema version {KNOWN_VERSION + 1} and this program knows"):
         asyncio.run(open_store(url).open())
     postgres_server.run(f"UPDATE {versions} SET version_num = '{KNOWN_VERSION:04}'", url=url)
 
@@ -60,7 +60,7 @@ class TestWhatIsConfirmedIsKept:
                 try:
                     await beside.execute("SELECT pg_reload_conf()")
                     await until(lambda: beside.fetchval("SELECT current_setting('fsync') = 'off'"))
-                    with pytest.raises(StoreUnavailable, match="fsync is off"):
+                    with pytest.raises(StoreUnfit, match="fsync is off"):
                         await open_store(url).open()
                 finally:
                     await beside.execute("ALTER SYSTEM RESET fsync")

@@ -4,27 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import threading
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import aiormq
 import requests
 
-from actors.addresses import all_shards
 from actors.crash_points import CRASHED
 from actors.settings import Settings
-from actors.stores import open_store
-from gateway.assembly import behaviours
-from gateway.config_file import ConfigFile
+from tests.at_rest import at_rest
 from tests.postgres_server import PostgresServer
-from tests.properties import record
 from tests.rabbit_queues import delete_queues
 from tests.scenarios.crash_cases import Case
 from tests.scenarios.executions import executions
 from tests.scenarios.forked import Forked, Nursery
 from tests.scenarios.processes import eventually, free_port
+from tests.scenarios.threads import Threads
 
 CLIENTS = 3
 SHARDS = 1
@@ -121,31 +117,13 @@ class Lane:
         eventually(over, what="all tasks are taken and end, those that were acknowledged among them")
 
     async def _check(self, settings: dict[str, Any], clients: Clients) -> None:
-        store = open_store(settings["store"])
-        await store.open()
-        try:
-            kinds = behaviours(Settings(), ConfigFile())
-            rows = await record.check_tasks(store, kinds, SHARDS, clients.acknowledged)
-        finally:
-            await store.close()
-        assert {row.task_id for row in rows} == set(clients.task_ids)
-        assert {row.state.value for row in rows} == {"completed"}
+        left = await at_rest(Settings.model_validate(settings), clients.acknowledged)
+        assert not left.broken, "\n".join(left.broken)
+        assert {row.task_id for row in left.tasks} == set(clients.task_ids)
+        assert {row.state.value for row in left.tasks} == {"completed"}
         ran = executions(clients.file)
         assert set(ran.values()) == {1}, f"an attempt was executed more than once: {ran}"
-        assert len(ran) == len(rows), f"more attempts than tasks, though no instance failed: {ran}"
-        if self._amqp:
-            assert await _messages(self._amqp) == 0, "something was left in the queues"
-
-
-async def _messages(amqp: str) -> int:
-    """How many messages the service's queues hold, dead letters too."""
-    connection = await aiormq.connect(amqp)
-    try:
-        channel = await connection.channel()
-        names = (*(f"swarm.{name}" for name in all_shards(SHARDS)), "swarm.dead")
-        return sum([(await channel.queue_declare(name, passive=True)).message_count or 0 for name in names])
-    finally:
-        await connection.close()
+        assert len(ran) == len(left.tasks), f"more attempts than tasks, though no instance failed: {ran}"
 
 
 def _session() -> requests.Session:
@@ -154,7 +132,7 @@ def _session() -> requests.Session:
     return session
 
 
-class Clients:
+class Clients(Threads):
     """Threads that each submit a few tasks, and repeat each under its id until it is acknowledged."""
 
     def __init__(self, url: str, case: Case, file: Path) -> None:
@@ -162,21 +140,10 @@ class Clients:
         self.acknowledged: list[str] = []
         self._url = url
         self._ended: set[str] = set()
-        self._stop = threading.Event()
         self._asking = _session()
         shares = [[f"{case}-{client}-{n}" for n in range(case.tasks)] for client in range(CLIENTS)]
         self.task_ids = [task_id for share in shares for task_id in share]
-        self._threads = [threading.Thread(target=self._submit, args=(share,)) for share in shares]
-
-    def __enter__(self) -> Clients:
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        for thread in self._threads:
-            thread.join(30)
+        super().__init__(partial(self._submit, share) for share in shares)
 
     def has_ended(self, task_id: str) -> bool:
         """Whether the service says that it has."""
@@ -196,7 +163,7 @@ class Clients:
         with _session() as session:
             for task_id in task_ids:
                 body = {"model_name": "m", "task_id": task_id, "task_input": {"file": str(self.file), "ms": 3}}
-                while not self._stop.is_set() and not self._is_taken(session, body):
+                while not self.stopping.is_set() and not self._is_taken(session, body):
                     time.sleep(0.01)
 
     def _is_taken(self, session: requests.Session, body: dict[str, Any]) -> bool:

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import requests
 
+from actors.settings import Settings
 from tests.postgres_private import PrivatePostgres
 from tests.postgres_server import wait_for_postgres
 from tests.rabbit_private import PrivateRabbit
@@ -44,6 +45,8 @@ class Deployment:
     parts: list[Part] = field(default_factory=list)
     gates: dict[str, TcpGate] = field(default_factory=dict)
     doors: list[str] = field(default_factory=list)
+    meters: list[str] = field(default_factory=list)
+    """Where the metrics of each process of the service are."""
     stand_ins: dict[str, Program] = field(default_factory=dict)
     """Programs that are not started, by the names of the parts that they could replace."""
     store: str = ""
@@ -60,6 +63,10 @@ class Deployment:
         """End what serves in good order; the exit codes."""
         programs = [part for part in self.parts if isinstance(part, Program) and part.kind in SERVING]
         return [await part.stop() for part in programs]
+
+    def settings(self) -> Settings:
+        """Those of every process of the service, with the ways to database and broker that are not harmed."""
+        return Settings.model_validate({**SETTINGS, "store": self.store, "amqp": self.amqp})
 
     def close(self) -> None:
         """End everything."""
@@ -93,6 +100,7 @@ def one_service(folder: Path, *, postgres: bool) -> Deployment:
     made.store = _with_database(made) if postgres else f"sqlite:///{folder / 'tasks.db'}"
     port = free_port()
     made.doors.append(f"http://127.0.0.1:{port}")
+    made.meters.append(made.doors[0])
     arguments = ["swarmpilot", "start", "--port", str(port), "--grpc-port", "-1"]
     arguments += ["--store", _behind(made, "service to database", made.store) if postgres else made.store]
     arguments += ["--amqp", _behind(made, "service to broker", made.amqp)]
@@ -113,6 +121,7 @@ def distributed(folder: Path) -> Deployment:
         for number in (1, 2):
             port = free_port()
             url = f"http://127.0.0.1:{port}"
+            made.meters.append(url)
             if role == "gateway":
                 made.doors.append(url)
             where = ["--port", str(port), "--grpc-port", "-1"] if role == "gateway" else ["--health-port", str(port)]
@@ -128,6 +137,7 @@ def distributed(folder: Path) -> Deployment:
 
 def _stand_in(made: Deployment, arguments: list[str]) -> Program:
     port = free_port()
+    made.meters.append(f"http://127.0.0.1:{port}")
     elsewhere = ["--port", str(port)]
     environment = {f"SWARMPILOT_{key.upper()}": str(value) for key, value in SETTINGS.items()}
     child = Child([*arguments, *elsewhere], made.folder / "stand-in.log", environment)

@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import aiormq
-
-from actors.addresses import all_shards
 from actors.settings import Settings
 from actors.store import TaskRow
-from actors.stores import open_store
-from actors.task_lifecycle import TERMINAL
-from gateway.assembly import behaviours
-from gateway.config_file import ConfigFile
-from tests.properties import record
+from actors.task_lifecycle import TERMINAL, TaskState
+from actors.verification.rules import Rule
+from tests.at_rest import at_rest
 from tests.scenarios.executions import executions
 from tests.storm.faults import Fault
 from tests.storm.load import Load
-
-SHARDS: int = Settings.model_fields["shards"].default
-ENDS = "TaskFinished"
-FENCED = ("another process now owns", "another process has taken shards", "shards were taken while this process")
-"""What a process logs whose writes were refused, or that would have made some."""
 
 
 @dataclass(slots=True)
@@ -41,7 +30,6 @@ class Outcome:
     attempts: int = 0
     executed: int = 0
     executed_again: int = 0
-    fenced: int = 0
     repeated: dict[str, float] = field(default_factory=dict)
     left_in_queues: int = 0
     refusals: dict[str, int] = field(default_factory=dict)
@@ -53,61 +41,27 @@ class Outcome:
         return not (self.lost or self.doubled or self.broken)
 
 
-async def read_outcome(
-    url: str, amqp: str, load: Load, logs: Sequence[str], repeated: dict[str, float]
-) -> tuple[Outcome, list[TaskRow]]:
-    """The figures and the tasks. For a store that no process uses any more."""
+async def read_outcome(settings: Settings, load: Load, repeated: dict[str, float]) -> tuple[Outcome, list[TaskRow]]:
+    """The figures and the tasks. For a deployment that has stopped."""
     outcome = Outcome(len(load.requests), len(load.acknowledged), sum(r.tries for r in load.requests))
     outcome.refusals, outcome.repeated = load.refusals, repeated
-    store = open_store(url)
-    await store.open()
-    try:
-        rows = await store.tasks(limit=1_000_000)
-        names = await store.shards()
-        ends: Counter[str] = Counter()
-        for name in names:
-            if name.startswith("agent"):
-                ends.update([entry.task_id async for entry in store.journal(name, 0) if entry.kind == ENDS])
-        try:
-            kinds = behaviours(Settings(), ConfigFile())
-            await record.check_tasks(store, kinds, SHARDS, load.acknowledged)
-        except AssertionError as error:
-            outcome.broken.append(str(error)[:2000])
-    finally:
-        await store.close()
-    _count(outcome, rows, ends, load)
-    _count_executions(outcome, load.executions)
-    outcome.fenced = sum(log.count(text) for log in logs for text in FENCED)
-    outcome.left_in_queues = await messages_left(amqp)
-    if outcome.left_in_queues:
-        outcome.broken.append(f"{outcome.left_in_queues} messages were left in the queues, dead letters among them")
-    return outcome, rows
-
-
-def _count(outcome: Outcome, rows: list[TaskRow], ends: Counter[str], load: Load) -> None:
-    over = {row.task_id for row in rows if row.state in TERMINAL and ends[row.task_id]}
-    outcome.completed = sum(1 for row in rows if row.state.value == "completed")
+    left = await at_rest(settings, load.acknowledged)
+    over = {row.task_id for row in left.tasks if row.state in TERMINAL}
+    outcome.completed = sum(1 for row in left.tasks if row.state is TaskState.COMPLETED)
     outcome.otherwise_ended = len(over) - outcome.completed
     outcome.lost = len(set(load.acknowledged) - over)
-    outcome.doubled = sum(1 for count in ends.values() if count > 1)
-    outcome.attempts = sum(row.attempt for row in rows)
+    outcome.doubled = left.findings.broken[Rule.ONE_END]
+    outcome.attempts = sum(row.attempt for row in left.tasks)
+    outcome.left_in_queues = left.left_in_queues
+    outcome.broken = left.broken
+    _count_executions(outcome, load.executions)
+    return outcome, left.tasks
 
 
 def _count_executions(outcome: Outcome, file: Path) -> None:
     ran = executions(file)
     outcome.executed = sum(ran.values())
     outcome.executed_again = sum(count - 1 for count in ran.values())
-
-
-async def messages_left(amqp: str) -> int:
-    """How many messages the service's queues hold, dead letters too."""
-    connection = await aiormq.connect(amqp)
-    try:
-        channel = await connection.channel()
-        names = (*(f"swarm.{name}" for name in all_shards(SHARDS)), "swarm.dead")
-        return sum([(await channel.queue_declare(name, passive=True)).message_count or 0 for name in names])
-    finally:
-        await connection.close()
 
 
 VITAL = ("service", "broker", "database")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tests.storm.faults import Fault
 from tests.storm.outcome import Outcome
+from tests.storm.rare_events import FENCED
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,10 @@ def as_markdown(storm: Storm) -> str:
         ("messages that RabbitMQ delivered again, at least", f"{o.repeated.get('message redelivered', 0):.0f}"),
         ("repeated messages that had no second effect, at least", f"{o.repeated.get('message repeated', 0):.0f}"),
         ("subscriptions made anew after a canary", f"{o.repeated.get('receiving renewed', 0):.0f}"),
-        ("shards lost to another process while frozen or cut off (fenced), events", o.fenced),
+        (
+            "writes refused because another process had the shards (fenced), at least",
+            f"{o.repeated.get(FENCED, 0):.0f}",
+        ),
         ("messages left in queues and dead letters", o.left_in_queues),
         ("until all was quiet, after the last fault (s)", f"{storm.drained_s:.1f}"),
     ]

@@ -6,18 +6,16 @@ import asyncio
 import random
 import re
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.error import URLError
-from urllib.request import urlopen
 
 from tests.storm.deployment import Deployment, distributed, one_service, until
 from tests.storm.faults import Choice, freeze, kill, network, replace
 from tests.storm.load import Load
 from tests.storm.outcome import read_outcome, recoveries
 from tests.storm.parts import Program
+from tests.storm.rare_events import RareEvents, metrics_of
 from tests.storm.report import Storm
 from tests.storm.weather import Say, Weather
 
@@ -31,7 +29,6 @@ TITLES = {
     "postgres": "One service over RabbitMQ with PostgreSQL",
     "distributed": "Two processes of each role over RabbitMQ with PostgreSQL",
 }
-RARE = re.compile(r'^swarmpilot_rare_events_total\{event="([^"]+)"\} ([0-9.e+]+)', re.M)
 OPEN_STATES = re.compile(r'^swarmpilot_tasks\{state="(queued|suspended|dispatched|running|preempting)"\} (\d+)', re.M)
 
 
@@ -57,7 +54,7 @@ async def run(plan: Plan, folder: Path, say: Say) -> Storm:
         await deployment.start()
         load = Load(deployment.doors, folder / "executions", plan.rate, chance)
         weather = Weather(_choices(deployment, plan, chance), chance, say)
-        rare = RareEvents(deployment.doors)
+        rare = RareEvents(deployment.meters)
         watching = asyncio.create_task(rare.watch())
         say(f"storm for {plan.seconds:g} s")
         try:
@@ -71,11 +68,10 @@ async def run(plan: Plan, folder: Path, say: Say) -> Storm:
             await load.close()
             watching.cancel()
         drained = time.monotonic() - healed
+        await rare.look()
         codes = await deployment.stop_services()
         say("stopped; reading the record")
-        programs = [part for part in deployment.parts if isinstance(part, Program)]
-        logs = [program.child.printed for program in (*programs, *deployment.stand_ins.values())]
-        outcome, rows = await read_outcome(deployment.store, deployment.amqp, load, logs, rare.counts())
+        outcome, rows = await read_outcome(deployment.settings(), load, rare.counts())
         outcome.broken += [f"a service ended with {code}" for code in codes if code != 0]
         back = recoveries(weather.faults, load, rows)
         title = TITLES[plan.deployment]
@@ -97,46 +93,5 @@ def _choices(deployment: Deployment, plan: Plan, chance: random.Random) -> Seque
 
 def _is_quiet(doors: Sequence[str]) -> bool:
     """Whether the service says that no task is on its way."""
-    counts = _metrics(doors[-1])
+    counts = metrics_of(doors[-1])
     return bool(counts) and all(count == "0" for _, count in OPEN_STATES.findall(counts))
-
-
-class RareEvents:
-    """What the doors' metrics have counted, over all lives of their processes; the last second of each is lost."""
-
-    def __init__(self, doors: Sequence[str]) -> None:
-        self._doors = doors
-        self._past: Counter[str] = Counter()
-        self._last: dict[str, dict[str, float]] = {}
-
-    async def watch(self) -> None:
-        """Look every second."""
-        while True:
-            for door in self._doors:
-                text = await asyncio.to_thread(_metrics, door)
-                counts = {event: float(count) for event, count in RARE.findall(text)}
-                if text:
-                    self._note(door, counts)
-            await asyncio.sleep(1.0)
-
-    def counts(self) -> dict[str, float]:
-        """All of it."""
-        total = Counter(self._past)
-        for counts in self._last.values():
-            total.update(counts)
-        return dict(total)
-
-    def _note(self, door: str, counts: dict[str, float]) -> None:
-        last = self._last.get(door, {})
-        if any(counts.get(event, 0.0) < count for event, count in last.items()):
-            self._past.update(last)  # another process
-        self._last[door] = counts
-
-
-def _metrics(door: str) -> str:
-    try:
-        with urlopen(f"{door}/metrics", timeout=5) as answer:
-            text: str = answer.read().decode()
-            return text
-    except (URLError, OSError):
-        return ""

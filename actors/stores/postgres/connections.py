@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import asyncpg
 import structlog
 
-from actors.errors import StoreUnavailable
+from actors.errors import StoreUnavailable, StoreUnfit
 from actors.stores.postgres.faults import unavailable
 from actors.stores.postgres.schema import SCHEMA
 
@@ -94,13 +94,13 @@ def durability_fault(server: dict[str, str]) -> str | None:
 async def _make_durable(connection: asyncpg.Connection, name: str) -> None:
     version = connection.get_server_version().major
     if version < OLDEST:
-        raise StoreUnavailable(f"{name} is PostgreSQL {version}; {OLDEST} or newer is needed")
+        raise StoreUnfit(f"{name} is PostgreSQL {version}; {OLDEST} or newer is needed")
     names = ["fsync", "synchronous_commit", "transaction_read_only"]
     asked = "SELECT name, current_setting(name) AS setting FROM unnest($1::text[]) AS name"
     found = await connection.fetch(asked, names)
     server = {row["name"]: row["setting"] for row in found}
     if fault := durability_fault(server):
-        raise StoreUnavailable(f"{name} would not keep what it confirms: {fault}")
+        raise StoreUnfit(f"{name} would not keep what it confirms: {fault}")
     if server["transaction_read_only"] == "on":
         raise StoreUnavailable(f"{name} is read-only: it is a standby, or set so; name the primary")
     if server["synchronous_commit"] == "off":

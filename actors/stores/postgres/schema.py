@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import asyncpg
 
-from actors.errors import StoreUnavailable
+from actors.errors import StoreUnfit
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -29,11 +29,11 @@ _LOCK: Final = 0x53574D50  # "SWMP": of all advisory locks of the database, ours
 async def bring_up_to_date(connection: asyncpg.Connection, url: str) -> None:
     """Make or change the schema where it is older than this program.
 
-    Raises StoreUnavailable where it is newer, and whatever the database complains of.
+    Raises StoreUnfit where it is newer, and whatever the database complains of.
     """
     version = await stored_version(connection)
     if version > KNOWN_VERSION:
-        raise StoreUnavailable(
+        raise StoreUnfit(
             f"the database has schema version {version} and this program knows {KNOWN_VERSION}: it was migrated by a "
             "newer version; use that one, or another database"
         )

@@ -1,0 +1,69 @@
+"""Processes of a role that are up before their database and their broker: they wait for them, until a signal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+
+from tests.postgres_server import PostgresServer
+from tests.rabbit_server import RabbitServer
+from tests.scenarios.processes import Running, free_port
+from tests.tcp_gate import TcpGate
+
+
+class Way:
+    """The way to a server, closed until `gate` is opened."""
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        self.gate = TcpGate(parts.hostname or "", parts.port or 0)
+        self.url = parts._replace(netloc=f"{parts.netloc.rpartition('@')[0]}@127.0.0.1:{self.gate.port}").geturl()
+
+
+@pytest.fixture(name="to_database")
+def _to_database(postgres_server: PostgresServer) -> Iterator[Way]:
+    url = postgres_server.store()
+    way = Way(url)
+    yield way
+    way.gate.shut()
+    postgres_server.free(url)
+
+
+@pytest.fixture(name="to_broker")
+def _to_broker(rabbit: RabbitServer) -> Iterator[Way]:
+    way = Way(rabbit.url)
+    yield way
+    way.gate.shut()
+
+
+def test_it_is_ready_once_both_are_there(tmp_path: Path, to_database: Way, to_broker: Way) -> None:
+    port = free_port()
+    arguments = ["agents", "--store", to_database.url, "--amqp", to_broker.url, "--health-port", str(port)]
+    agents = Running(arguments, tmp_path / "agents.log")
+    try:
+        agents.wait_for(rf"{to_database.gate.port}.*not started yet")
+        health = requests.get(f"http://127.0.0.1:{port}/health", timeout=10)
+        assert (health.status_code, health.json()["status"]) == (503, "starting")
+        to_database.gate.open()
+        agents.wait_for(rf"{to_broker.gate.port}.*not started yet")
+        to_broker.gate.open()
+        agents.wait_for(r"SwarmPilot agents ready, \d+ shards")
+        assert agents.terminate() == 0, agents.printed
+    finally:
+        agents.close()
+
+
+@pytest.mark.parametrize("role", ["gateway", "scheduler"])
+def test_a_signal_ends_the_wait(tmp_path: Path, to_database: Way, to_broker: Way, role: str) -> None:
+    where = ["--port", str(free_port()), "--grpc-port", "-1"] if role == "gateway" else []
+    waiting = Running([role, "--store", to_database.url, "--amqp", to_broker.url, *where], tmp_path / "waiting.log")
+    try:
+        waiting.wait_for("not started yet")
+        assert waiting.terminate() == 0, waiting.printed
+        assert "Traceback" not in waiting.printed
+    finally:
+        waiting.close()
