@@ -60,7 +60,8 @@ def test_the_error_is_the_deviation_of_all_that_is_ahead() -> None:
         scheduling.tell(submit(f"t{n}"))
     expect, error = wait(scheduling)
     assert expect == pytest.approx(400.0, rel=0.1)
-    assert error == pytest.approx(50.0 * 4**0.5, rel=0.15)
+    deviation = 50.0 * 4**0.5
+    assert 0.95 * deviation < error < 1.25 * deviation, "and a little more, as what is expected is itself not sure"
 
 
 def test_what_failed_teaches_nothing_of_how_long_tasks_take() -> None:
