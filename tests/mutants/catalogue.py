@@ -126,12 +126,6 @@ MUTANTS = (
         "            if await self._mending",
     ),
     Mutant(
-        "a shard that another has taken is kept",
-        "actors/runtime.py",
-        "        self.unhost(fenced.shards)\n",
-        "",
-    ),
-    Mutant(
         "what was lost meanwhile is kept when a lease is renewed",
         "actors/supervisor.py",
         "            await self._drop(lost)\n",
@@ -142,18 +136,6 @@ MUTANTS = (
         "actors/tenure.py",
         "        return self._clock() < self._until\n",
         "        return True\n",
-    ),
-    Mutant(
-        "what has been given up is still received",
-        "actors/supervisor.py",
-        "        await self._stop_receiving(set(names))\n        async with self.runtime.between_turns:\n",
-        "        async with self.runtime.between_turns:\n",
-    ),
-    Mutant(
-        "whoever hosts a shard now receives after those who had it",
-        "actors/supervisor.py",
-        "self.runtime.arrivals.add, rank=shard.epoch)",
-        "self.runtime.arrivals.add, rank=-shard.epoch)",
     ),
     Mutant(
         "a shard is taken from whoever holds it",
