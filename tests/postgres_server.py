@@ -1,32 +1,22 @@
-"""A PostgreSQL for the tests, the benchmark and whoever wants to try one, always: found, started or installed.
+"""A PostgreSQL for the tests: `POSTGRES_URL` (a server on which databases may be made and dropped), or one of ours.
 
-`POSTGRES_URL` if it is set (a server on which databases may be made and dropped); else a container where a Docker
-engine answers; else a private server on a free loopback port, installed with apt where we may; else an error that says
-what to install. `python -m tests.postgres_server` runs one and prints its URL.
+`python -m tests.postgres_server` runs one and prints its URL.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
-import signal
-import sys
-import threading
 import time
-from collections.abc import Callable
 from itertools import count
-from typing import Protocol
 from urllib.parse import urlsplit
 
 import asyncpg
 
 from actors.stores.postgres.schema import SCHEMA, migrate
-from tests.debian_packages import InstallationNeeded
 from tests.postgres_private import PrivatePostgres
-from tests.rabbit_server import docker_answers, free_port
-from tests.tcp_gate import TcpGate
+from tests.server_kinds import GivenServer, Kind, Server, obtain_server, run_server
 
-CONTAINER_IMAGE = "postgres:17"
 START_TIMEOUT_S = 60.0
 
 _TABLES = (
@@ -37,91 +27,6 @@ EMPTY = (
     *(f"DELETE FROM {table}" for table in _TABLES),
     "UPDATE activity_count SET newest = 0, forgotten = 0, ended = 0",
 )
-
-
-class Server(Protocol):
-    """A database server that a test may stop and start again: same URL, same data."""
-
-    @property
-    def url(self) -> str:
-        """Where it listens, with a database to begin from: postgresql://user@host:port/postgres."""
-
-    def start(self) -> None:
-        """Start, or start again on the same data; returns once it answers."""
-
-    def stop(self) -> None:
-        """Stop in good order, keeping the data."""
-
-    def kill(self) -> None:
-        """Stop as kill -9 would, keeping the data."""
-
-    def close(self) -> None:
-        """Stop and remove everything that was made for it."""
-
-
-class GivenPostgres:
-    """The server of `POSTGRES_URL`. It is not ours to stop, so an outage cuts every connection on the way to it."""
-
-    def __init__(self, url: str) -> None:
-        parts = urlsplit(url)
-        if parts.scheme != "postgresql" or not parts.hostname:
-            raise ValueError(
-                f"POSTGRES_URL: must be postgresql://user:password@host:port/database, got {parts.scheme}://…"
-            )
-        self._gate = TcpGate(parts.hostname, parts.port or 5432)
-        account = parts.netloc.rpartition("@")[0] or "postgres"
-        self._url = parts._replace(netloc=f"{account}@127.0.0.1:{self._gate.port}").geturl()
-
-    @property
-    def url(self) -> str:
-        return self._url
-
-    def start(self) -> None:
-        self._gate.open()
-        wait_for_postgres(self._url)
-
-    def stop(self) -> None:
-        self._gate.shut()
-
-    def kill(self) -> None:
-        self._gate.shut()
-
-    def close(self) -> None:
-        self._gate.shut()
-
-
-class ContainerPostgres:
-    """PostgreSQL in a container, on a host port that stays the same when it is stopped and started."""
-
-    def __init__(self) -> None:
-        from testcontainers.core.container import DockerContainer
-
-        self._port = free_port()
-        made = DockerContainer(CONTAINER_IMAGE).with_bind_ports(5432, self._port)
-        self._container = made.with_env("POSTGRES_HOST_AUTH_METHOD", "trust")
-        self._created = False
-
-    @property
-    def url(self) -> str:
-        return f"postgresql://postgres@127.0.0.1:{self._port}/postgres"
-
-    def start(self) -> None:
-        if self._created:
-            self._container.get_wrapped_container().start()
-        else:
-            self._container.start()
-            self._created = True
-        wait_for_postgres(self.url)
-
-    def stop(self) -> None:
-        self._container.get_wrapped_container().stop(timeout=30)
-
-    def kill(self) -> None:
-        self._container.get_wrapped_container().kill()
-
-    def close(self) -> None:
-        if self._created:
-            self._container.stop()
 
 
 class PostgresServer:
@@ -167,7 +72,7 @@ class PostgresServer:
 
     def close(self) -> None:
         """End the server, or leave one that is not ours as it was."""
-        if isinstance(self.server, GivenPostgres):
+        if isinstance(self.server, GivenServer):
             self.run(*(f"DROP DATABASE {name} WITH (FORCE)" for name in self._made))
         self.server.close()
 
@@ -190,44 +95,24 @@ async def _trouble(url: str) -> Exception | None:
     return None
 
 
+POSTGRES = Kind(
+    variable="POSTGRES_URL",
+    scheme="postgresql",
+    form="postgresql://user:password@host:port/database",
+    port=5432,
+    account="postgres",
+    path="/postgres",
+    image="postgres:17",
+    wait=wait_for_postgres,
+    private=lambda: PrivatePostgres(wait_for_postgres),
+    environment={"POSTGRES_HOST_AUTH_METHOD": "trust"},
+)
+
+
 def obtain() -> PostgresServer:
     """The first kind of server that can be had here, started. Raises InstallationNeeded, with what to do."""
-    if url := os.environ.get("POSTGRES_URL"):
-        return PostgresServer(_started(GivenPostgres(url)))
-    trouble = ""
-    if docker_answers():
-        try:
-            return PostgresServer(_started(ContainerPostgres()))
-        except Exception as error:  # no image, no network: a private server may still be had
-            trouble = f"Docker answers, but {CONTAINER_IMAGE} could not be started ({error}). "
-    try:
-        return PostgresServer(_started(PrivatePostgres(free_port, wait_for_postgres)))
-    except InstallationNeeded as error:
-        raise InstallationNeeded(trouble + str(error)) from None
-
-
-def _started(server: Server) -> Server:
-    try:
-        server.start()
-    except BaseException:
-        server.close()
-        raise
-    return server
-
-
-def main(announce: Callable[[str], object] = sys.stdout.write) -> None:
-    """Run a server in the foreground until SIGINT or SIGTERM."""
-    stopped = threading.Event()
-    for signum in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(signum, lambda *_: stopped.set())
-    postgres = obtain()
-    try:
-        announce(f"{postgres.server.url}\n")
-        sys.stdout.flush()
-        stopped.wait()
-    finally:
-        postgres.close()
+    return PostgresServer(obtain_server(POSTGRES))
 
 
 if __name__ == "__main__":
-    main()
+    run_server(POSTGRES)

@@ -1,18 +1,17 @@
-"""A private `rabbitmq-server` of Debian: own ports, node name, cookie and data; gone without a trace at the end."""
+"""A private `rabbitmq-server` of Debian: one node with a name, a cookie and an epmd of its own."""
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import os
-import shutil
 import signal
 import subprocess
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 from tests.debian_packages import install_if_absent
+from tests.private_server import PrivateServer
+from tests.server_kinds import free_port
 
 PACKAGE = "rabbitmq-server"
 SERVER_SCRIPT = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")  # Debian's /usr/sbin wrapper insists on its own user
@@ -22,18 +21,16 @@ HOW_TO_INSTALL = (
 )
 
 
-class PrivateRabbit:
-    """One node as a child process, with an epmd of its own; both are ended by their process ids."""
+class PrivateRabbit(PrivateServer):
+    """The server process is the start script, which waits for the Erlang machine."""
 
-    def __init__(self, free_port: Callable[[], int], wait_for_amqp: Callable[[int], None]) -> None:
+    reaping = 'kill -9 "-$1"; kill -9 "$2"'
+
+    def __init__(self, wait: Callable[[str], None]) -> None:
         install_if_absent(PACKAGE, SERVER_SCRIPT.exists, HOW_TO_INSTALL)
-        self._wait_for_amqp = wait_for_amqp
+        super().__init__("rabbit", wait)
         self._port, self._dist_port, self._epmd_port = free_port(), free_port(), free_port()
-        self._home = Path(tempfile.mkdtemp(prefix="swarm-rabbit-"))
-        self._node: subprocess.Popen[bytes] | None = None
         self._epmd: subprocess.Popen[bytes] | None = None
-        self._reaper: subprocess.Popen[bytes] | None = None
-        atexit.register(self.close)
 
     @property
     def url(self) -> str:
@@ -41,61 +38,38 @@ class PrivateRabbit:
 
     @property
     def pid(self) -> int:
-        """The process id of the Erlang machine."""
         return int(self._pid_file.read_text())
-
-    def start(self) -> None:
-        """Start the node, on the data of its last run where there was one."""
-        environment = self._environment()
-        if self._epmd is None:
-            self._epmd = _spawn(["epmd", "-port", str(self._epmd_port), "-address", "127.0.0.1"], environment)
-        self._pid_file.unlink(missing_ok=True)
-        self._node = _spawn([str(SERVER_SCRIPT)], environment, self._home / "console.log")
-        self._reaper = _spawn_reaper(self._node.pid, self._epmd.pid, self._home)
-        try:
-            self._wait_for_amqp(self._port)
-        except TimeoutError as error:
-            console = (self._home / "console.log").read_text(errors="replace")[-2000:]
-            raise TimeoutError(f"{error}; its console says:\n{console}") from None
 
     def stop(self) -> None:
         """SIGTERM: Erlang shuts the node down in good order."""
         self._end(signal.SIGTERM)
 
-    def kill(self) -> None:
-        """SIGKILL."""
-        self._end(signal.SIGKILL)
-
     def close(self) -> None:
         """End node and epmd and remove the data."""
-        atexit.unregister(self.close)
-        self.kill()
         if self._epmd is not None:
             self._epmd.kill()
             self._epmd.wait()
             self._epmd = None
-        shutil.rmtree(self._home, ignore_errors=True)
+        super().close()
 
     @property
     def _pid_file(self) -> Path:
         return self._home / "pid"
 
-    def _end(self, signum: signal.Signals) -> None:
-        """Signal the Erlang machine (the start script waits for it), then clear what is left of its session."""
-        if self._node is None:
-            return
-        if self._reaper is not None:
-            self._reaper.kill()
-            self._reaper.communicate()
-            self._reaper = None
-        with contextlib.suppress(FileNotFoundError, ValueError, ProcessLookupError):
-            os.kill(int(self._pid_file.read_text()), signum)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._node.wait(timeout=30)
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._node.pid, signal.SIGKILL)
-        self._node.wait()
-        self._node = None
+    def _launch(self) -> subprocess.Popen[bytes]:
+        environment = self._environment()
+        if self._epmd is None:
+            command = ["epmd", "-port", str(self._epmd_port), "-address", "127.0.0.1"]
+            self._epmd = self._spawn(command, environment, "epmd.log")
+        self._pid_file.unlink(missing_ok=True)
+        return self._spawn([str(SERVER_SCRIPT)], environment, "console.log")
+
+    def _reaped(self) -> list[int]:
+        return [process.pid for process in (self._server, self._epmd) if process is not None]
+
+    def _signal(self, signum: signal.Signals) -> None:
+        with contextlib.suppress(FileNotFoundError, ValueError):
+            os.kill(self.pid, signum)
 
     def _environment(self) -> dict[str, str]:
         home = self._home
@@ -125,27 +99,3 @@ class PrivateRabbit:
                 "+sbwt none +sbwtdcpu none +sbwtdio none"
             ),
         }
-
-
-def _spawn(command: list[str], environment: dict[str, str], log: Path | None = None) -> subprocess.Popen[bytes]:
-    with open(log or os.devnull, "ab") as output:
-        return subprocess.Popen(
-            command,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-
-
-def _spawn_reaper(node: int, epmd: int, home: Path) -> subprocess.Popen[bytes]:
-    """A shell that outlives us: its stdin ends when we do, however that comes about, and then it clears up."""
-    script = 'read _; kill -9 "-$0"; kill -9 "$1"; rm -rf "$2"'
-    return subprocess.Popen(
-        ["sh", "-c", script, str(node), str(epmd), str(home)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )

@@ -15,7 +15,8 @@ from actors.settings import Settings
 from tests.postgres_private import PrivatePostgres
 from tests.postgres_server import wait_for_postgres
 from tests.rabbit_private import PrivateRabbit
-from tests.rabbit_server import free_port, wait_for_amqp
+from tests.rabbit_server import wait_for_amqp
+from tests.server_kinds import free_port
 from tests.storm.children import Child
 from tests.storm.load import AGENTS, MODEL
 from tests.storm.parts import Part, Program, Server, family
@@ -173,7 +174,7 @@ def _behind(made: Deployment, name: str, url: str) -> str:
 
 
 def _with_broker(made: Deployment) -> None:
-    rabbit = PrivateRabbit(free_port, wait_for_amqp)
+    rabbit = PrivateRabbit(wait_for_amqp)
     made.closers.append(rabbit.close)
     rabbit.start()
     made.amqp = rabbit.url
@@ -181,7 +182,7 @@ def _with_broker(made: Deployment) -> None:
 
 
 def _with_database(made: Deployment) -> str:
-    postgres = PrivatePostgres(free_port, wait_for_postgres)
+    postgres = PrivatePostgres(wait_for_postgres)
     made.closers.append(postgres.close)
     postgres.start()
     made.parts.append(Server("database", postgres, lambda: family(postgres.pid)))
