@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from swarmpilot.cli import roles
 from swarmpilot.cli.options import DEFAULT_URL, Failure, Url, client_for
 from swarmpilot.cli.output import agent_table, agents_table, print_json
+from swarmpilot.cli.serving import HealthPort, LogLevel, Set, serve
 
 
 def agents(
@@ -25,20 +25,16 @@ def agents(
     amqp: Annotated[
         str | None, typer.Option(help="Host agents, over this RabbitMQ of all processes.", rich_help_panel="Host")
     ] = None,
-    health_port: Annotated[
-        int | None,
-        typer.Option(help="Host: port for /health and /metrics. [default: 0, none]", rich_help_panel="Host"),
-    ] = None,
-    setting: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="NAME=VALUE", help="Host: any other setting.", rich_help_panel="Host"),
-    ] = None,
+    health_port: HealthPort = None,
+    log_level: LogLevel = None,
+    setting: Set = None,
 ) -> int:
     """Show how agents are: their state and what brought them there, their tasks and their workers.
 
     With --store and --amqp it is a process that hosts agents, beside `swarmpilot gateway`, `scheduler` and
     `dispatchers`: each owns the life of its tasks. All such processes share the agents evenly; one that comes gets its
-    share within a second or two, one that is stopped hands over, one that is killed is replaced at once.
+    share within a second or two, one that is stopped hands over, one that is killed is replaced at once. The options
+    --health-port, --log-level and --set are for such a process.
 
     [bold]Examples[/bold]
 
@@ -49,7 +45,7 @@ def agents(
       swarmpilot agents --amqp amqp://swarm:secret@rabbit/ --store postgresql://swarm:secret@db/swarm
     """
     if store is not None or amqp is not None:
-        return roles.agents(store, amqp, health_port, None, setting)
+        return serve("agents", setting, store=store, amqp=amqp, health_port=health_port, log_level=log_level)
     console = Console()
     with client_for(url) as client:
         if agent_id is not None:

@@ -1,4 +1,4 @@
-"""`swarmpilot gateway`, `scheduler`, `dispatchers`, and the hosting half of `agents`: one part of the service each."""
+"""`swarmpilot gateway`, `scheduler` and `dispatchers`: one part of the service each; `agents` is in agents.py."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def gateway(
 
       swarmpilot gateway --port 8103 --grpc-port -1 --amqp amqp://localhost/ --store postgresql://localhost/swarm
     """
-    given: dict[str, object] = {"store": store, "amqp": amqp, "host": host, "port": port, "grpc_port": grpc_port}
-    return serve({**given, "config": config, "log_level": log_level}, setting, "gateway")
+    where = {"host": host, "port": port, "grpc_port": grpc_port}
+    return serve("gateway", setting, store=store, amqp=amqp, config=config, log_level=log_level, **where)
 
 
 def scheduler(
@@ -59,20 +59,8 @@ def scheduler(
 
       swarmpilot scheduler --amqp amqp://localhost/ --store postgresql://localhost/swarm --health-port 9001
     """
-    given: dict[str, object] = {"store": store, "amqp": amqp, "config": config, "health_port": health_port}
-    return serve({**given, "log_level": log_level}, setting, "scheduler")
-
-
-def agents(
-    store: SharedStore = None,
-    amqp: SharedAmqp = None,
-    health_port: HealthPort = None,
-    log_level: LogLevel = None,
-    setting: Set = None,
-) -> int:
-    """Host agents: see `swarmpilot agents --help`."""
-    given: dict[str, object] = {"store": store, "amqp": amqp, "health_port": health_port, "log_level": log_level}
-    return serve(given, setting, "agents")
+    shared = {"store": store, "amqp": amqp, "config": config}
+    return serve("scheduler", setting, health_port=health_port, log_level=log_level, **shared)
 
 
 def dispatchers(
@@ -93,5 +81,4 @@ def dispatchers(
 
       swarmpilot dispatchers --amqp amqp://localhost/ --store postgresql://localhost/swarm --set push_timeout_s=5
     """
-    given: dict[str, object] = {"store": store, "amqp": amqp, "health_port": health_port, "log_level": log_level}
-    return serve(given, setting, "dispatchers")
+    return serve("dispatchers", setting, store=store, amqp=amqp, health_port=health_port, log_level=log_level)

@@ -49,8 +49,11 @@ SharedAmqp = Annotated[
 ]
 
 
-def serve(given: dict[str, object], setting: list[str] | None, role: Role | None = None) -> int:
-    """Run a process of this role, of all roles where none is named, until a signal ends it. Raises Usage."""
+def serve(role: Role | None, setting: list[str] | None, **options: object) -> int:
+    """Run a process of this role, of all roles where it is None, until a signal ends it. Raises Usage.
+
+    `options` are settings; one that is None was not given.
+    """
     # The service is imported only here: a client's command line starts without it.
     from pydantic import ValidationError
 
@@ -59,10 +62,10 @@ def serve(given: dict[str, object], setting: list[str] | None, role: Role | None
     from gateway.roles import ALL_ROLES
     from gateway.serve import run
 
-    level, config = given.get("log_level"), given.get("config")
+    level, config = options.get("log_level"), options.get("config")
     if isinstance(config, Path) and not config.is_file():
         raise Usage(f"--config: there is no file {config}")
-    given = {name: value for name, value in given.items() if value is not None} | _named(setting or [])
+    given = {name: value for name, value in options.items() if value is not None} | _named(setting or [])
     if level:
         given["log_level"] = str(level).upper()
     unknown = sorted(given.keys() - Settings.model_fields.keys())

@@ -56,14 +56,6 @@ def start(
 
       swarmpilot start --set run_timeout_s=60 --set max_attempts=5
     """
-    given: dict[str, object] = {
-        "host": host,
-        "port": port,
-        "grpc_port": grpc_port,
-        "store": store,
-        "amqp": amqp,
-        "config": config,
-        "strategy": strategy,
-        "log_level": log_level,
-    }
-    return serve(given, setting)
+    where = {"host": host, "port": port, "grpc_port": grpc_port}
+    what = {"store": store, "amqp": amqp, "config": config, "strategy": strategy}
+    return serve(None, setting, log_level=log_level, **where, **what)
