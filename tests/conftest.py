@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -13,6 +14,8 @@ from tests import postgres_server as postgres_server_module
 from tests.postgres_server import PostgresServer
 from tests.rabbit_queues import delete_queues
 from tests.rabbit_server import RabbitServer, obtain
+
+HERE = Path(__file__).parent
 
 settings.register_profile("swarmpilot", deadline=None)  # how fast a test runs says nothing here
 settings.load_profile("swarmpilot")
@@ -47,3 +50,12 @@ def rabbit(rabbit_server: RabbitServer) -> RabbitServer:
     """The running RabbitMQ, without anything that earlier tests left in its queues."""
     asyncio.run(delete_queues(rabbit_server.url))
     return rabbit_server
+
+
+LONGEST_FIRST = ("storm", "deterministic", "properties", "scenarios", "contracts", "unit")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest comes first, so that nobody waits for one long file alone at the end."""
+    order = {folder: place for place, folder in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: order.get(item.path.relative_to(HERE).parts[0], len(order)))
