@@ -11,8 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.debian_packages import install_if_absent
+from tests.free_ports import free_port
 from tests.private_server import PrivateServer
-from tests.server_kinds import free_port
 
 PACKAGE = "postgresql"
 VERSIONS = Path("/usr/lib/postgresql")

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.debian_packages import install_if_absent
+from tests.free_ports import free_port
 from tests.private_server import PrivateServer
-from tests.server_kinds import free_port
 
 PACKAGE = "rabbitmq-server"
 SERVER_SCRIPT = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")  # Debian's /usr/sbin wrapper insists on its own user

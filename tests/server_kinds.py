@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import sys
 import threading
 from collections.abc import Callable, Mapping
@@ -17,6 +16,7 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 from tests.debian_packages import InstallationNeeded
+from tests.free_ports import free_port
 from tests.tcp_gate import TcpGate
 
 
@@ -154,14 +154,6 @@ def run_server(kind: Kind) -> None:
         stopped.wait()
     finally:
         server.close()
-
-
-def free_port() -> int:
-    """A loopback port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _started(server: Server) -> Server:

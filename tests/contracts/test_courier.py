@@ -15,14 +15,8 @@ from actors.errands import CancelOnInstance, Endpoint, ProbeInstance, PushToInst
 from actors.messages import Message
 from actors.messages.dispatcher import ProbeAnswered, PushAnswered
 from actors.store import Payload
-from tests.contracts.courier_rigs import (
-    Instance,
-    Seen,
-    Shelf,
-    a_courier,
-    a_free_port,
-    says,
-)
+from tests.contracts.courier_rigs import Instance, Seen, Shelf, a_courier, says
+from tests.free_ports import free_port
 
 
 def push_to(endpoint: Endpoint) -> PushToInstance:
@@ -136,7 +130,7 @@ def test_a_connection_lost_after_sending_is_unknown(reply: bytes) -> None:
 @pytest.mark.parametrize("host", ["127.0.0.1", "not a host", "a/b"])
 def test_what_cannot_be_connected_to_is_unreachable(host: str) -> None:
     async def scene() -> tuple[Message | None, Message | None]:
-        endpoint = Endpoint(host, a_free_port())
+        endpoint = Endpoint(host, free_port())
         async with a_courier() as courier:
             pushed = await courier.run(push_to(endpoint))
             probed = await courier.run(ProbeInstance(endpoint))

@@ -14,15 +14,8 @@ from actors.messages import Message
 from actors.messages.agent import CallbackAnswered
 from actors.messages.dispatcher import ProbeAnswered
 from actors.task_lifecycle import TaskState
-from tests.contracts.courier_rigs import (
-    TASK,
-    Instance,
-    Shelf,
-    a_courier,
-    a_free_port,
-    says,
-    says_at,
-)
+from tests.contracts.courier_rigs import TASK, Instance, Shelf, a_courier, says, says_at
+from tests.free_ports import free_port
 
 NEWER = {"deployed_model": {"model_name": "m", "replicas": 3}, "uptime": 12, "capabilities": ["cancel", "preempt"]}
 OLDER = {"status": "running", "model_name": "m", "replicas": 2, "uptime": 3.5}
@@ -103,7 +96,7 @@ def test_a_callback_that_is_not_taken_says_so() -> None:
         async with a_courier() as courier:
             return await courier.run(PostCallback(url, "t 1"))
 
-    for url in (f"http://127.0.0.1:{a_free_port()}/", "file:///etc/passwd", "http://", "http://[", "ftp://h/"):
+    for url in (f"http://127.0.0.1:{free_port()}/", "file:///etc/passwd", "http://", "http://[", "ftp://h/"):
         answer = asyncio.run(scene(url))
         assert isinstance(answer, CallbackAnswered), url
         assert not answer.delivered, url

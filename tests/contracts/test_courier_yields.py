@@ -12,7 +12,8 @@ from actors.errands import Endpoint, PushToInstance, TellToLeave, YieldOnInstanc
 from actors.messages import Message
 from actors.messages.dispatcher import PushAnswered, YieldAnswered
 from actors.store import Payload
-from tests.contracts.courier_rigs import INPUT, Instance, Seen, Shelf, a_courier, a_free_port, says
+from tests.contracts.courier_rigs import INPUT, Instance, Seen, Shelf, a_courier, says
+from tests.free_ports import free_port
 
 CHECKPOINT = Payload(b'{"step":  3}', "application/json", b"{}")
 
@@ -120,7 +121,7 @@ def test_a_checkpoint_may_have_a_megabyte(size: int, outcome: str) -> None:
 def test_an_instance_that_cannot_be_reached_is_unheard() -> None:
     async def scene() -> Message | None:
         async with a_courier() as courier:
-            return await courier.run(YieldOnInstance(Endpoint("127.0.0.1", a_free_port()), "t 1", 2, 1, "", 0))
+            return await courier.run(YieldOnInstance(Endpoint("127.0.0.1", free_port()), "t 1", 2, 1, "", 0))
 
     assert asyncio.run(scene()) == YieldAnswered("t 1", 2, 1, "unheard")
 

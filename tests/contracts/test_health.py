@@ -14,8 +14,8 @@ from gateway.app import build_app
 from gateway.edge import Edge, ServiceStatus
 from gateway.health_port import HealthPort
 from tests.embedded import embedded
+from tests.free_ports import free_port
 from tests.rest_client import rest_client
-from tests.server_kinds import free_port
 from tests.serving import serving
 
 

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from actors.couriers.kept_connections import KeptConnections, NotSent
-from tests.contracts.courier_rigs import a_free_port
+from tests.free_ports import free_port
 
 REQUEST = b"POST / HTTP/1.1\r\nHost: here\r\nContent-Length: 0\r\n\r\n"
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -132,7 +132,7 @@ def test_a_silent_server_costs_the_timeout_and_the_connection() -> None:
 
 def test_where_nobody_listens_nothing_was_sent() -> None:
     with pytest.raises(NotSent):
-        asyncio.run(KeptConnections(1.0, 1.0, 100).send("127.0.0.1", a_free_port(), REQUEST))
+        asyncio.run(KeptConnections(1.0, 1.0, 100).send("127.0.0.1", free_port(), REQUEST))
 
 
 def test_a_connection_that_the_other_side_closes_while_it_rests_is_forgotten() -> None:

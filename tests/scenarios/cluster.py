@@ -14,7 +14,8 @@ import asyncpg
 import requests
 
 from actors.stores.postgres.schema import SCHEMA
-from tests.scenarios.processes import Running, eventually, free_port
+from tests.free_ports import free_port
+from tests.scenarios.processes import Running, eventually
 
 LEASE_TTL_S = 1.5
 STARTED_S = 150.0

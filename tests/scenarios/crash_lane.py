@@ -14,12 +14,13 @@ import requests
 from actors.crash_points import CRASHED
 from actors.settings import Settings
 from tests.at_rest import at_rest
+from tests.free_ports import free_port
 from tests.postgres_server import PostgresServer
 from tests.rabbit_queues import delete_queues
 from tests.scenarios.crash_cases import Case
 from tests.scenarios.executions import executions
 from tests.scenarios.forked import Forked, Nursery
-from tests.scenarios.processes import eventually, free_port
+from tests.scenarios.processes import eventually
 from tests.scenarios.threads import Threads
 
 CLIENTS = 3

@@ -6,7 +6,6 @@ import asyncio
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -19,6 +18,7 @@ import requests
 
 from actors.settings import Settings
 from gateway.verifying import verify_store
+from tests.free_ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -35,14 +35,6 @@ def eventually(question: Callable[[], T], *, within_s: float = 30.0, what: str =
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {within_s:g} s: {what or question}; last answer {answer!r}")
         time.sleep(0.03)
-
-
-def free_port() -> int:
-    """A port that nothing listens on at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class Running:

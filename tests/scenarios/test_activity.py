@@ -12,7 +12,8 @@ from typing import Any
 
 import requests
 
-from tests.scenarios.processes import ROOT, World, eventually, free_port
+from tests.free_ports import free_port
+from tests.scenarios.processes import ROOT, World, eventually
 
 IDLE_S = 300
 """A drain time that no test waits for: where a stream held up the end, it would show."""

@@ -12,7 +12,8 @@ from typing import Any
 
 import requests
 
-from tests.scenarios.processes import World, eventually, free_port
+from tests.free_ports import free_port
+from tests.scenarios.processes import World, eventually
 
 
 class BadInstance:

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from tests.free_ports import free_port
 from tests.rabbit_server import RabbitServer
 from tests.scenarios.executions import executions
-from tests.scenarios.processes import World, eventually, free_port
+from tests.scenarios.processes import World, eventually
 from tests.scenarios.test_crashes import Submitters, assert_each_ended_once
 from tests.tcp_gate import Line, TcpGate
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import requests
 
-from tests.scenarios.processes import ROOT, Running, World, eventually, free_port
+from tests.free_ports import free_port
+from tests.scenarios.processes import ROOT, Running, World, eventually
 
 
 def test_sigterm_drains_and_what_runs_is_taken_up_again(tmp_path: Path) -> None:

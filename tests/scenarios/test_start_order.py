@@ -9,9 +9,10 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
+from tests.free_ports import free_port
 from tests.postgres_server import PostgresServer
 from tests.rabbit_server import RabbitServer
-from tests.scenarios.processes import Running, free_port
+from tests.scenarios.processes import Running
 from tests.tcp_gate import TcpGate
 
 

@@ -12,11 +12,11 @@ from urllib.parse import urlsplit
 import requests
 
 from actors.settings import Settings
+from tests.free_ports import free_port
 from tests.postgres_private import PrivatePostgres
 from tests.postgres_server import wait_for_postgres
 from tests.rabbit_private import PrivateRabbit
 from tests.rabbit_server import wait_for_amqp
-from tests.server_kinds import free_port
 from tests.storm.children import Child
 from tests.storm.load import AGENTS, MODEL
 from tests.storm.parts import Part, Program, Server, family
