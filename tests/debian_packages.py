@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,6 +20,11 @@ class InstallationNeeded(RuntimeError):
 
 def install_if_absent(package: str, is_there: Callable[[], bool], how_to_install: str) -> None:
     """Make sure that the server is on this machine. Raises InstallationNeeded where that is not ours to do."""
+    with one_at_a_time():
+        _install_if_absent(package, is_there, how_to_install)
+
+
+def _install_if_absent(package: str, is_there: Callable[[], bool], how_to_install: str) -> None:
     if is_there():
         return
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
@@ -31,6 +38,14 @@ def install_if_absent(package: str, is_there: Callable[[], bool], how_to_install
             done = subprocess.run(install, env=environment, capture_output=True, text=True, check=False)
     if done.returncode != 0 or not is_there():
         raise InstallationNeeded(f"{how_to_install} ({' '.join(done.args)} failed: {done.stderr.strip()[-500:]})")
+
+
+@contextlib.contextmanager
+def one_at_a_time() -> Iterator[None]:
+    """Several processes run tests, and each may miss the same server; apt serves one."""
+    with (Path(tempfile.gettempdir()) / "swarmpilot-tests-apt.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 @contextlib.contextmanager
