@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.page_sections import put_between
 from simulation.figures import Spread
 from simulation.fleet import Fleet
 
@@ -74,12 +75,7 @@ HEADERS = (
 
 def rewrite(page: Path, title: str, compared: Sequence[Compared]) -> None:
     """Replace what stands between the marks. Raises ValueError where the page has none."""
-    text = page.read_text()
-    before, mark, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not (mark and end):
-        raise ValueError(f"{page} must have the marks {BEGIN} and {END}")
-    page.write_text(f"{before}{BEGIN}\n{markdown(title, compared)}\n{END}{after}")
+    put_between(page, BEGIN, END, markdown(title, compared))
 
 
 def markdown(title: str, compared: Sequence[Compared]) -> str:

@@ -7,6 +7,7 @@ from importlib import import_module
 from pathlib import Path
 
 from actors.scheduler.strategies import STRATEGIES
+from benchmarks.page_sections import put_between
 from benchmarks.placement_goals import Finding
 from simulation.experiment import Measured
 
@@ -17,12 +18,7 @@ def rewrite(
     page: Path, workload: str, findings: Sequence[Finding], tables: Sequence[tuple[str, Sequence[Measured]]]
 ) -> None:
     """Replace what stands between the marks. Raises ValueError where the page has none."""
-    text = page.read_text()
-    before, mark, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not (mark and end):
-        raise ValueError(f"{page} must have the marks {BEGIN} and {END}")
-    page.write_text(f"{before}{BEGIN}\n{markdown(workload, findings, tables)}\n{END}{after}")
+    put_between(page, BEGIN, END, markdown(workload, findings, tables))
 
 
 def markdown(workload: str, findings: Sequence[Finding], tables: Sequence[tuple[str, Sequence[Measured]]]) -> str:

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
+from benchmarks.page_sections import put_between
 from tests.deterministic.plan import make_plan
 from tests.deterministic.report import BEGIN, END, Sum, figure_lines, print_plan, table
 from tests.deterministic.shrink import shrink, tasks_concerned
 from tests.deterministic.world import Outcome, World
-from tests.mutants.page import replace_between
 
 CHUNK = 5
 REPEAT = "python -m tests.deterministic --seed"
@@ -63,7 +63,7 @@ def main(arguments: list[str] | None = None) -> int:
     lines = figure_lines(figures, time.monotonic() - began)
     print("\n".join(lines))
     if options.write is not None:
-        replace_between(options.write, BEGIN, END, table(lines))
+        put_between(options.write, BEGIN, END, table(lines), spaced=True)
     if figures.failed and not options.no_shrinking:
         _examine(figures.first_failed, False)
     return 1 if figures.failed else 0

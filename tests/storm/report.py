@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.page_sections import put_between
 from tests.storm.faults import Fault
 from tests.storm.outcome import Outcome
 from tests.storm.rare_events import FENCED
@@ -78,10 +79,4 @@ def _at(ordered: Sequence[float], share: float) -> float:
 
 def write_section(page: Path, name: str, text: str) -> None:
     """Replace what stands between the marks of this name on the page. Raises ValueError where they are not there."""
-    begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
-    whole = page.read_text()
-    before, found_begin, rest = whole.partition(begin)
-    _, found_end, after = rest.partition(end)
-    if not found_begin or not found_end:
-        raise ValueError(f"{page} has no marks {begin} … {end}")
-    page.write_text(f"{before}{begin}\n\n{text.strip()}\n\n{end}{after}")
+    put_between(page, f"<!-- {name}: begin -->", f"<!-- {name}: end -->", text.strip(), spaced=True)

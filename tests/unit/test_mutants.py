@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.page_sections import put_between
 from tests.mutants.catalogue import MUTANTS, Mutant, NotFound
-from tests.mutants.page import replace_between
 
 ROOT = Path(__file__).parents[2]
 
@@ -33,7 +33,7 @@ def test_no_two_mutants_are_the_same() -> None:
 def test_a_table_goes_between_its_marks(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text("before\n<!-- a -->\nold\n<!-- /a -->\nafter\n")
-    replace_between(page, "<!-- a -->", "<!-- /a -->", "new")
+    put_between(page, "<!-- a -->", "<!-- /a -->", "new", spaced=True)
     assert page.read_text() == "before\n<!-- a -->\n\nnew\n\n<!-- /a -->\nafter\n"
     with pytest.raises(ValueError, match="has no"):
-        replace_between(page, "<!-- b -->", "<!-- /b -->", "new")
+        put_between(page, "<!-- b -->", "<!-- /b -->", "new", spaced=True)
