@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def put_between(page: Path, begin: str, end: str, text: str, *, spaced: bool = False) -> None:
-    """Replace what stands between the marks, with empty lines around it if `spaced`. Raises ValueError where they are not."""
+    """Replace what stands between the marks, `spaced` by empty lines. Raises ValueError where the page has none."""
     before, mark, rest = page.read_text().partition(begin)
     _, closed, after = rest.partition(end)
     if not (mark and closed):

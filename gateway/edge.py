@@ -17,6 +17,7 @@ from gateway.attached_workers import AttachedWorkers
 from gateway.dead_letters import DeadLetters
 
 Phase = Literal["starting", "serving", "draining"]
+HealthStatus = Literal["healthy", "ill", "starting", "draining"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,13 @@ class ServiceStatus:
     fenced_writes: int = 0
     ill: Sequence[Illness] = ()
     rare: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def health(self) -> HealthStatus:
+        """In a word."""
+        if self.phase != "serving":
+            return self.phase
+        return "ill" if self.ill else "healthy"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from actors.addresses import SCHEDULER, Address, all_shards
+from actors.addresses import SCHEDULER, all_shards
 from actors.crash_points import reach
 from actors.envelope import Envelope
 from actors.messages.scheduler import DescribeActivityRoom, DescribeQueues, ExplainPlacement, ExplainWait, ListAgents
@@ -61,7 +61,7 @@ class Foundation:
         """To an actor or a worker: through the broker, but for what may stay in the process."""
         if envelope.to == self.asking.address:
             self.asking.answer(envelope)
-        elif not (self._may_stay(envelope.to, envelope) and self.take_in(envelope)):
+        elif not (self._may_stay(envelope) and self.take_in(envelope)):
             reach("request.before")
             await self.broker.publish([envelope])
             reach("request.after")
@@ -74,8 +74,8 @@ class Foundation:
         for envelope in envelopes:
             await self.post(envelope)
 
-    def _may_stay(self, to: Address, envelope: Envelope) -> bool:
-        return self.settings.hand_over and (to != SCHEDULER or isinstance(envelope.message, QUESTIONS))
+    def _may_stay(self, envelope: Envelope) -> bool:
+        return self.settings.hand_over and (envelope.to != SCHEDULER or isinstance(envelope.message, QUESTIONS))
 
 
 def _opened_later(settings: Settings) -> WholeStore:

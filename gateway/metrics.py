@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter as Counts
 from collections.abc import Mapping
-from typing import get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import generate_latest
 
 from actors.messages.answers import ActivityRoomDescribed, QueuesDescribed
 from actors.task_lifecycle import TaskState
-from actors.vitals import Part, Vitals
 from gateway.edge import ServiceStatus
-
-PART_ILL = "1 while a part of this process does not work."
-RARE_EVENTS = (
-    "What should be rare, since this process began: illnesses of its parts, subscriptions made anew, messages that "
-    "came again."
-)
+from gateway.process_metrics import ProcessMetrics
 
 _BOUNDS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
@@ -69,14 +61,6 @@ class Metrics:
             ["limit"],
             registry=self._registry,
         )
-        self._ill = Gauge("swarmpilot_part_ill", PART_ILL, ["part"], registry=self._registry)
-        self._shown: Counts[str] = Counts()
-        self._rare = Counter(
-            "swarmpilot_rare_events",
-            RARE_EVENTS,
-            ["event"],
-            registry=self._registry,
-        )
         self._faults = Gauge(
             "swarmpilot_strategy_faults",
             "Wrong answers of strategies of your own since the scheduler started; the least loaded instance was taken.",
@@ -87,12 +71,8 @@ class Metrics:
             "Scrapes that could not ask the scheduler or the store.",
             registry=self._registry,
         )
-        self._shards = Gauge("swarmpilot_shards", "Shards that run in this process.", registry=self._registry)
-        self._fenced = Gauge(
-            "swarmpilot_fenced_writes",
-            "Transactions refused because another process had taken a shard, since this process began.",
-            registry=self._registry,
-        )
+        self._process = ProcessMetrics()
+        self._registry.register(self._process)
         self._known: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
     def count_request(self, method: str, path: str, status: int, seconds: float) -> None:
@@ -131,19 +111,9 @@ class Metrics:
         self._nearly_full.labels("agent").set(room.nearly_full)
         self._nearly_full.labels("total").set(room.total_nearly_full)
 
-    def show_hosting(self, status: ServiceStatus) -> None:
-        """What runs in this process."""
-        self._shards.set(status.shards or 0)
-        self._fenced.set(status.fenced_writes)
-
-    def show_vitals(self, vitals: Vitals) -> None:
-        """How the parts of the process are."""
-        ill = {illness.part for illness in vitals.illnesses}
-        for part in get_args(Part):
-            self._ill.labels(part).set(part in ill)
-        for event, count in (vitals.counts - self._shown).items():
-            self._rare.labels(event).inc(count)
-        self._shown = vitals.counts.copy()
+    def show_process(self, status: ServiceStatus) -> None:
+        """What runs in this process, and how its parts are."""
+        self._process.now = status
 
     def text(self) -> bytes:
         """The exposition in Prometheus' text format."""

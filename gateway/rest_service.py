@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import FileResponse
@@ -47,17 +47,14 @@ TheEdge = Annotated[Edge, Depends(edge_of)]
 )
 async def health(response: Response, edge: TheEdge) -> Health:
     """Whether the service is up and takes tasks, and which part of it does not work."""
+    await _ask_store(edge)
     now = edge.status()
-    ill = await _ill_parts(edge)
-    status: Literal["healthy", "starting", "draining", "ill"] = now.phase if now.phase != "serving" else "healthy"
-    if status == "healthy" and ill:
-        status = "ill"
-    if status != "healthy":
+    if now.health != "healthy":
         response.status_code = 503
         response.headers["Retry-After"] = str(RETRY_AFTER_S)
     return Health(
-        status=status,
-        ill=ill,
+        status=now.health,
+        ill=[IllPart(part=i.part, detail=i.detail, since=i.since, reason=i.reason) for i in now.ill],
         service="scheduler",
         version=VERSION,
         priority_order=edge.settings.priority_order,
@@ -65,8 +62,8 @@ async def health(response: Response, edge: TheEdge) -> Health:
     )
 
 
-async def _ill_parts(edge: Edge) -> list[IllPart]:
-    """What is known to be ill; the store is asked, since while there is nothing to do nobody would notice."""
+async def _ask_store(edge: Edge) -> None:
+    """Notice whether it is ill: while there is nothing to do nobody else would."""
     try:
         async with asyncio.timeout(STORE_ANSWERS_S):
             await edge.reader.known([""])
@@ -74,7 +71,6 @@ async def _ill_parts(edge: Edge) -> list[IllPart]:
         edge.vitals.ill("store", str(error) or f"no answer within {STORE_ANSWERS_S:g} s", "reads")
     else:
         edge.vitals.well("store", "reads")
-    return [IllPart(part=i.part, detail=i.detail, since=i.since, reason=i.reason) for i in edge.vitals.illnesses]
 
 
 @router.post("/scheduler/set", summary="Choose the placement strategy, or the order of the line")
@@ -116,8 +112,7 @@ async def strategies(edge: TheEdge) -> Strategies:
 async def metrics(request: Request, edge: TheEdge) -> Response:
     """Requests, tasks by state, lines and waits. What cannot be asked for now keeps its last value."""
     known: Metrics = request.app.state.metrics
-    known.show_hosting(edge.status())
-    known.show_vitals(edge.vitals)
+    known.show_process(edge.status())
     try:
         known.show_tasks(await edge.reader.count_by_state())
         known.show_queues(await ask(edge, SCHEDULER, DescribeQueues(), QueuesDescribed))
