@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from actors.asker import Asker
@@ -61,3 +61,7 @@ class Edge:
     activity: ActivityFeed | None = None
     dead: DeadLetters | None = None
     vitals: Vitals = field(default_factory=Vitals)
+
+    def status_now(self) -> ServiceStatus:
+        """How the service is, and its parts as they are known here."""
+        return replace(self.status(), ill=self.vitals.illnesses, rare=self.vitals.counts)

@@ -48,7 +48,7 @@ TheEdge = Annotated[Edge, Depends(edge_of)]
 async def health(response: Response, edge: TheEdge) -> Health:
     """Whether the service is up and takes tasks, and which part of it does not work."""
     await _ask_store(edge)
-    now = edge.status()
+    now = edge.status_now()
     if now.health != "healthy":
         response.status_code = 503
         response.headers["Retry-After"] = str(RETRY_AFTER_S)
@@ -112,7 +112,7 @@ async def strategies(edge: TheEdge) -> Strategies:
 async def metrics(request: Request, edge: TheEdge) -> Response:
     """Requests, tasks by state, lines and waits. What cannot be asked for now keeps its last value."""
     known: Metrics = request.app.state.metrics
-    known.show_process(edge.status())
+    known.show_process(edge.status_now())
     try:
         known.show_tasks(await edge.reader.count_by_state())
         known.show_queues(await ask(edge, SCHEDULER, DescribeQueues(), QueuesDescribed))
