@@ -41,14 +41,17 @@ class Foundation:
         self.take_in: Callable[[Envelope], bool] = lambda _: False
 
     async def open(self) -> None:
-        """Open store, broker and couriers, make the queues exist, hear answers and of the dead."""
+        """Open store, broker and couriers, hear answers and of the dead."""
         await self.store.open()
         await self.broker.open()
-        await self.broker.declare([f"swarm.{name}" for name in all_shards(self.settings.shards)])
         await self.courier.open()
         await self.broker.receive(f"swarm.gateway.{self.asking.address.key}", self.asking.receive, temporary=True)
         if isinstance(self.broker, RabbitBroker):
             await self.broker.receive_dead(self.dead.keep)
+
+    async def declare(self) -> None:
+        """Make the queues of all shards exist, which hosts of actors do themselves."""
+        await self.broker.declare([f"swarm.{name}" for name in all_shards(self.settings.shards)])
 
     async def close(self) -> None:
         """Close everything that was opened."""

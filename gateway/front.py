@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any, TypeVar
 
 import structlog
 
@@ -21,6 +21,8 @@ from gateway.edge import Edge, ServiceStatus
 from gateway.foundation import Foundation
 from gateway.registering import RegistrationRefused, register_instance
 from gateway.rpc import RpcServer
+
+T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
 
@@ -100,32 +102,29 @@ class Front:
 
     async def _choose_in_time(self) -> None:
         """The same, however long the scheduler takes to appear."""
-        pause = FIRST_PAUSE_S
-        while True:
-            try:
-                await self._choose(self._chosen)
-            except SwarmPilotError as error:
-                log.warning("the strategies of the configuration are not set yet", reason=str(error))
-            except ConfigError as error:
-                log.error("the strategies of the configuration are not set", reason=str(error))
-                return
-            else:
-                return
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, LONGEST_PAUSE_S)
+        try:
+            await _in_time(lambda: self._choose(self._chosen), "the strategies of the configuration are not set yet")
+        except ConfigError as error:
+            log.error("the strategies of the configuration are not set", reason=str(error))
 
     async def _register(self, entry: InstanceEntry) -> None:
         """Register an instance of the configuration file, however long it takes to appear."""
-        pause = FIRST_PAUSE_S
-        while True:
-            try:
-                accepted = await register_instance(self.edge, entry.host, entry.port, entry.model_name, entry.capacity)
-            except (InstanceUnreachable, RegistrationRefused, SwarmPilotError) as error:
-                log.warning(
-                    "configured instance not registered yet", host=entry.host, port=entry.port, reason=str(error)
-                )
-                await asyncio.sleep(pause)
-                pause = min(pause * 2, LONGEST_PAUSE_S)
-                continue
-            log.info("configured instance registered", host=entry.host, port=entry.port, model=accepted.model_name)
-            return
+        at = {"host": entry.host, "port": entry.port}
+        accepted = await _in_time(
+            lambda: register_instance(self.edge, entry.host, entry.port, entry.model_name, entry.capacity),
+            "configured instance not registered yet",
+            **at,
+        )
+        log.info("configured instance registered", **at, model=accepted.model_name)
+
+
+async def _in_time(attempt: Callable[[], Awaitable[T]], not_yet: str, **what: object) -> T:
+    """What the attempt comes to, made again for as long as who is needed cannot be reached."""
+    pause = FIRST_PAUSE_S
+    while True:
+        try:
+            return await attempt()
+        except (InstanceUnreachable, RegistrationRefused, SwarmPilotError) as error:
+            log.warning(not_yet, **what, reason=str(error))
+        await asyncio.sleep(pause)
+        pause = min(pause * 2, LONGEST_PAUSE_S)

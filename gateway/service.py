@@ -73,6 +73,8 @@ class Service:
         await self._foundation.open()
         if self._actors is not None:
             await self._actors.start()
+        else:
+            await self._foundation.declare()
         if self._front is not None:
             await self._front.start(chooses_first=self._actors is not None and self._actors.has_scheduler)
         self.phase = "serving"
