@@ -42,6 +42,7 @@ class _Announcement(msgspec.Struct, frozen=True):
 _encode = msgspec.json.Encoder().encode
 _decode_envelope = msgspec.json.Decoder(_Envelope).decode
 _decode_envelopes = msgspec.json.Decoder(list[_Envelope]).decode
+_decode_parcels = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _decode_announcement = msgspec.json.Decoder(_Announcement).decode
 
 
@@ -64,15 +65,28 @@ def decode_envelopes(body: bytes) -> list[Envelope]:
     return [_open(wire) for wire in _decode_envelopes(body)]
 
 
-def encode_parcel(parcel: Parcel) -> bytes:
-    """What leaves the process, as its outbox row keeps it: an announcement is a JSON object, an envelope an array."""
+def encode_parcels(parcels: Sequence[Parcel]) -> bytes:
+    """What leaves the process, as an outbox row keeps it: an announcement is a JSON object, an envelope an array."""
+    return join_envelopes([_encode_parcel(parcel) for parcel in parcels])
+
+
+def decode_parcels(body: bytes) -> list[Parcel]:
+    """What an outbox row keeps. Raises msgspec.MsgspecError or ValueError."""
+    return [_decode_parcel(bytes(raw)) for raw in _decode_parcels(body)]
+
+
+def decode_envelope(body: bytes) -> Envelope:
+    """One envelope. Raises msgspec.MsgspecError or ValueError."""
+    return _open(_decode_envelope(body))
+
+
+def _encode_parcel(parcel: Parcel) -> bytes:
     if isinstance(parcel, Announcement):
         return _encode(_Announcement(parcel.id, parcel.topic, msgspec.Raw(parcel.body)))
     return encode_envelope(parcel)
 
 
-def decode_parcel(body: bytes) -> Parcel:
-    """What an outbox row keeps."""
+def _decode_parcel(body: bytes) -> Parcel:
     if body.startswith(b"{"):
         stored = _decode_announcement(body)
         return Announcement(stored.id, stored.topic, bytes(stored.facts))

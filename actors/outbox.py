@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 
 import structlog
@@ -19,21 +19,21 @@ from actors.errors import BrokerUnavailable
 log = structlog.get_logger(__name__)
 
 BUNDLE = 512
-"""Parcels published together at most."""
+"""Rows are published together until they have so many parcels."""
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.05, 2.0
 
 
 class Waiting(NamedTuple):
-    """A parcel, the id of its row, and the shard that sends it."""
+    """What one row has, its id, and the shard that sends it."""
 
     row_id: str
-    parcel: Parcel
+    parcels: Sequence[Parcel]
     shard: str
 
 
 class Outbox:
-    """Publishes parcels whose rows are stored. What is confirmed is marked by the next transaction.
+    """Publishes what stored rows have. Rows that are confirmed, whole, are marked by the next transaction.
 
     Answers to attached workers are not stored: a worker repeats its report until it has heard.
     """
@@ -48,10 +48,10 @@ class Outbox:
         self._quiet = asyncio.Event()
         self._quiet.set()
 
-    def add(self, row_id: str, parcel: Parcel, shard: str = "") -> None:
-        """Publish this as soon as possible. It is stored for this shard under `row_id` ("": not stored, lost with the
-        process)."""
-        self._waiting.append(Waiting(row_id, parcel, shard))
+    def add(self, row_id: str, parcels: Sequence[Parcel], shard: str = "") -> None:
+        """Publish these as soon as possible. They are stored for this shard in the row `row_id` ("": not stored, lost
+        with the process)."""
+        self._waiting.append(Waiting(row_id, parcels, shard))
         self._quiet.clear()
         self._arrived.set()
 
@@ -79,11 +79,10 @@ class Outbox:
         pause = FIRST_PAUSE_S
         while True:
             await self._arrived.wait()
-            bundle = [self._waiting.popleft() for _ in range(min(BUNDLE, len(self._waiting)))]
-            self._under_way = bundle
+            self._under_way = bundle = self._next_bundle()
             reach("publish.before")
             try:
-                await self._publish([waiting.parcel for waiting in bundle])
+                await self._publish([parcel for waiting in bundle for parcel in waiting.parcels])
             except BrokerUnavailable as error:
                 self._waiting.extendleft(reversed(self._under_way))
                 self._under_way = []
@@ -96,6 +95,14 @@ class Outbox:
             self._under_way = []
             self._sent += [waiting.row_id for waiting in bundle if waiting.row_id]
             self._settle_down()
+
+    def _next_bundle(self) -> list[Waiting]:
+        bundle: list[Waiting] = []
+        parcels = 0
+        while self._waiting and parcels < BUNDLE:
+            bundle.append(self._waiting.popleft())
+            parcels += len(bundle[-1].parcels)
+        return bundle
 
     def _settle_down(self) -> None:
         if not self._waiting and not self._under_way:

@@ -249,10 +249,10 @@ class Runtime:
             reach("reply.before")
             self._answer(reply)
             reach("reply.after")
-        for outgoing in turn.outgoing:
-            self._outbox.add(outgoing.row_id, outgoing.parcel, outgoing.shard)
-        for answer in turn.unstored:
-            self._outbox.add("", answer)
+        for outgoing in turn.outgoing.values():
+            self._outbox.add(outgoing.row_id, outgoing.parcels, outgoing.shard)
+        if turn.unstored:
+            self._outbox.add("", turn.unstored)
         for sent in turn.errands:
             if self.hold_pushes and isinstance(sent.errand, PushToInstance):
                 self.pushes_held += 1
@@ -304,7 +304,7 @@ class Runtime:
         if isinstance(delivery, LocalDelivery):
             for envelope in delivery.envelopes:
                 if envelope.reply_to is not None:
-                    self._outbox.add("", envelope)
+                    self._outbox.add("", [envelope])
         return False
 
     def _pause(self) -> float | None:

@@ -60,7 +60,7 @@ class ShardAppend:
 
 @dataclass(frozen=True, slots=True)
 class OutboxRow:
-    """An effect that must leave the process: an encoded envelope or announcement, until marked sent."""
+    """What one turn of a shard must send: encoded envelopes and announcements, until all are marked sent."""
 
     id: str
     shard: str

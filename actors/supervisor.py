@@ -19,7 +19,7 @@ from actors.broker import Broker
 from actors.courier import Courier
 from actors.crash_points import reach
 from actors.envelope import Envelope
-from actors.envelope_json import decode_parcel
+from actors.envelope_json import decode_parcels
 from actors.errors import BrokerUnavailable, Fenced, StoreInUse, StoreUnavailable
 from actors.fair_shares import fair_change
 from actors.leases import Lease, Member, Membership
@@ -179,7 +179,7 @@ class Supervisor:
         reach("start.loaded")
         async with self.runtime.between_turns:
             for row in rows:
-                self._outbox.add(row.id, decode_parcel(row.body), row.shard)
+                self._outbox.add(row.id, decode_parcels(row.body), row.shard)
             for shard in shards:
                 self.runtime.shards.add(shard)
             for shard in shards:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 from collections import deque
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from actors.activity_rows import note_entry
@@ -18,7 +18,7 @@ from actors.addresses import Address
 from actors.announcing import Fact, announcements
 from actors.behaviour import Decision, Keep, Recalled, Received, Reply, Send, Warn
 from actors.envelope import Envelope
-from actors.envelope_json import Parcel, encode_parcel
+from actors.envelope_json import Parcel, encode_parcels
 from actors.errands import Errand
 from actors.messages.runtime import TimePassed
 from actors.messages.tasks import IMPLICIT_AGENT
@@ -53,11 +53,11 @@ class SentErrand:
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """What has to go over the broker, and the id of its outbox row."""
+    """What a shard has to send over the broker, in order, and the id of the outbox row that has all of it."""
 
     row_id: str
     shard: str
-    parcel: Parcel
+    parcels: list[Parcel] = field(default_factory=list)
 
 
 FindShard: TypeAlias = Callable[[Address], Shard | None]
@@ -80,7 +80,7 @@ class Turn:
         self.now = now
         self.transaction = Transaction()
         self.replies: list[Envelope] = []
-        self.outgoing: list[Outgoing] = []
+        self.outgoing: dict[str, Outgoing] = {}
         self.unstored: list[Envelope] = []
         self.errands: list[SentErrand] = []
         self.warnings: list[Warn] = []
@@ -133,9 +133,9 @@ class Turn:
                 self.transaction.appends.append(ShardAppend(shard.name, shard.epoch, shard.entries))
                 shard.entries = []
         for shard_name, announcement in announcements(self._facts, self._new_id):
-            self.outgoing.append(Outgoing(announcement.id, shard_name, announcement))
-        for outgoing in self.outgoing:
-            row = OutboxRow(outgoing.row_id, outgoing.shard, encode_parcel(outgoing.parcel))
+            self._leaves(self.touched[shard_name], announcement)
+        for outgoing in self.outgoing.values():
+            row = OutboxRow(outgoing.row_id, outgoing.shard, encode_parcels(outgoing.parcels))
             self.transaction.outbox.append(row)
         return self.transaction
 
@@ -210,4 +210,10 @@ class Turn:
         elif envelope.to.kind == "worker":
             self.unstored.append(envelope)
         else:
-            self.outgoing.append(Outgoing(shard.next_message_id(), shard.name, envelope))
+            self._leaves(shard, envelope)
+
+    def _leaves(self, shard: Shard, parcel: Parcel) -> None:
+        """To the one row that the shard has in this turn: a row costs a database more than what is in it."""
+        if shard.name not in self.outgoing:
+            self.outgoing[shard.name] = Outgoing(shard.next_message_id(), shard.name)
+        self.outgoing[shard.name].parcels.append(parcel)

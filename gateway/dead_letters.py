@@ -11,7 +11,7 @@ import structlog
 from actors.addresses import SCHEDULER
 from actors.dead_letters import DeadLetter, replay_id
 from actors.envelope import Envelope
-from actors.envelope_json import decode_envelopes, decode_parcel
+from actors.envelope_json import decode_envelope, decode_envelopes
 from actors.errors import StoreUnavailable
 from actors.messages import Message
 from actors.store import Transaction, WholeStore
@@ -87,12 +87,10 @@ class DeadLetters:
             if letter.kind == "command":
                 messages = self._translate(letter.body)
                 return [Envelope(replay_id(letter, n), SCHEDULER, message) for n, message in enumerate(messages)]
-            parcel = decode_parcel(letter.body)
+            envelope = decode_envelope(letter.body)
         except ValueError as error:
             raise Unreadable(str(error)) from error
-        if not isinstance(parcel, Envelope):
-            raise Unreadable("it is no message to an actor")
-        return [parcel._replace(id=replay_id(letter), reply_to=None)]
+        return [envelope._replace(id=replay_id(letter), reply_to=None)]
 
     async def _keep(self, delivery: DeadDelivery) -> None:
         try:

@@ -11,7 +11,7 @@ import msgspec
 from actors.addresses import shard_of
 from actors.agent import events as agent
 from actors.envelope import Announcement, Envelope
-from actors.envelope_json import decode_parcel
+from actors.envelope_json import decode_parcels
 from actors.errands import PushToInstance
 from actors.hosted_shards import ACTORS
 from actors.messages.scopes import overlap
@@ -61,7 +61,7 @@ class Watch:
     epochs: Mapping[str, int] = field(default_factory=dict)
     shards: dict[str, str] = field(default_factory=dict)
     inbox: set[str] = field(default_factory=set)
-    stored: dict[str, str] = field(default_factory=dict)
+    stored: dict[str, set[str]] = field(default_factory=dict)
     reached: set[str] = field(default_factory=set)
     allowed: set[str] = field(default_factory=set)
     set_aside: set[str] = field(default_factory=set)
@@ -84,12 +84,15 @@ class Watch:
         if unfenced:
             self.wrong(f"messages of {unfenced} were taken in or sent, whoever has these now")
         for row in work.outbox:
-            parcel = decode_parcel(row.body)
-            self.stored[row.id] = parcel.id
-            self.allowed.add(parcel.id)
-        unsent = sorted(row_id for row_id in work.sent if self.stored.get(row_id, row_id) not in self.reached)
+            self.stored[row.id] = {parcel.id for parcel in decode_parcels(row.body)}
+            self.allowed |= self.stored[row.id]
+        unsent = sorted(row_id for row_id in work.sent if not self.has_reached_all(row_id))
         if unsent:
             self.wrong(f"{unsent} are marked as sent, and are not")
+
+    def has_reached_all(self, row_id: str) -> bool:
+        """Whether everything in this row of an outbox has left the process that sent it."""
+        return row_id in self.stored and self.stored[row_id] <= self.reached
 
     def arrived(self, envelopes: Sequence[Envelope]) -> None:
         """These have left the process that sent them; what actors say must be in the record by then."""

@@ -191,7 +191,7 @@ class World:
         if full:
             return f"something is in {full}"
         outbox = self.database.run(reads.outbox, all_shards(SHARDS))
-        unsent = [row.id for row in outbox if self.watch.stored[row.id] not in self.watch.reached]
+        unsent = [row.id for row in outbox if not self.watch.has_reached_all(row.id)]
         return f"in outboxes {unsent}" if unsent else ""
 
     def _committed(self, work: Any) -> None:

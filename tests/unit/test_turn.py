@@ -11,7 +11,7 @@ import pytest
 from actors.addresses import SCHEDULER, Address, ReturnAddress, agent, dispatcher, shard_of, worker
 from actors.behaviour import Behaviour, Decision, Effect, Keep, Recalled, Received, Reply, Send
 from actors.envelope import Announcement, Envelope
-from actors.envelope_json import decode_parcel
+from actors.envelope_json import decode_parcels
 from actors.errands import Endpoint, ProbeInstance
 from actors.messages.answers import PreemptionAnswered
 from actors.messages.scheduler import PlaceTasks
@@ -122,12 +122,33 @@ def test_without_handing_over_a_message_to_another_actor_goes_by_the_outbox() ->
     transaction = turn.close()
     assert [append.shard for append in transaction.appends] == ["scheduler"]
     [row] = transaction.outbox
-    [outgoing] = turn.outgoing
-    assert decode_parcel(row.body) == outgoing.parcel
+    outgoing = turn.outgoing["scheduler"]
+    [sent] = outgoing.parcels
+    assert decode_parcels(row.body) == [sent]
     assert (row.id, row.shard) == (outgoing.row_id, "scheduler")
-    assert isinstance(outgoing.parcel, Envelope)
-    assert (outgoing.parcel.to, outgoing.parcel.message) == (agent("a"), PlaceTasks("two"))
-    assert outgoing.parcel.store_id == "store"
+    assert isinstance(sent, Envelope)
+    assert (sent.to, sent.message) == (agent("a"), PlaceTasks("two"))
+    assert sent.store_id == "store"
+
+
+def test_all_that_a_shard_sends_in_a_turn_is_in_one_row_in_order() -> None:
+    def both(state: str, received: Received[Any]) -> Decision[Any]:
+        requeued = TaskRequeued("t1", "model:m", 2, "i1", NOW, "refused")
+        return Decision([requeued], [Send(agent("a"), PlaceTasks("x")), Send(agent("b"), PlaceTasks("y"))])
+
+    turn = turn_of(hosted(both), hand_over=False, announces=True)
+    turn.handle(word("one"), {})
+    turn.handle(Envelope("m", agent("c"), PlaceTasks("z")), {})
+    rows = {row.shard: decode_parcels(row.body) for row in turn.close().outbox}
+    assert rows.keys() == {"scheduler", "agent-0"}
+    for shard, parcels in rows.items():
+        first, second, announcement = parcels
+        assert isinstance(first, Envelope)
+        assert isinstance(second, Envelope)
+        assert isinstance(announcement, Announcement)
+        assert (first.to, second.to) == (agent("a"), agent("b"))
+        assert announcement.topic == "task.queued.model:m"
+        assert parcels == turn.outgoing[shard].parcels
 
 
 def test_a_message_to_an_actor_elsewhere_goes_by_the_outbox() -> None:
@@ -170,7 +191,7 @@ def test_an_answer_goes_straight_to_an_asker_here_and_by_the_outbox_to_any_other
     turn.handle(word("b", reply_to=ReturnAddress(elsewhere, "c2")), {})
     turn.handle(word("nobody asked"), {})
     assert turn.replies == [Envelope("c1", GATEWAY, PreemptionAnswered(True))]
-    assert [outgoing.parcel for outgoing in turn.outgoing] == [Envelope("c2", elsewhere, PreemptionAnswered(True))]
+    assert turn.outgoing["scheduler"].parcels == [Envelope("c2", elsewhere, PreemptionAnswered(True))]
 
 
 def test_without_handing_over_every_answer_goes_by_the_outbox() -> None:
@@ -290,6 +311,7 @@ def test_changes_of_state_are_announced_where_somebody_may_listen(announces: boo
     turn.handle(word("a"), {})
     transaction = turn.close()
     assert transaction.changed_rows["t1"]["state"] == "queued"
-    announced = [o.parcel for o in turn.outgoing if isinstance(o.parcel, Announcement)]
+    sent = [parcel for outgoing in turn.outgoing.values() for parcel in outgoing.parcels]
+    announced = [parcel for parcel in sent if isinstance(parcel, Announcement)]
     assert [each.topic for each in announced] == ["task.queued.model:m"] * announces
     assert len(transaction.outbox) == len(announced)
