@@ -9,13 +9,12 @@ from dataclasses import dataclass
 
 import structlog
 from aiormq.abc import AbstractChannel
-from pamqp.commands import Basic
 
 from actors.addresses import Kind, queue_of
 from actors.broker import BrokerCondition, Delivery, Receiver
 from actors.dead_letters import DeadLetter
 from actors.envelope import Announcement, Envelope
-from actors.envelope_json import BUNDLE_TYPE, encode_envelope, join_envelopes
+from actors.envelope_json import BUNDLE_TYPE, encode_envelope
 from actors.errors import BrokerUnavailable, NoSuchQueue
 from actors.vitals import Vitals
 from rabbitmq.canary import Canary
@@ -25,11 +24,10 @@ from rabbitmq.consumption import RabbitDelivery
 from rabbitmq.dead_letters import bury, exhume
 from rabbitmq.deliveries import Delivered
 from rabbitmq.failures import Unroutable, as_unavailable
-from rabbitmq.frames import PERSISTENT, TRANSIENT
 from rabbitmq.link import Link
 from rabbitmq.mailbox import Mailbox
 from rabbitmq.outbox import Destination, Outbox, Parcel, Ticket
-from rabbitmq.posts import answer, fact
+from rabbitmq.posts import answer, bundle, fact
 from rabbitmq.publisher import Publisher
 from rabbitmq.topology import (
     COMMANDS,
@@ -43,8 +41,6 @@ from rabbitmq.topology import (
 
 DECLARE_TIMEOUT_S = 30.0
 CLOSE_TIMEOUT_S = 5.0
-JSON = "application/json"
-LONGEST_ROUTING_KEY = 255
 
 log = structlog.get_logger(__name__)
 
@@ -204,11 +200,8 @@ class RabbitBroker:
         if destination.kind == "producer":
             await self._publisher.post([answer(destination.queue, parcel) for parcel in parcels])
             return
-        mode = TRANSIENT if destination.kind in ("gateway", "worker") else PERSISTENT
-        properties = Basic.Properties(content_type=BUNDLE_TYPE, delivery_mode=mode)
-        body = join_envelopes([parcel.body for parcel in parcels])
         try:
-            await self._publisher.publish(body, properties, routing_key=destination.queue)
+            await self._publisher.post([bundle(destination, parcels)])
         except Unroutable:
             if destination.kind != "gateway":
                 raise NoSuchQueue(f"there is no queue {destination.queue}") from None

@@ -15,13 +15,18 @@ _PUBLISH = b"\x00\x3c\x00\x28\x00\x00"
 _HEADER = Struct(">HHQ").pack
 _CLASS_BASIC = 60
 _END = b"\xce"
-_CONTENT_TYPE, _HEADERS, _DELIVERY_MODE, _CORRELATION_ID = 1 << 15, 1 << 13, 1 << 12, 1 << 10
+_CONTENT_TYPE, _HEADERS, _DELIVERY_MODE, _CORRELATION_ID, _MESSAGE_ID = 1 << 15, 1 << 13, 1 << 12, 1 << 10, 1 << 7
 _FLAGS = Struct(">H").pack
 _LENGTH = Struct(">I").pack
 
 
 def properties(
-    content_type: str, delivery_mode: int, *, correlation_id: str = "", headers: tuple[tuple[str, str], ...] = ()
+    content_type: str,
+    delivery_mode: int,
+    *,
+    headers: tuple[tuple[str, str], ...] = (),
+    correlation_id: str = "",
+    message_id: str = "",
 ) -> bytes:
     """The properties of a message, as its header frame has them. Raises ValueError where a text is too long."""
     flags = _CONTENT_TYPE | _DELIVERY_MODE
@@ -34,12 +39,17 @@ def properties(
     if correlation_id:
         flags |= _CORRELATION_ID
         parts.append(_short(correlation_id))
+    if message_id:
+        flags |= _MESSAGE_ID
+        parts.append(_short(message_id))
     return _FLAGS(flags) + b"".join(parts)
 
 
-def message(channel: int, exchange: str, routing_key: str, header: bytes, body: bytes, most: int) -> bytes:
-    """The frames of one message that is not mandatory. `header`: see `properties`; `most`: bytes of body a frame."""
-    publish = _PUBLISH + _short(exchange) + _short(routing_key) + b"\x00"
+def message(
+    channel: int, exchange: str, routing_key: str, header: bytes, body: bytes, most: int, *, mandatory: bool = False
+) -> bytes:
+    """The frames of one message. `header`: see `properties`; `most`: bytes of body a frame."""
+    publish = _PUBLISH + _short(exchange) + _short(routing_key) + (b"\x01" if mandatory else b"\x00")
     head = _HEADER(_CLASS_BASIC, 0, len(body)) + header
     frames = [
         _FRAME(1, channel, len(publish)), publish, _END,

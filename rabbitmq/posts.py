@@ -1,15 +1,30 @@
-"""What is published for whoever may want it: facts on `swarm.events`, and answers to producers."""
+"""What is published: bundles for actors, workers and gateways, facts on `swarm.events`, answers to producers."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import count
+
 from actors.envelope import Announcement
+from actors.envelope_json import BUNDLE_TYPE, join_envelopes
 from rabbitmq import frames
-from rabbitmq.outbox import Parcel
+from rabbitmq.outbox import Destination, Parcel
 from rabbitmq.publisher import Post
 from rabbitmq.topology import EVENTS
 
 JSON = "application/json"
 LONGEST_ROUTING_KEY = 255
+
+
+_numbers = count(1)
+
+
+def bundle(destination: Destination, parcels: Sequence[Parcel]) -> Post:
+    """Envelopes for one queue, which has to be there."""
+    mode = frames.TRANSIENT if destination.kind in ("gateway", "worker") else frames.PERSISTENT
+    message_id = str(next(_numbers))
+    properties = frames.properties(BUNDLE_TYPE, mode, message_id=message_id)
+    return Post("", destination.queue, properties, join_envelopes([parcel.body for parcel in parcels]), message_id)
 
 
 def fact(announcement: Announcement) -> Post:

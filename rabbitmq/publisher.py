@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import NamedTuple, cast
 
 from aiormq import Channel
@@ -20,12 +21,16 @@ CONFIRM_TIMEOUT_S = 10.0
 
 
 class Post(NamedTuple):
-    """A message that nobody has to want: where no queue takes it, it is gone. `properties` as `frames` encodes them."""
+    """A message. `properties` as `frames` encodes them.
+
+    Where no queue takes it, it is gone; but one with a `message_id`, which its properties have as well, is returned.
+    """
 
     exchange: str
     routing_key: str
     properties: bytes
     body: bytes
+    message_id: str = ""
 
 
 class Publisher:
@@ -54,7 +59,8 @@ class Publisher:
             )
 
     async def post(self, posts: Sequence[Post]) -> None:
-        """Publish all of these at once; returns once all are confirmed. Raises BrokerUnavailable."""
+        """Publish all of these at once; returns once all are confirmed. Raises BrokerUnavailable, or Unroutable where
+        one is returned."""
         if not posts:
             return
         async with self._confirming(posts[0].exchange or posts[0].routing_key) as channel:
@@ -123,10 +129,17 @@ async def _write(channel: Channel, posts: Sequence[Post]) -> list[asyncio.Future
     async with channel.lock:
         most, first = channel.max_content_size, channel.delivery_tag + 1
         payload = b"".join(
-            frames.message(channel.number, p.exchange, p.routing_key, p.properties, p.body, most) for p in posts
+            frames.message(
+                channel.number, p.exchange, p.routing_key, p.properties, p.body, most, mandatory=bool(p.message_id)
+            )
+            for p in posts
         )
         confirms = {tag: channel.create_future() for tag in range(first, first + len(posts))}
         channel.confirmations.update(confirms)
+        for (tag, confirm), post in zip(confirms.items(), posts, strict=True):
+            if post.message_id:  # by which aiormq finds whose confirm it is when the message is returned
+                channel.message_id_delivery_tag[post.message_id] = tag
+                confirm.add_done_callback(partial(_forget, channel, post.message_id))
         channel.delivery_tag += len(posts)
         try:
             await channel.write_queue.put(ChannelFrame(payload, should_close=False))
@@ -138,3 +151,7 @@ async def _write(channel: Channel, posts: Sequence[Post]) -> list[asyncio.Future
                 confirm.cancel()
             raise
     return list(confirms.values())
+
+
+def _forget(channel: Channel, message_id: str, _: object) -> None:
+    channel.message_id_delivery_tag.pop(message_id, None)
