@@ -77,7 +77,7 @@ def test_everything_confirmed_around_an_outage_arrives(rig: RabbitRig, outage: s
                 refused.set()
 
         publishing = asyncio.create_task(keep_publishing())
-        await kept.have(20)
+        await kept.have(21)  # one after the other: those before the last are confirmed
         await asyncio.to_thread(getattr(rig.server, outage))
         await asyncio.wait_for(refused.wait(), 30)
         await publishing

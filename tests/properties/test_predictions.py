@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from actors.messages.tasks import Features
 from actors.scheduler.prediction import Learnt, Predictions, remaining
 
-sizes = st.none() | st.floats(0.0, 1e9) | st.sampled_from([0.0, 1.0, 100.0, 5e-324])
+tiny = st.floats(-330.0, 0.0).map(lambda exponent: 10.0**exponent)
+sizes = st.none() | st.floats(0.0, 1e9) | st.sampled_from([0.0, 1.0, 100.0, 5e-324]) | tiny
 features = st.none() | st.builds(Features, st.sampled_from(["", "a", "b"]), sizes, sizes, sizes)
 pools = st.sampled_from(["model:m", "model:n"])
 instances = st.sampled_from(["i0", "i1", "i2"])

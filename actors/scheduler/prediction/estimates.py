@@ -22,6 +22,9 @@ PARENT_EVERY = 5
 KIND_GAIN = 0.8
 """How far the first report of a new kind is believed: kinds differ more from each other than within themselves."""
 
+LEAST_SIZE = 1e-6
+"""A size below that (ms, tokens) is none: its square, over that of a large one, must be a number still."""
+
 ANY = ""
 """The key of all tasks together, whatever they say of themselves."""
 
@@ -92,6 +95,11 @@ class Estimates:
 
 def shape_of(features: Features | None) -> tuple[str, float, float]:
     """Which sizes the task states, as one letter each, and the two that count: its own guess before all others."""
+    shape, size1, size2 = _stated(features)
+    return shape, size1 if size1 >= LEAST_SIZE else 0.0, size2 if size2 >= LEAST_SIZE else 0.0
+
+
+def _stated(features: Features | None) -> tuple[str, float, float]:
     if features is None:
         return "", 0.0, 0.0
     expected, output, taken_in = features.expected_ms, features.max_tokens, features.input_tokens
