@@ -22,7 +22,7 @@ from benchmarks.children import ChildFailed, Children
 from benchmarks.cluster import Cluster
 from benchmarks.decisions import measure_decisions
 from benchmarks.deployment import Deployment, Target
-from benchmarks.figures import Row, measure_latency, measure_throughput, measure_waiting
+from benchmarks.figures import Row, measure_latency, measure_throughput, measure_waiting, over_single
 from benchmarks.plan import CORES, DEPLOYMENTS, FIGURES, USUAL, WORKER_CAPACITY, DeploymentName, FigureName, Plan
 from benchmarks.recovery import measure_recovery
 from benchmarks.report import describe_machine, show, write
@@ -58,6 +58,7 @@ def main() -> int:
         except (ChildFailed, AssertionError, TimeoutError) as error:
             console.print(Text(f"not measured: {error}\n{children.logs()}", style="red"))
             return 1
+    rows = over_single(rows)
     show(rows, console)
     write(rows, plan, machine, asked.json)
     console.print(f"written to {asked.json}", style="dim")
