@@ -8,7 +8,7 @@ import random
 import structlog
 
 from actors.backoff import exponential, spread
-from actors.errors import BrokerUnavailable, StoreUnavailable, StoreUnfit
+from actors.errors import BrokerUnavailable, BrokerUnfit, StoreUnavailable, StoreUnfit
 from gateway.service import Service
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.25, 10.0
@@ -33,7 +33,7 @@ async def start_patiently(service: Service, given_up: asyncio.Future[None]) -> b
         try:
             await starting
             return True
-        except StoreUnfit:
+        except (BrokerUnfit, StoreUnfit):
             raise
         except (BrokerUnavailable, StoreUnavailable) as error:
             wait_s = spread(exponential(tries, FIRST_WAIT_S, LONGEST_WAIT_S), random.random())

@@ -6,7 +6,7 @@ import asyncio
 import sys
 
 from actors.crash_points import arm
-from actors.errors import SwarmPilotError
+from actors.errors import BrokerUnfit, StoreUnfit, SwarmPilotError
 from actors.settings import Settings
 from actors.stores import is_shareable
 from gateway.config_file import ConfigError
@@ -79,7 +79,7 @@ def run(settings: Settings, roles: frozenset[Role] = ALL_ROLES) -> int:
             return runner.run(serve(settings, roles))
     except (ConfigError, SwarmPilotError, OSError) as error:
         print(f"swarmpilot: {error}", file=sys.stderr)  # noqa: T201
-        return 2 if isinstance(error, ConfigError) else 1
+        return 2 if isinstance(error, (ConfigError, BrokerUnfit, StoreUnfit)) else 1
 
 
 def _new_loop() -> asyncio.AbstractEventLoop:

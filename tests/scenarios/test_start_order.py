@@ -68,3 +68,21 @@ def test_a_signal_ends_the_wait(tmp_path: Path, to_database: Way, to_broker: Way
         assert "Traceback" not in waiting.printed
     finally:
         waiting.close()
+
+
+def test_a_login_that_is_refused_ends_it_at_once(tmp_path: Path, to_database: Way, rabbit: RabbitServer) -> None:
+    to_database.gate.open()
+    place = rabbit.url.rpartition("@")[2]
+    for store, amqp, named in [
+        (to_database.url.rpartition("/")[0] + "/no_such", rabbit.url, "store: must name a database"),
+        (to_database.url, f"amqp://guest:wrong-one@{place}", "amqp: must name a vhost"),
+    ]:
+        where = ["--store", store, "--amqp", amqp, "--port", "0", "--grpc-port", "-1"]
+        gateway = Running(["gateway", *where], tmp_path / f"{named[:4]}.log")
+        try:
+            assert gateway.process.wait(30) == 2, gateway.printed
+            assert f"swarmpilot: {named}" in gateway.printed
+            assert "wrong-one" not in gateway.printed
+            assert "not started yet" not in gateway.printed
+        finally:
+            gateway.close()
