@@ -13,10 +13,8 @@ from gateway.config_file import ConfigError
 from gateway.host_actors import host_actors
 from gateway.listening import listen
 from gateway.logs import set_up_logs
-from gateway.patience import start_patiently
 from gateway.roles import ALL_ROLES, Role
 from gateway.service import Service
-from gateway.signals import signalled
 
 
 async def serve(settings: Settings, roles: frozenset[Role] = ALL_ROLES) -> int:
@@ -37,10 +35,6 @@ async def serve(settings: Settings, roles: frozenset[Role] = ALL_ROLES) -> int:
     with listen(settings.host, settings.port) as listening:
         if roles == ALL_ROLES:
             await service.start()
-        else:
-            with signalled() as signal:
-                if not await start_patiently(service, signal):
-                    return 0
         return await serve_clients(service, listening)
 
 
