@@ -68,9 +68,13 @@ class Consumption:
         return len(self._ledger)
 
     async def begin(self, queue: str, arguments: FieldTable) -> None:
-        """Have the broker deliver from this queue."""
+        """Have the broker deliver from this queue. Where that fails nothing is taken from the channel's number."""
         self._deliveries.take(self.channel.number, self.take)
-        await self.channel.basic_consume(queue, _must_not_come, arguments=arguments)
+        try:
+            await self.channel.basic_consume(queue, _goes_back, arguments=arguments)
+        except BaseException:
+            self._deliveries.leave(self.channel.number, self.take)
+            raise
 
     def take(self, message: Delivered) -> None:
         """The broker has handed this one over: to the receiver with what can be read, the rest to the dead letters.
@@ -192,6 +196,6 @@ class RabbitDelivery:
         self._consumption.reject(self.message, reason)
 
 
-async def _must_not_come(_: object) -> None:
-    """All that is delivered is taken before aiormq sees it."""
-    raise AssertionError("a delivery was not taken")
+async def _goes_back(_: object) -> None:
+    """All that is delivered is taken before aiormq sees it, but for what comes where a subscription has failed."""
+    log.warning("a delivery for nobody goes back into its queue with the channel")
