@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from actors.addresses import SCHEDULER, Address, ReturnAddress, agent, dispatcher, shard_of, worker
+from actors.agent.events import PreemptionBegan
 from actors.behaviour import Behaviour, Decision, Effect, Keep, Recalled, Received, Reply, Send
 from actors.envelope import Announcement, Envelope
 from actors.envelope_json import decode_parcel
 from actors.errands import Endpoint, ProbeInstance
 from actors.messages.answers import PreemptionAnswered
 from actors.messages.scheduler import PlaceTasks
-from actors.scheduler.events import TaskRequeued
 from actors.shard import Shard
 from actors.store import Lease
 from actors.turn import MIN_PAUSE_S, TICK_S, Poisoned, Turn
@@ -64,7 +64,7 @@ def hosted(script: Script, *, recall: bool = False) -> dict[str, Shard]:
         dump=lambda state: state.words,
         load=lambda _, words: Hearer(words),
         snapshot_type=list,
-        event_types=(Heard, TaskRequeued),
+        event_types=(Heard, PreemptionBegan),
         recall=lambda message: message.pool if recall else None,
     )
     names = ("scheduler", "agent-0", "dispatcher-0")
@@ -285,11 +285,11 @@ def test_what_is_sent_without_being_remembered_is_fenced_all_the_same() -> None:
 
 @pytest.mark.parametrize("announces", [True, False])
 def test_changes_of_state_are_announced_where_somebody_may_listen(announces: bool) -> None:
-    requeued = TaskRequeued("t1", "model:m", 2, "i1", NOW, "refused")
-    turn = turn_of(hosted(lambda *_: Decision([requeued])), announces=announces)
-    turn.handle(word("a"), {})
+    begun = PreemptionBegan("t1", 1, 0, "i1", NOW, "", 1.0, NOW)
+    turn = turn_of(hosted(lambda *_: Decision([begun])), announces=announces)
+    turn.handle(word("a", agent("model:m")), {})
     transaction = turn.close()
-    assert transaction.changed_rows["t1"]["state"] == "queued"
+    assert transaction.changed_rows["t1"]["state"] == "preempting"
     announced = [o.parcel for o in turn.outgoing if isinstance(o.parcel, Announcement)]
-    assert [each.topic for each in announced] == ["task.queued.model:m"] * announces
+    assert [each.topic for each in announced] == ["task.preempting.model:m"] * announces
     assert len(transaction.outbox) == len(announced)
