@@ -91,16 +91,16 @@ class Consumption:
         if message.redelivered:
             self._vitals.counts["message redelivered"] += 1
         if message.fault:
-            self.reject(message, message.fault)
+            self._reject(message, message.fault)
             return
         try:
             envelopes, redeliverable = self._read(message)
         except ValueError as error:
-            self.reject(message, str(error))
+            self._reject(message, str(error))
             return
         except Exception as error:  # a fault of ours: kept among the dead letters rather than delivered for ever
             log.exception("a message could not be read", routing_key=message.routing_key)
-            self.reject(message, f"internal error: {error!r}")
+            self._reject(message, f"internal error: {error!r}")
             return
         self._receiver(RabbitDelivery(envelopes, redeliverable, message, self))
 
@@ -114,7 +114,7 @@ class Consumption:
         self._ledger.put_back(tag)
         self._flush_soon()
 
-    def reject(self, message: Delivered, reason: str) -> None:
+    def _reject(self, message: Delivered, reason: str) -> None:
         """To the dead letters; acknowledged only once the copy there is confirmed."""
         task = asyncio.create_task(self._dismiss(message, reason))
         self._tasks.add(task)
@@ -190,10 +190,6 @@ class RabbitDelivery:
     def put_back(self) -> None:
         """Return it to its queue."""
         self._consumption.put_back(self.message.tag)
-
-    def reject(self, reason: str) -> None:
-        """To the dead letters."""
-        self._consumption.reject(self.message, reason)
 
 
 async def _goes_back(_: object) -> None:
