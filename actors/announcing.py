@@ -2,16 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
+from actors.agent import events as agent
 from actors.envelope import Announcement
+from actors.scheduler import events as scheduler
+from actors.task_lifecycle import TaskState
 
 SHOWN = ("state", "model_name", "priority", "scheduled_ti", "attempt", "execution_ms", "error", "error_code")
 """The columns of a task's row that listeners are shown when they change."""
+
+
+def told_of(event: Any, columns: Mapping[str, Any]) -> dict[str, Any]:
+    """What listeners are told of an event that changes these columns of its task's row; empty where nothing is.
+
+    That a task is started, or goes back into the line, they hear from its agent, which also ends it: the scheduler may
+    decide either before it has heard of the end.
+    """
+    match event:
+        case scheduler.TaskBound() | scheduler.TaskRequeued():
+            return {}
+        case agent.AttemptPlaced():
+            return {"state": TaskState.DISPATCHED, "scheduled_ti": event.ti_uuid, "attempt": event.attempt}
+        case agent.AttemptAbandoned():
+            return {"state": TaskState.QUEUED}
+        case _:
+            return dict(columns) if "state" in columns else {}
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,9 +33,6 @@ class LocalDelivery:
         """Wait for another turn."""
         self._home.add(self)
 
-    def reject(self, reason: str) -> None:
-        """Gone; the runtime has logged it."""
-
 
 class Arrivals:
     """Deliveries in the order in which they came."""

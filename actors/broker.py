@@ -37,9 +37,6 @@ class Delivery(Protocol):
     def put_back(self) -> None:
         """None of it had an effect; deliver it again. Never blocks."""
 
-    def reject(self, reason: str) -> None:
-        """It can never have an effect: to the dead letters, with the reason. Never blocks."""
-
 
 Receiver: TypeAlias = Callable[[Delivery], None]
 

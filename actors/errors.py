@@ -13,6 +13,10 @@ class BrokerUnavailable(SwarmPilotError):
     """The broker cannot be reached or did not confirm in time; nothing may be assumed sent. Retry later."""
 
 
+class BrokerUnfit(BrokerUnavailable):
+    """The broker answers and refuses this process as it is configured; waiting does not mend it."""
+
+
 class NoSuchQueue(BrokerUnavailable):
     """Nobody receives there (an attached worker that has gone): surely nothing was sent."""
 

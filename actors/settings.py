@@ -159,7 +159,10 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(10 * 1024 * 1024, ge=1024, description="Largest request body; beyond it 413.")
     snapshot_every: int = Field(20_000, ge=100, description="Journal entries of a shard between snapshots, at least.")
     retention_days: float = Field(
-        7.0, gt=0, le=36_500, description="How long ended tasks, their history and dead letters are kept (days)."
+        7.0,
+        gt=0,
+        le=36_500,
+        description="How long ended tasks, their history, activity entries and dead letters are kept (days).",
     )
     retention_tasks: int = Field(
         1_000_000,

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 
 from actors.activity_rows import note_entry
 from actors.addresses import Address
-from actors.announcing import Fact, announcements
+from actors.announcing import Fact, announcements, told_of
 from actors.behaviour import Decision, Keep, Recalled, Received, Reply, Send, Warn
 from actors.envelope import Envelope
 from actors.envelope_json import Parcel, encode_parcels
@@ -177,9 +177,9 @@ class Turn:
                 note_entry(self.transaction, to.key, event)
         for event in decision.events:
             columns = note_row(self.transaction, event, at)
-            if "state" in columns and self._announces:
-                agent_id = getattr(event, "agent_id", "") or columns.get("agent_id") or envelope.to.key
-                self._facts.append(Fact(shard.name, event.task_id, agent_id, at, columns))
+            if self._announces and (told := told_of(event, columns)):
+                agent_id = told.get("agent_id") or envelope.to.key
+                self._facts.append(Fact(shard.name, event.task_id, agent_id, at, told))
 
     def _take_effect(self, shard: Shard, cause: Envelope, effect: Any) -> None:
         match effect:

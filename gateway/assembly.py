@@ -19,6 +19,7 @@ from actors.couriers.worker import WorkerCourier
 from actors.dispatcher import DispatcherPolicy, dispatcher_behaviour
 from actors.messages import Message
 from actors.messages.scheduler import SetStrategy
+from actors.retention import DAY_S
 from actors.scheduler import LineRules, PlacementRules, PreemptionRules, SchedulerPolicy, scheduler_behaviour
 from actors.scheduler.instance import plain_address
 from actors.scheduler.order_names import ORDERS, find_order
@@ -89,6 +90,7 @@ def behaviours(s: Settings, config: ConfigFile) -> dict[ActorKind, AnyBehaviour]
                 preempt_grace_s=s.preempt_grace_s,
                 terminate_grace_s=s.terminate_grace_s,
                 callback_attempts=s.callback_attempts,
+                ended_kept_s=s.retention_days * DAY_S,
                 lifecycle_timeouts={
                     LifecycleState.INITIALIZING: s.agent_initializing_timeout_s,
                     LifecycleState.WAITING_RESOURCES: s.agent_waiting_resources_timeout_s,

@@ -13,6 +13,7 @@ from actors.courier import InstanceUnreachable
 from actors.errors import SwarmPilotError
 from actors.messages.answers import Refused
 from actors.messages.scheduler import SetStrategy
+from actors.settings import Settings
 from gateway.activity_feed import ActivityFeed
 from gateway.assembly import chosen_strategies
 from gateway.attached_workers import AttachedWorkers
@@ -31,9 +32,15 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 15.0
 
 
 class Front:
-    """Serves clients. Raises ConfigError where what is configured cannot be used."""
+    """Serves clients from `listen` on: those of gRPC hear that it is starting, until the status says otherwise."""
 
-    def __init__(self, foundation: Foundation, status: Callable[[], ServiceStatus]) -> None:
+    def __init__(self, settings: Settings, status: Callable[[], ServiceStatus]) -> None:
+        self._status = status
+        self._rpc = RpcServer(lambda: self.edge, settings) if settings.grpc_port >= 0 else None
+        self._arranging: set[asyncio.Task[None]] = set()
+
+    def stand_on(self, foundation: Foundation) -> None:
+        """Use these parts from now on. Raises ConfigError where what is configured cannot be used."""
         settings = foundation.settings
         self._instances = foundation.config.instances
         self._chosen = chosen_strategies(settings, foundation.config)
@@ -47,21 +54,19 @@ class Front:
             foundation.store,
             foundation.courier,
             settings,
-            status,
+            self._status,
             workers,
             self._activity,
             foundation.dead,
             foundation.vitals,
         )
-        self._rpc = RpcServer(self.edge) if settings.grpc_port >= 0 else None
-        self._arranging: set[asyncio.Task[None]] = set()
 
-    def listen(self) -> int | None:
-        """Take the gRPC port, which nobody is answered on yet; None where gRPC is turned off."""
-        return self._rpc.listen() if self._rpc is not None else None
+    async def listen(self) -> int | None:
+        """Take the gRPC port; None where gRPC is turned off. Raises OSError where it cannot be had."""
+        return await self._rpc.start() if self._rpc is not None else None
 
     async def start(self, *, chooses_first: bool) -> None:
-        """Serve. With `chooses_first` strategies are as configured before anybody is served, else soon after.
+        """Carry out what is configured; strategies with `chooses_first` before anybody is served, else soon after.
 
         Raises ConfigError where the scheduler does not take them.
         """
@@ -69,8 +74,6 @@ class Front:
             await self._choose(self._chosen)
         elif self._chosen:
             self._arrange(self._choose_in_time())
-        if self._rpc is not None:
-            await self._rpc.start()
         for entry in self._instances:
             self._arrange(self._register(entry))
 
@@ -80,11 +83,15 @@ class Front:
         if self._rpc is not None:
             self._rpc.begin_drain()
 
-    async def stop(self) -> None:
-        """Serve nobody any more."""
+    def step_off(self) -> None:
+        """Use the parts no more that it stands on."""
         self._activity.close()
         for task in self._arranging:
             task.cancel()
+
+    async def stop(self) -> None:
+        """Serve nobody any more."""
+        self.step_off()
         if self._rpc is not None:
             await self._rpc.stop(1.0)
 

@@ -25,6 +25,7 @@ from gateway import (
 )
 from gateway.edge import Edge
 from gateway.front_door import FrontDoor, Handler
+from gateway.health import VERSION
 from gateway.metrics import Metrics
 
 ABOUT: Final = """Distributes tasks across TaskInstances. Every accepted task is recorded before the answer is given.
@@ -59,7 +60,7 @@ def build_app(edge: Edge | None, lifespan: Lifespan | None = None) -> FastAPI:
     """The application on this edge; without one, on what `lifespan` puts into `app.state.edge`."""
     app = _Application(
         title="SwarmPilot Scheduler",
-        version=rest_service.VERSION,
+        version=VERSION,
         description=ABOUT,
         lifespan=lifespan or _nothing,
         redoc_url=None,

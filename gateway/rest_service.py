@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -17,6 +16,7 @@ from gateway.bad_request import BadRequest
 from gateway.edge import Edge
 from gateway.expecting import ask
 from gateway.front_door import edge_of
+from gateway.health import look, shown
 from gateway.metrics import Metrics
 from gateway.rest_errors import RETRY_AFTER_S
 from gateway.schemas_service import (
@@ -24,7 +24,6 @@ from gateway.schemas_service import (
     OWN_STRATEGY,
     STRATEGIES,
     Health,
-    IllPart,
     Strategies,
     Strategy,
     StrategyRequest,
@@ -32,9 +31,6 @@ from gateway.schemas_service import (
 )
 from gateway.strict_route import ERRORS, StrictRoute
 
-VERSION: Final = "2.0.0"
-STORE_ANSWERS_S: Final = 2.0
-"""How long the store may take before it counts as ill (s)."""
 _PAGE: Final = Path(__file__).parent / "static" / "index.html"
 
 router = APIRouter(tags=["service"], route_class=StrictRoute, responses=ERRORS)
@@ -47,30 +43,11 @@ TheEdge = Annotated[Edge, Depends(edge_of)]
 )
 async def health(response: Response, edge: TheEdge) -> Health:
     """Whether the service is up and takes tasks, and which part of it does not work."""
-    await _ask_store(edge)
-    now = edge.status_now()
+    now = await look(edge)
     if now.health != "healthy":
         response.status_code = 503
         response.headers["Retry-After"] = str(RETRY_AFTER_S)
-    return Health(
-        status=now.health,
-        ill=[IllPart(part=i.part, detail=i.detail, since=i.since, reason=i.reason) for i in now.ill],
-        service="scheduler",
-        version=VERSION,
-        priority_order=edge.settings.priority_order,
-        broker=now.broker,
-    )
-
-
-async def _ask_store(edge: Edge) -> None:
-    """Notice whether it is ill: while there is nothing to do nobody else would."""
-    try:
-        async with asyncio.timeout(STORE_ANSWERS_S):
-            await edge.reader.known([""])
-    except (SwarmPilotError, TimeoutError) as error:
-        edge.vitals.ill("store", str(error) or f"no answer within {STORE_ANSWERS_S:g} s", "reads")
-    else:
-        edge.vitals.well("store", "reads")
+    return shown(now, edge.settings)
 
 
 @router.post("/scheduler/set", summary="Choose the placement strategy, or the order of the line")

@@ -8,22 +8,23 @@ with the task: the client may try again, or elsewhere.
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 import grpc
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_health.v1 import health_pb2_grpc
 
 from actors.addresses import SCHEDULER, Address, agent
 from actors.messages import Answer, Message
+from actors.settings import Settings
 from gateway import rpc_translate as translate
 from gateway.edge import Edge
 from gateway.listening import listen, shown_address
 from gateway.rpc_activity import SERVICE as ACTIVITY_SERVICE
 from gateway.rpc_activity import ActivityServicer
-from gateway.rpc_statuses import Context, NotServing, refuse
+from gateway.rpc_health import HealthServicer
+from gateway.rpc_statuses import Context, NotServing, once_started, refuse
 from protos import activity_pb2_grpc, scheduler_pb2_grpc
 from protos import scheduler_pb2 as pb
 
@@ -37,7 +38,7 @@ ROOM_FOR_THE_REST: Final = 2 * 1024 * 1024
 class SchedulerServicer(scheduler_pb2_grpc.SchedulerServiceServicer):
     """The five calls; each turns its request into a message, asks one actor, and turns the answer back."""
 
-    def __init__(self, edge: Edge) -> None:
+    def __init__(self, edge: Callable[[], Edge]) -> None:
         self._edge = edge
 
     async def SubmitTask(self, request: pb.SubmitTaskRequest, context: Context) -> pb.SubmitTaskResponse:  # noqa: N802
@@ -53,7 +54,7 @@ class SchedulerServicer(scheduler_pb2_grpc.SchedulerServiceServicer):
     ) -> pb.ShutdownAgentResponse:
         return await self._answer(
             context,
-            lambda: (SCHEDULER, translate.shutdown_message(request, self._edge.settings.agent_shutdown_grace_s)),
+            lambda: (SCHEDULER, translate.shutdown_message(request, self._edge().settings.agent_shutdown_grace_s)),
             translate.shutdown_response,
         )
 
@@ -70,13 +71,12 @@ class SchedulerServicer(scheduler_pb2_grpc.SchedulerServiceServicer):
         )
 
     def _submit(self, request: pb.SubmitTaskRequest) -> tuple[Address, Message]:
-        settings = self._edge.settings
+        settings = self._edge().settings
         message = translate.submit_message(
             request, now=time.time(), order=settings.priority_order, max_bytes=settings.max_body_bytes
         )
-        phase = self._edge.status().phase
-        if phase != "serving":
-            raise NotServing(f"the service is {phase} and takes no new tasks now; send the same request again later")
+        if self._edge().status().phase == "draining":
+            raise NotServing("the service is draining and takes no new tasks now; send the same request again later")
         return SCHEDULER, message
 
     async def _answer(
@@ -87,7 +87,8 @@ class SchedulerServicer(scheduler_pb2_grpc.SchedulerServiceServicer):
     ) -> Response:
         """The response, or the status that the error stands for."""
         try:
-            return response(await self._edge.asker.ask(*question()))
+            to, message = question()
+            return response(await once_started(self._edge()).asker.ask(to, message))
         except Exception as error:
             await refuse(context, error)
 
@@ -97,11 +98,11 @@ def _to_agent(agent_id: str, message: Message) -> tuple[Address, Message]:
 
 
 class RpcServer:
-    """Listens on `settings.host:settings.grpc_port`."""
+    """Listens on `settings.host:settings.grpc_port`. `edge` is that of now: before it serves there may be several."""
 
-    def __init__(self, edge: Edge) -> None:
-        self._edge = edge
-        limit = edge.settings.max_body_bytes + ROOM_FOR_THE_REST
+    def __init__(self, edge: Callable[[], Edge], settings: Settings) -> None:
+        self._settings = settings
+        limit = settings.max_body_bytes + ROOM_FOR_THE_REST
         self._server = grpc.aio.server(
             options=[
                 ("grpc.max_receive_message_length", limit),
@@ -109,41 +110,28 @@ class RpcServer:
             ]
         )
         self._port: int | None = None
-        self._draining: asyncio.Task[None] | None = None
-        self._health = health.aio.HealthServicer()
+        self._health = HealthServicer(edge, ("", SERVICE, ACTIVITY_SERVICE))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         scheduler_pb2_grpc.add_SchedulerServiceServicer_to_server(SchedulerServicer(edge), self._server)  # type: ignore[no-untyped-call]
         activity_pb2_grpc.add_ActivityServiceServicer_to_server(ActivityServicer(edge), self._server)  # type: ignore[no-untyped-call]
 
-    def listen(self) -> int:
-        """Take the port; calls wait until `start`. Raises OSError where it cannot be had."""
+    async def start(self) -> int:
+        """Answer calls, where that is not done already; the port. Raises OSError where it cannot be had."""
         if self._port is None:
-            host, port = self._edge.settings.host, self._edge.settings.grpc_port
+            host, port = self._settings.host, self._settings.grpc_port
             listen(host, port, " (gRPC)").close()  # gRPC does not tell why it cannot have a port
             try:
                 self._port = self._server.add_insecure_port(shown_address(host, port))
             except RuntimeError as error:
                 raise OSError(f"cannot listen on {shown_address(host, port)} (gRPC): {error}") from error
+            await self._server.start()
         return self._port
-
-    async def start(self) -> int:
-        """Answer calls and say so by the health service; the port. Raises OSError."""
-        port = self.listen()
-        await self._server.start()
-        await self._tell_health(health_pb2.HealthCheckResponse.SERVING)
-        return port
 
     def begin_drain(self) -> None:
         """Have the health service tell its clients to go elsewhere; calls are still answered."""
-        if self._draining is None:
-            not_serving = self._tell_health(health_pb2.HealthCheckResponse.NOT_SERVING)
-            self._draining = asyncio.get_running_loop().create_task(not_serving)
+        self._health.begin_drain()
 
     async def stop(self, grace_s: float) -> None:
         """Take no new calls, and give those under way `grace_s` seconds to end."""
         self.begin_drain()
         await self._server.stop(grace_s)
-
-    async def _tell_health(self, status: Any) -> None:
-        for service in ("", SERVICE, ACTIVITY_SERVICE):
-            await self._health.set(service, status)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Final
 
 from actors.activity_reader import ActivityFilter, ActivityRow
 from gateway.activity_feed import ActivityFeed, Batch
 from gateway.bad_request import line_of, whole_number_of
 from gateway.edge import Edge
-from gateway.rpc_statuses import Context, NotServing, refuse
+from gateway.rpc_statuses import Context, NotServing, once_started, refuse
 from gateway.translate import iso_timestamp
 from protos import activity_pb2 as pb
 from protos import activity_pb2_grpc
@@ -27,7 +27,7 @@ _KINDS: Final = {"live": pb.ActivityChange.LIVE, "ended": pb.ActivityChange.ENDE
 class ActivityServicer(activity_pb2_grpc.ActivityServiceServicer):
     """The three calls, answered from the store."""
 
-    def __init__(self, edge: Edge) -> None:
+    def __init__(self, edge: Callable[[], Edge]) -> None:
         self._edge = edge
 
     async def ListActivity(self, request: pb.ListActivityRequest, context: Context) -> pb.ListActivityResponse:  # noqa: N802
@@ -66,9 +66,10 @@ class ActivityServicer(activity_pb2_grpc.ActivityServiceServicer):
 
     @property
     def _feed(self) -> ActivityFeed:
-        if self._edge.activity is None:
-            raise NotServing("the service is starting; send the same request again later")
-        return self._edge.activity
+        activity = once_started(self._edge()).activity
+        if activity is None:
+            raise NotServing("activity is not shown here")
+        return activity
 
 
 def filter_of(asked: pb.ActivityFilter) -> ActivityFilter:

@@ -13,6 +13,7 @@ import structlog
 from actors.errors import AnswerTimeout, BrokerUnavailable, StoreUnavailable
 from gateway.activity_feed import FeedClosed, TooManyStreams
 from gateway.bad_request import BadRequest, MalformedJson
+from gateway.edge import Edge
 
 log = structlog.get_logger("gateway.rpc")
 
@@ -21,6 +22,13 @@ Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
 class NotServing(Exception):
     """The service is starting or draining and does not take this now."""
+
+
+def once_started(edge: Edge) -> Edge:
+    """The edge, where it can be used. Raises NotServing."""
+    if edge.status().phase == "starting":
+        raise NotServing("the service is starting; send the same request again later")
+    return edge
 
 
 _MENDED_BY_CLIENT = (BadRequest, MalformedJson)

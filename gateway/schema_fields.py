@@ -17,6 +17,12 @@ class Request(BaseModel):
     model_config = ConfigDict(strict=True, extra="ignore", allow_inf_nan=False)
 
 
+class ExactRequest(Request):
+    """One where a field nobody knows is refused: misspelt, it would be done otherwise than asked for."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
 class Response(BaseModel):
     """A response body."""
 

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from actors.agent_lifecycle import LifecycleState
 from actors.messages.answers import InstanceCondition
-from gateway.schema_fields import PRIORITY_TEXT, SCOPE_TEXT, Name, Priority, Request, Response
+from gateway.schema_fields import PRIORITY_TEXT, SCOPE_TEXT, ExactRequest, Name, Priority, Request, Response
 from gateway.translate import MAX_GRACE_S
 
 
@@ -35,7 +35,7 @@ class AgentTaskResponse(Response):
     task_id: str = Field(description="Id of the task.")
 
 
-class PreemptRequest(Request):
+class PreemptRequest(ExactRequest):
     """Ask a task to give way (RequestPreemption)."""
 
     reason: str = Field("", max_length=2000, description="Why, for the journal and for the task.")
@@ -53,7 +53,7 @@ class PreemptResponse(Response):
     enqueued: bool = Field(description="Whether the preemption request was queued; false for unknown or ended tasks.")
 
 
-class ShutdownRequest(Request):
+class ShutdownRequest(ExactRequest):
     """End an agent's work (ShutdownAgent)."""
 
     grace_period_s: float | None = Field(
@@ -134,7 +134,7 @@ class ActivityBuffer(Response):
     )
 
 
-class PurgeRequest(Request):
+class PurgeRequest(ExactRequest):
     """Forget entries of ended tasks (PurgeActivity)."""
 
     task_ids: list[Name] = Field(

@@ -6,17 +6,15 @@ import asyncio
 import sys
 
 from actors.crash_points import arm
-from actors.errors import SwarmPilotError
+from actors.errors import BrokerUnfit, StoreUnfit, SwarmPilotError
 from actors.settings import Settings
 from actors.stores import is_shareable
 from gateway.config_file import ConfigError
 from gateway.host_actors import host_actors
 from gateway.listening import listen
 from gateway.logs import set_up_logs
-from gateway.patience import start_patiently
 from gateway.roles import ALL_ROLES, Role
 from gateway.service import Service
-from gateway.signals import signalled
 
 
 async def serve(settings: Settings, roles: frozenset[Role] = ALL_ROLES) -> int:
@@ -37,10 +35,6 @@ async def serve(settings: Settings, roles: frozenset[Role] = ALL_ROLES) -> int:
     with listen(settings.host, settings.port) as listening:
         if roles == ALL_ROLES:
             await service.start()
-        else:
-            with signalled() as signal:
-                if not await start_patiently(service, signal):
-                    return 0
         return await serve_clients(service, listening)
 
 
@@ -79,7 +73,7 @@ def run(settings: Settings, roles: frozenset[Role] = ALL_ROLES) -> int:
             return runner.run(serve(settings, roles))
     except (ConfigError, SwarmPilotError, OSError) as error:
         print(f"swarmpilot: {error}", file=sys.stderr)  # noqa: T201
-        return 2 if isinstance(error, ConfigError) else 1
+        return 2 if isinstance(error, (ConfigError, BrokerUnfit, StoreUnfit)) else 1
 
 
 def _new_loop() -> asyncio.AbstractEventLoop:

@@ -12,8 +12,11 @@ import structlog
 import uvicorn
 
 from actors.errors import SwarmPilotError
+from actors.settings import Settings
 from gateway.app import build_app
+from gateway.entrance import Entrance
 from gateway.host_actors import collect_garbage_rarely
+from gateway.patience import start_patiently
 from gateway.service import Service
 from gateway.whole_answers import WholeAnswers
 
@@ -29,8 +32,11 @@ class _Server(uvicorn.Server):
         self._draining: asyncio.Task[None] | None = None
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        if self._draining is not None or self._service.phase != "serving":
+        if self.should_exit or self._draining is not None:
             super().handle_exit(sig, frame)
+            return
+        if self._service.phase != "serving":
+            self.should_exit = True
             return
         log.info("draining", signal=signal.Signals(sig).name, at_most_s=self._service.settings.drain_timeout_s)
         self._service.begin_drain()
@@ -47,35 +53,43 @@ class _Server(uvicorn.Server):
 
 
 async def serve_clients(service: Service, listening: socket.socket) -> int:
-    """Serve on this socket, drain, stop. Returns the exit code."""
-    settings = service.settings
-    collect_garbage_rarely()
-    failure: BaseException | None = None
+    """Serve on this socket, drain, stop. Returns the exit code.
+
+    A service that has not been started is started in time: who asks meanwhile hears that it is starting, and why.
+    Raises what waiting does not mend.
+    """
+    entrance = Entrance(service.status, service.settings)
+    server = _Server(_config(entrance, service.settings), service)
+    serving = asyncio.create_task(server.serve(sockets=[listening]))
     try:
-        config = uvicorn.Config(
-            build_app(service.edge),
-            loop="none",
-            http=WholeAnswers,
-            access_log=False,
-            proxy_headers=False,  # nothing here asks where a request came from
-            log_config=None,
-            timeout_graceful_shutdown=int(settings.drain_timeout_s) + 1,
-        )
-        server = _Server(config, service)
+        if service.phase == "starting" and not await start_patiently(service, serving):
+            return 0
+        entrance.open(build_app(service.edge))
+        collect_garbage_rarely()
         _announce(listening, service)
         actors = asyncio.create_task(service.wait())
-        serving = asyncio.create_task(server.serve(sockets=[listening]))
         await asyncio.wait({actors, serving}, return_when=asyncio.FIRST_COMPLETED)
-        if actors.done():
-            failure = actors.exception()
-            server.should_exit = True
-        await serving
+        if actors.done() and (failure := actors.exception()) is not None:
+            log.error("the actors stopped", reason=str(failure), exc_info=failure)
+            return 1
+        return 0
     finally:
+        server.should_exit = True
+        await serving
         await service.stop()
-    if failure is not None:
-        log.error("the actors stopped", reason=str(failure), exc_info=failure)
-        return 1
-    return 0
+
+
+def _config(entrance: Entrance, settings: Settings) -> uvicorn.Config:
+    return uvicorn.Config(
+        entrance,
+        loop="none",
+        http=WholeAnswers,
+        lifespan="off",
+        access_log=False,
+        proxy_headers=False,  # nothing here asks where a request came from
+        log_config=None,
+        timeout_graceful_shutdown=int(settings.drain_timeout_s) + 1,
+    )
 
 
 def _announce(listening: socket.socket, service: Service) -> None:

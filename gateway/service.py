@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import TYPE_CHECKING
 
+from actors.errors import BrokerUnavailable, StoreUnavailable
 from actors.settings import Settings
+from actors.vitals import Illness, Part
 from gateway.actors_here import ActorsHere
 from gateway.edge import Edge, Phase, ServiceStatus
 from gateway.foundation import Foundation
@@ -24,22 +27,24 @@ class Service:
     def __init__(self, settings: Settings, roles: frozenset[Role] = ALL_ROLES) -> None:
         self.settings = settings
         self.roles = roles
-        self.begin_anew()
-
-    def begin_anew(self) -> None:
-        """Make every part again, for another start of one that could not start. Raises ValueError."""
         self.phase: Phase = "starting"
         self.grpc_port: int | None = None
+        self._hindrance: Illness | None = None
+        self._front = self._make_front() if "gateway" in self.roles else None
+        self._make_parts()
+
+    def _make_parts(self) -> None:
         self._foundation = Foundation(self.settings)
         kinds = {kind for role, kind in HOSTS.items() if role in self.roles}
         self._actors = ActorsHere(self._foundation, kinds) if kinds else None
-        self._front = self._make_front() if "gateway" in self.roles else None
+        if self._front is not None:
+            self._front.stand_on(self._foundation)
 
     def _make_front(self) -> Front:
         # Who hosts actors alone starts in half the time without web framework and gRPC.
         from gateway.front import Front
 
-        return Front(self._foundation, self.status)
+        return Front(self.settings, self.status)
 
     @property
     def edge(self) -> Edge:
@@ -55,7 +60,7 @@ class Service:
             self._foundation.broker.condition if self.settings.amqp else None,
             self._actors.shards if self._actors is not None else None,
             self._actors.fenced_writes if self._actors is not None else 0,
-            self._foundation.vitals.illnesses,
+            [self._hindrance] if self._hindrance is not None else self._foundation.vitals.illnesses,
             self._foundation.vitals.counts,
         )
 
@@ -67,9 +72,23 @@ class Service:
             await self.stop()
             raise
 
+    async def attempt(self) -> None:
+        """The same, but where the store or the broker is away, another attempt can be made: clients hear that it is
+        starting meanwhile, and the status says what is missing."""
+        try:
+            await self._start()
+        except (BrokerUnavailable, StoreUnavailable) as error:
+            part: Part = "store" if isinstance(error, StoreUnavailable) else "broker"
+            since = self._hindrance.since if self._hindrance and self._hindrance.part == part else time.time()
+            self._hindrance = Illness(part, "start", since, str(error))
+            await self._close()
+            self._make_parts()
+            raise
+        self._hindrance = None
+
     async def _start(self) -> None:
         if self._front is not None:
-            self.grpc_port = self._front.listen()
+            self.grpc_port = await self._front.listen()
         await self._foundation.open()
         if self._actors is not None:
             await self._actors.start()
@@ -104,6 +123,11 @@ class Service:
         self.phase = "draining"
         if self._front is not None:
             await self._front.stop()
+        await self._close()
+
+    async def _close(self) -> None:
+        if self._front is not None:
+            self._front.step_off()
         if self._actors is not None:
             await self._actors.stop()
         await self._foundation.close()

@@ -103,7 +103,7 @@ class RabbitBroker:
         return True
 
     async def open(self) -> None:
-        """Connect twice and declare the topology. Raises BrokerUnavailable."""
+        """Connect twice and declare the topology. Raises BrokerUnavailable, BrokerUnfit."""
         await self._out.open()
         try:
             await self._in.open()

@@ -68,9 +68,13 @@ class Consumption:
         return len(self._ledger)
 
     async def begin(self, queue: str, arguments: FieldTable) -> None:
-        """Have the broker deliver from this queue."""
+        """Have the broker deliver from this queue. Where that fails nothing is taken from the channel's number."""
         self._deliveries.take(self.channel.number, self.take)
-        await self.channel.basic_consume(queue, _must_not_come, arguments=arguments)
+        try:
+            await self.channel.basic_consume(queue, _goes_back, arguments=arguments)
+        except BaseException:
+            self._deliveries.leave(self.channel.number, self.take)
+            raise
 
     def take(self, message: Delivered) -> None:
         """The broker has handed this one over: to the receiver with what can be read, the rest to the dead letters.
@@ -87,16 +91,16 @@ class Consumption:
         if message.redelivered:
             self._vitals.counts["message redelivered"] += 1
         if message.fault:
-            self.reject(message, message.fault)
+            self._reject(message, message.fault)
             return
         try:
             envelopes, redeliverable = self._read(message)
         except ValueError as error:
-            self.reject(message, str(error))
+            self._reject(message, str(error))
             return
         except Exception as error:  # a fault of ours: kept among the dead letters rather than delivered for ever
             log.exception("a message could not be read", routing_key=message.routing_key)
-            self.reject(message, f"internal error: {error!r}")
+            self._reject(message, f"internal error: {error!r}")
             return
         self._receiver(RabbitDelivery(envelopes, redeliverable, message, self))
 
@@ -110,7 +114,7 @@ class Consumption:
         self._ledger.put_back(tag)
         self._flush_soon()
 
-    def reject(self, message: Delivered, reason: str) -> None:
+    def _reject(self, message: Delivered, reason: str) -> None:
         """To the dead letters; acknowledged only once the copy there is confirmed."""
         task = asyncio.create_task(self._dismiss(message, reason))
         self._tasks.add(task)
@@ -187,11 +191,7 @@ class RabbitDelivery:
         """Return it to its queue."""
         self._consumption.put_back(self.message.tag)
 
-    def reject(self, reason: str) -> None:
-        """To the dead letters."""
-        self._consumption.reject(self.message, reason)
 
-
-async def _must_not_come(_: object) -> None:
-    """All that is delivered is taken before aiormq sees it."""
-    raise AssertionError("a delivery was not taken")
+async def _goes_back(_: object) -> None:
+    """All that is delivered is taken before aiormq sees it, but for what comes where a subscription has failed."""
+    log.warning("a delivery for nobody goes back into its queue with the channel")

@@ -25,6 +25,8 @@ _METHOD, _HEADER, _BODY, _HEARTBEAT = 1, 2, 3, 8
 _END: Final = 0xCE
 _OVERHEAD: Final = _FRAME.size + 1
 _DELIVER: Final = b"\x00\x3c\x00\x3c"
+_CLOSE: Final = b"\x00\x0a\x00\x32"
+_CODE_AND_LENGTH: Final = Struct(">HB")
 _TAG: Final = Struct(">Q?")
 _SIZE: Final = Struct(">Q")
 _PROPERTIES_AT: Final = 12
@@ -60,10 +62,14 @@ class _Content:
 
 
 class Deliveries(asyncio.StreamReaderProtocol):
-    """The receiving end of a connection. Hands on what is nobody's here."""
+    """The receiving end of a connection. Hands on what is nobody's here.
+
+    `closed`: the code and the text with which the broker has ended the connection (connection.close).
+    """
 
     def __init__(self, reader: asyncio.StreamReader, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(reader, loop=loop)
+        self.closed: tuple[int, str] | None = None
         self._clock = loop.time
         self._takers: dict[int, Taker] = {}
         self._begun: dict[int, _Content] = {}
@@ -95,6 +101,8 @@ class Deliveries(asyncio.StreamReaderProtocol):
             if stop > end:
                 break
             if channel not in self._takers or not self._takes(kind, channel, data[at + _FRAME.size : stop - 1]):
+                if channel == 0 and kind == _METHOD:
+                    self._note_close(data[at + _FRAME.size : stop - 1])
                 self._hand_on(data[at:stop])
             at = stop
         self._rest = data[at:]
@@ -103,6 +111,12 @@ class Deliveries(asyncio.StreamReaderProtocol):
             self._hand_on(strange)
         elif end and self._clock() - self._handed_on_at > ALIVE_EVERY_S and self._takers:
             self._hand_on(_ALIVE)
+
+    def _note_close(self, payload: bytes) -> None:
+        if payload.startswith(_CLOSE):
+            code, length = _CODE_AND_LENGTH.unpack_from(payload, len(_CLOSE))
+            at = len(_CLOSE) + _CODE_AND_LENGTH.size
+            self.closed = code, payload[at : at + length].decode("utf-8", "replace")
 
     def _hand_on(self, frame: bytes) -> None:
         self._handed_on_at = self._clock()

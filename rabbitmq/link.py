@@ -11,9 +11,10 @@ from typing import Any
 import aiormq
 import structlog
 from aiormq.abc import AbstractConnection
+from aiormq.exceptions import ConnectionClosed, InvalidFrameError
 from yarl import URL
 
-from actors.errors import BrokerUnavailable
+from actors.errors import BrokerUnavailable, BrokerUnfit
 from actors.vitals import Vitals
 from rabbitmq.deliveries import Deliveries, TakingTransport
 from rabbitmq.failures import as_unavailable
@@ -71,7 +72,10 @@ class Link:
         return self._gone
 
     async def open(self) -> None:
-        """Connect, and stay connected from then on. Raises BrokerUnavailable where the first attempt fails."""
+        """Connect, and stay connected from then on.
+
+        Raises BrokerUnavailable where the first attempt fails, BrokerUnfit where no later one would go better.
+        """
         await self._connect()
         self._supervisor = asyncio.create_task(self._supervise(), name=f"{self._name} link")
 
@@ -136,7 +140,7 @@ class Link:
                 closing.cancel()
 
     async def _connect(self) -> None:
-        failures = []
+        failures: list[BrokerUnavailable] = []
         for url in random.sample(self._urls, len(self._urls)):
             try:
                 with as_unavailable(f"connecting to {url.host}:{url.port or 5672}"):
@@ -144,14 +148,23 @@ class Link:
                         await self._connect_to(url)
                 return
             except BrokerUnavailable as error:
-                failures.append(str(error))
-        raise BrokerUnavailable("; ".join(failures))
+                failures.append(error)
+        told = "; ".join(map(str, failures))
+        if not all(isinstance(failure, BrokerUnfit) for failure in failures):
+            raise BrokerUnavailable(told)
+        rule = "must name a vhost, and a user with its password who may configure, write and read there"
+        raise BrokerUnfit(f"amqp: {rule}; got {', '.join(map(_shown, self._urls))}: {told}")
 
     async def _connect_to(self, url: URL) -> None:
         transport = TakingTransport()
-        connection = await aiormq.connect(
-            url, client_properties={"connection_name": self._name}, transport_factory=transport
-        )
+        try:
+            connection = await aiormq.connect(
+                url, client_properties={"connection_name": self._name}, transport_factory=transport
+            )
+        except InvalidFrameError as error:
+            if transport.deliveries is None or transport.deliveries.closed is None:
+                raise
+            raise ConnectionClosed(*transport.deliveries.closed) from error  # which aiormq had not expected
         try:
             if self._prepare is not None:
                 await self._prepare(connection)
@@ -188,6 +201,11 @@ def _with_defaults(url: str) -> URL:
     if not is_usable:
         raise ValueError(f"amqp: must be amqp://user:password@host:port/vhost; got {_without_credentials(url)!r}")
     return parsed if "heartbeat" in parsed.query else parsed.update_query(heartbeat=str(HEARTBEAT_S))
+
+
+def _shown(url: URL) -> str:
+    """For people: without the password."""
+    return str((url.with_password("…") if url.password else url).with_query(None).human_repr())
 
 
 def _without_credentials(url: str) -> str:

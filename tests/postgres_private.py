@@ -16,6 +16,8 @@ from tests.private_server import PrivateServer
 
 PACKAGE = "postgresql"
 VERSIONS = Path("/usr/lib/postgresql")
+GUARDED = "guarded"
+"""Users of this name need their password."""
 HOW_TO_INSTALL = (
     "A PostgreSQL is needed. Install one with `apt-get install postgresql` (as root; no service need run), or start "
     "Docker, or set POSTGRES_URL=postgresql://user:password@host:port/postgres to a server where databases may be made."
@@ -56,6 +58,7 @@ class PrivatePostgres(PrivateServer):
         if not data.exists():
             options = ["-U", "postgres", "--auth=trust", "--no-sync", "-E", "UTF8", "--locale=C", "-D", str(data)]
             self._program("initdb", *options, log="initdb.log").wait()
+            _ask_for_password(data / "pg_hba.conf")
         options = ["-D", str(data), "-p", str(self._port), "-h", "127.0.0.1", "-k", str(self._home)]
         return self._program("postgres", *options, log="console.log")
 
@@ -71,6 +74,11 @@ class PrivatePostgres(PrivateServer):
     def _program(self, name: str, *arguments: str, log: str) -> subprocess.Popen[bytes]:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
         return self._spawn([str(self._programs / name), *arguments], inherited | {"LC_ALL": "C"}, log, self._user)
+
+
+def _ask_for_password(rules: Path) -> None:
+    """Of this user it has to be told, as everybody has with a server that others can reach."""
+    rules.write_text(f"host all {GUARDED} all scram-sha-256\n{rules.read_text()}")
 
 
 def _programs() -> Path | None:

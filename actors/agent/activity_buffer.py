@@ -2,19 +2,23 @@
 
 An entry of a task that has not ended is never dropped. How many there may be is the scheduler's to say, which counts
 those of all agents: a task that it has no room for goes `without_entry` until it has. Ended entries are kept until they
-are purged or `keep_ended` newer ones have ended.
+are purged, `keep_ended` newer ones have ended, or that is `keep_s` seconds ago: then the agent is woken to forget them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from typing import TypeAlias
+from itertools import takewhile
+from math import inf
+from typing import Final, TypeAlias
 
 from actors.agent.descriptions import fitting, updated
 from actors.messages.answers import ActivityEntry
 from actors.messages.tasks import Activity
 
 _NOTHING_SAID = Activity()
+_GATHERED: Final = 0.01
+"""By how much of `keep_s` an entry may outstay it, so that several go at once."""
 _Kept: TypeAlias = tuple[Activity, float, float | None]
 
 
@@ -24,7 +28,7 @@ class ActivityBuffer:
     `refused` counts the registrations that were ever refused.
     """
 
-    __slots__ = ("_ended", "_keep_ended", "_live", "refused", "without_entry")
+    __slots__ = ("_ended", "_keep_ended", "_keep_s", "_live", "refused", "without_entry")
 
     def __init__(
         self,
@@ -32,8 +36,11 @@ class ActivityBuffer:
         entries: Iterable[ActivityEntry] = (),
         without_entry: Iterable[str] = (),
         refused: int = 0,
+        *,
+        keep_s: float = inf,
     ) -> None:
         self._keep_ended = keep_ended
+        self._keep_s = keep_s
         self._live: dict[str, _Kept] = {}
         self._ended: dict[str, _Kept] = {}
         self.without_entry: dict[str, None] = dict.fromkeys(without_entry)
@@ -106,6 +113,21 @@ class ActivityBuffer:
     def purgeable(self, task_ids: Collection[str]) -> tuple[str, ...]:
         """Which of these tasks (none named: of all) have an entry that may be forgotten, each once."""
         return tuple(task_id for task_id in dict.fromkeys(task_ids or self._ended) if task_id in self._ended)
+
+    @property
+    def expires_at(self) -> float | None:
+        """When to look for what is too old (Unix seconds); None where nothing has ended."""
+        return self._oldest_end() + self._keep_s * (1.0 + _GATHERED) if self._ended else None
+
+    def expired(self, now: float) -> tuple[str, ...]:
+        """The tasks whose ended entries are too old, where it is time to look for them."""
+        if self.expires_at is None or self.expires_at > now:
+            return ()
+        before = now - self._keep_s
+        return tuple(task_id for task_id, _ in takewhile(lambda kept: kept[1][1] <= before, self._ended.items()))
+
+    def _oldest_end(self) -> float:
+        return next(iter(self._ended.values()))[1]
 
     def forget(self, task_ids: Iterable[str]) -> None:
         """Drop these ended entries."""

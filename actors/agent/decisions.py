@@ -97,4 +97,4 @@ def _wake(policy: AgentPolicy, state: AgentState, now: Now) -> Decision[AgentEve
             events.extend(pressed.events)
             effects.extend(pressed.effects)
     # What else comes due now has its turn at once: by then these events are part of what the agent knows.
-    return Decision(events or [*lifecycle.wake(policy, state, now)], effects)
+    return Decision(events or [*(lifecycle.wake(policy, state, now) or registering.forget_old(state, now))], effects)

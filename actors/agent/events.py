@@ -219,7 +219,7 @@ class AgentMoved:
 
 @dataclass(frozen=True, slots=True)
 class ActivityForgotten:
-    """These entries of ended tasks were purged from the activity buffer.
+    """These entries of ended tasks were purged from the activity buffer, by request or because they were too old.
 
     `is_everything`: nothing is left of any task that had ended, neither of those that the buffer no longer knew.
     """

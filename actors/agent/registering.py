@@ -43,6 +43,12 @@ def show(state: AgentState) -> Decision[AgentEvent]:
     return Decision((), (Reply(listed),))
 
 
+def forget_old(state: AgentState, now: Now) -> Sequence[AgentEvent]:
+    """Entries of tasks that ended too long ago go without being asked for."""
+    old = () if state.activity is None else state.activity.expired(now)
+    return (ActivityForgotten(old),) if old else ()
+
+
 def purge(state: AgentState, message: PurgeActivity) -> Decision[AgentEvent]:
     """Forget entries of ended tasks."""
     ended = () if state.activity is None else state.activity.purgeable(message.task_ids)

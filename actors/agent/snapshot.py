@@ -50,7 +50,11 @@ def load(policy: AgentPolicy, agent_id: str, snapshot: AgentSnapshot) -> AgentSt
     state = initial_state(policy, agent_id)
     if state.activity is not None:
         state.activity = ActivityBuffer(
-            policy.ended_entries, snapshot.activity, snapshot.without_entry, snapshot.activity_refused
+            policy.ended_entries,
+            snapshot.activity,
+            snapshot.without_entry,
+            snapshot.activity_refused,
+            keep_s=policy.ended_kept_s,
         )
     state.lives, state.callbacks, state.shutdown_due = snapshot.lives, snapshot.callbacks, snapshot.shutdown_due
     if state.standing is not None and snapshot.standing is not None:

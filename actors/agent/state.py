@@ -127,13 +127,14 @@ def initial_state(policy: AgentPolicy, agent_id: str) -> AgentState:
     """An agent that has no task yet."""
     if agent_id.startswith(IMPLICIT_AGENT):
         return AgentState(agent_id, None)
-    return AgentState(agent_id, ActivityBuffer(policy.ended_entries), standing=Standing())
+    activity = ActivityBuffer(policy.ended_entries, keep_s=policy.ended_kept_s)
+    return AgentState(agent_id, activity, standing=Standing())
 
 
 def next_due(state: AgentState) -> float | None:
     """When the agent wants to be woken, in Unix seconds."""
     deadlines = (state.run_deadlines, state.preempt_deadlines, state.callback_deadlines)
     due = min((due for kind in deadlines if (due := kind.earliest()) is not None), default=None)
-    if state.standing is None:
+    if state.standing is None or state.activity is None:
         return due
-    return state.standing.next_due(due, state.shutdown_due)
+    return state.standing.next_due(due, state.shutdown_due, state.activity.expires_at)

@@ -38,11 +38,6 @@ class LocalParcels:
             self._queue.waiting.appendleft(self)
             self._queue.deliver()
 
-    def reject(self, reason: str) -> None:
-        """Forget it, and keep it with the reason."""
-        if self._queue.unsettled.pop(id(self), None) is not None:
-            self._queue.rejected.append((reason, self))
-
 
 @dataclass(slots=True)
 class LocalQueue:
@@ -50,7 +45,6 @@ class LocalQueue:
 
     waiting: deque[LocalParcels] = field(default_factory=deque)
     unsettled: dict[int, LocalParcels] = field(default_factory=dict)
-    rejected: list[tuple[str, LocalParcels]] = field(default_factory=list)
     receivers: dict[LocalBroker, tuple[int, Receiver]] = field(default_factory=dict)
 
     def deliver(self) -> None:
@@ -154,7 +148,3 @@ class LocalBroker:
 
     async def announce(self, announcements: Sequence[Announcement]) -> None:
         """Nobody listens inside one process."""
-
-    def rejected(self, queue: str) -> list[tuple[str, Sequence[Envelope]]]:
-        """What was rejected from this queue, with the reasons."""
-        return [(reason, parcels.envelopes) for reason, parcels in self._queues[queue].rejected]

@@ -73,7 +73,7 @@ def _why(
     state: SchedulerState, pool: Pool, entry: TaskEntry, chosen: Instance, strategy: Strategy
 ) -> tuple[str, Sequence[Instance]]:
     """Why it starts there, in words, and the instances that it could have started on."""
-    free = [i for i in pool.instances.values() if i.condition == "up" and len(i.in_flight) < i.capacity]
+    free: Sequence[Instance] = pool.standings.free_instances()
     if entry.tried:
         able = takers(pool, frozenset(entry.tried))
         free = [instance for instance in free if instance in able]
@@ -87,7 +87,7 @@ def _why(
         at_once = worth_it(pool, free)
         if chosen not in at_once:
             return "it is done sooner here than by waiting for a faster one, behind those before it in line", free
-        free = list(at_once)
+        free = at_once
     if strategy.declines and not entry.tried:
         return "it is the fastest of those that have nothing else to do", free
     return f"{CHOICE} {strategy.name} among those that have a place free", free

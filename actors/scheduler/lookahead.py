@@ -58,7 +58,7 @@ def worth_it(pool: Pool, free: Sequence[Instance]) -> Sequence[Instance]:
     """
     slowness = pool.standings.slowness_of(free)
     best = min(slowness)
-    if best - min(pool.standings.slowness) > log(1.0 + _patience(pool)):
+    if best - min(pool.standings.slowness) > log(1.0 + _patience_of(pool)):
         return ()
     return [instance for instance, slow in zip(free, slowness, strict=True) if slow - best <= ALIKE]
 
@@ -75,14 +75,14 @@ def deal_out(state: SchedulerState, pool: Pool, now: float) -> tuple[TaskEntry, 
     ]
     chosen: list[tuple[TaskEntry, Instance]] = []
     looked_at = 0
-    patience = _patience(pool)
+    worth = _patience_of(pool)
 
     def goes_now(task_id: str) -> bool:
         nonlocal looked_at
         looked_at += 1
         entry = state.tasks[task_id]
         takes_ms = state.predict(entry, reference).mean_ms
-        best = min(offers, key=lambda offer: _done_in(offer, takes_ms, patience))
+        best = min(offers, key=lambda offer: _done_in(offer, takes_ms, worth))
         if best.free_in[0] <= 0.0:
             chosen.append((entry, best.instance))
             return True
@@ -96,15 +96,19 @@ def deal_out(state: SchedulerState, pool: Pool, now: float) -> tuple[TaskEntry, 
     return Declined(now + max(soonest_ms / 1000.0, LEAST_WAIT_S))
 
 
-def _patience(pool: Pool) -> float:
+def patience(waiting: int, instances: int) -> float:
     """By how much of what a task takes on the fastest it has to be done sooner there, to be worth waiting for."""
+    return PATIENCE + HASTE * waiting / instances
+
+
+def _patience_of(pool: Pool) -> float:
     slowness = pool.standings.slowness
-    return PATIENCE + HASTE * len(pool.line) / (len(slowness) - slowness.count(inf))
+    return patience(len(pool.line), len(slowness) - slowness.count(inf))
 
 
-def _done_in(offer: _Offer, takes_ms: float, patience: float) -> float:
+def _done_in(offer: _Offer, takes_ms: float, worth: float) -> float:
     wait_ms = offer.free_in[0]
-    return wait_ms + takes_ms * offer.factor + (patience * takes_ms if wait_ms > 0.0 else 0.0)
+    return wait_ms + takes_ms * offer.factor + (worth * takes_ms if wait_ms > 0.0 else 0.0)
 
 
 def _offer(state: SchedulerState, instance: Instance, factor: float, now: float) -> _Offer:

@@ -63,7 +63,7 @@ def _wait_in_common_line(state: SchedulerState, pool: Pool, now: float) -> tuple
     """
     waiting = len(pool.line)
     up = [instance for instance in pool.instances.values() if instance.condition == "up"]
-    free = [instance for instance in up if instance.has_credit]
+    free = pool.standings.free_instances()
     if not up or (not waiting and free and worth_it(pool, free)):
         return 0.0, 0.0
     each = state.predictions.ordinary(pool.name, None)

@@ -10,7 +10,7 @@ from math import exp
 
 from actors.scheduler.completion import first_of
 from actors.scheduler.instance import Instance
-from actors.scheduler.lookahead import DEPTH, FASTER, HASTE, LEAST_WAIT_S, PATIENCE, Declined
+from actors.scheduler.lookahead import DEPTH, FASTER, LEAST_WAIT_S, Declined, patience
 from actors.scheduler.state import Pool, SchedulerState, TaskEntry
 
 
@@ -25,7 +25,7 @@ def take_over(
     chosen: list[TaskEntry] = []
     soonest_ms = float("inf")
     looked_at = 0
-    patience = PATIENCE + HASTE * len(pool.line) / len(pool.instances)
+    worth = patience(len(pool.line), len(pool.instances))
 
     def is_better_off(task_id: str) -> bool:
         nonlocal looked_at, soonest_ms
@@ -41,7 +41,7 @@ def take_over(
             ahead[home.ti_uuid] = first_of(left) if len(left) >= home.capacity else 0.0
             soonest_ms = min(soonest_ms, ahead[home.ti_uuid])
         takes_ms = state.predict(entry, home).mean_ms
-        if takes_ms * (exp(faster) - 1.0 - patience) <= ahead[home.ti_uuid]:
+        if takes_ms * (exp(faster) - 1.0 - worth) <= ahead[home.ti_uuid]:
             chosen.append(entry)
             return True
         ahead[home.ti_uuid] += takes_ms / home.capacity

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -135,7 +135,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         # typer's own errors about usage, whatever package its version keeps them in, can format themselves
         describe = getattr(failure, "format_message", None)
         if describe is not None:
-            return _complain(f"{describe()}{_hint(failure)}", int(getattr(failure, "exit_code", 2)))
+            return _complain(f"{describe()}{_got(failure)}{_hint(failure)}", int(getattr(failure, "exit_code", 2)))
         if os.environ.get("SWARMPILOT_DEBUG"):
             raise
         return _complain(f"{type(failure).__name__}: {failure} (SWARMPILOT_DEBUG=1 shows where)", 1)
@@ -145,6 +145,12 @@ def run(arguments: Sequence[str] | None = None) -> int:
 def _complain(text: str, exit_code: int) -> int:
     typer.echo(f"swarmpilot: {' '.join(text.split())}", err=True)
     return exit_code
+
+
+def _got(failure: Exception) -> str:
+    """What was given, where typer has had the type of an option checked and says only what it should be."""
+    faults: list[Any] = getattr(failure.__cause__, "errors", list)()
+    return f"; got {faults[0]['input']!r}" if faults else ""
 
 
 def _hint(failure: Exception) -> str:

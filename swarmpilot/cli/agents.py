@@ -73,6 +73,7 @@ def shutdown(
         float | None,
         typer.Option(
             metavar="SECONDS",
+            min=0.0,
             help="How long what runs may take to finish; 0: none. Without it, the server's agent_shutdown_grace_s.",
         ),
     ] = None,

@@ -47,7 +47,9 @@ def instance(
     advertise: Annotated[
         str | None, typer.Option(metavar="HOST[:PORT]", help="Where the scheduler reaches it, if not where it listens.")
     ] = None,
-    drain_timeout: Annotated[float, typer.Option(help="Seconds to finish what it holds when stopped.")] = 300.0,
+    drain_timeout: Annotated[
+        float, typer.Option(min=0.0, help="Seconds to finish what it holds when stopped.")
+    ] = 300.0,
     log_level: Annotated[str, typer.Option(help="How much is logged.", envvar="LOG_LEVEL")] = "INFO",
 ) -> int:
     """Run a TaskInstance that registers itself, runs tasks and reports their results.

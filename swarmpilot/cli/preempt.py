@@ -16,6 +16,7 @@ def preempt(
         float | None,
         typer.Option(
             metavar="SECONDS",
+            min=0.0,
             help="How long it may take to; then it is forced. Without it, the server's preempt_grace_s.",
         ),
     ] = None,

@@ -17,7 +17,7 @@ def submit(
         str, typer.Argument(metavar="JSON", help="The task's input: JSON, @file, or - for stdin.", show_default=False)
     ],
     wait: Annotated[bool, typer.Option("--wait", "-w", help="Wait for the task and print its result.")] = False,
-    timeout: Annotated[float | None, typer.Option(help="Longest wait, in seconds; the task goes on.")] = None,
+    timeout: Annotated[float | None, typer.Option(min=0.0, help="Longest wait, in seconds; the task goes on.")] = None,
     priority: Annotated[
         str | None, typer.Option("--priority", "-p", help="-19 to 20, or low, normal, high, critical.")
     ] = None,

@@ -14,7 +14,7 @@ from swarmpilot.cli.output import print_json, task_table
 def task(
     task_id: Annotated[str, typer.Argument(metavar="ID", help="The id that submit printed.", show_default=False)],
     wait: Annotated[bool, typer.Option("--wait", "-w", help="Wait until it has ended.")] = False,
-    timeout: Annotated[float | None, typer.Option(help="Longest wait, in seconds.")] = None,
+    timeout: Annotated[float | None, typer.Option(min=0.0, help="Longest wait, in seconds.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     url: Url = DEFAULT_URL,
 ) -> int:

@@ -26,7 +26,9 @@ def worker(
     worker_id: Annotated[
         str | None, typer.Option("--id", help="Name of this worker among all. [default: a new one]")
     ] = None,
-    drain_timeout: Annotated[float, typer.Option(help="Seconds to finish what it holds when stopped.")] = 300.0,
+    drain_timeout: Annotated[
+        float, typer.Option(min=0.0, help="Seconds to finish what it holds when stopped.")
+    ] = 300.0,
     log_level: Annotated[str, typer.Option(help="How much is logged.", envvar="LOG_LEVEL")] = "INFO",
 ) -> int:
     """Connect to the scheduler, attach as an agent's worker, and run that agent's tasks.

@@ -12,7 +12,6 @@ from pamqp.commands import Basic
 from actors.addresses import Address, ReturnAddress, agent, queue_of
 from actors.envelope import Announcement, Envelope
 from actors.envelope_json import BUNDLE_TYPE
-from actors.messages.agent import PreemptTask
 from actors.messages.answers import StrategySet, TaskAccepted
 from actors.messages.scheduler import SetStrategy
 from rabbitmq import RabbitBroker
@@ -154,20 +153,6 @@ def test_a_bundle_that_cannot_be_read_goes_to_the_dead_letters(rig: RabbitRig, b
         dead = await stranger.next()
         assert dead.body == body
         assert "bundle of envelopes" in str((dead.header.properties.headers or {})["x-reason"])
-
-    perform(rig, story)
-
-
-def test_a_rejected_bundle_is_found_among_the_dead_letters_with_the_reason(rig: RabbitRig) -> None:
-    async def story(broker: RabbitBroker, stranger: Stranger) -> None:
-        kept = Kept(settles=False)
-        await broker.receive(QUEUE, kept)
-        await broker.publish([Envelope("m-0", AGENT, PreemptTask("t", 1, 0, ""))])
-        await kept.have(1)
-        kept.deliveries[0].reject("no such actor")
-        await stranger.read("swarm.dead")
-        headers = (await stranger.next()).header.properties.headers or {}
-        assert (headers["x-reason"], headers["x-queue"]) == ("no such actor", QUEUE)
 
     perform(rig, story)
 

@@ -176,23 +176,6 @@ def test_what_is_put_back_is_delivered_again(rig: Rig) -> None:
     perform(rig, story)
 
 
-def test_what_is_rejected_does_not_come_again(rig: Rig) -> None:
-    async def reject(broker: Broker) -> None:
-        kept = Kept(settles=False)
-        await broker.receive(QUEUE, kept)
-        await broker.publish(numbered(0, 1))
-        await kept.have(1)
-        kept.deliveries[0].reject("nobody can use this")
-
-    async def receive_again(broker: Broker) -> None:
-        kept = Kept()
-        await broker.receive(QUEUE, kept)
-        await broker.publish(numbered(1, 2))
-        assert ids(await kept.have(1)) == ["m-1"]
-
-    perform(rig, reject, receive_again)
-
-
 def test_after_stop_receiving_the_unsettled_waits_in_the_queue(rig: Rig) -> None:
     async def story(broker: Broker) -> None:
         first, second = Kept(settles=False), Kept()

@@ -5,15 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from random import Random
+from typing import cast
 
 import pamqp.frame
 import pytest
+from aiormq.abc import AbstractChannel
+from aiormq.exceptions import ChannelNotFoundEntity
 from pamqp.body import ContentBody
 from pamqp.commands import Basic, Channel
 from pamqp.common import FieldTable
 from pamqp.header import ContentHeader
 from pamqp.heartbeat import Heartbeat
 
+from actors.vitals import Vitals
+from rabbitmq.consumption import Consumption
 from rabbitmq.deliveries import ALIVE_EVERY_S, Delivered, Deliveries
 
 OURS, OTHERS = 3, 4
@@ -114,6 +119,28 @@ def test_a_channel_is_left_by_its_own_taker_alone() -> None:
     last = delivery(OURS, 2, b"x", PROPERTIES[0])
     wire.receive(last)
     assert (len(wire.taken), wire.handed_on) == (1, last)
+
+
+def test_who_could_not_subscribe_takes_nothing_from_the_next_on_the_channel() -> None:
+    class NoSuchQueue:
+        number = OTHERS
+
+        async def basic_consume(self, *_: object, **__: object) -> None:
+            raise ChannelNotFoundEntity("NOT_FOUND - no queue 'gone'")
+
+    async def never(*_: object) -> None:
+        raise AssertionError("nothing came")
+
+    wire = Wire()
+    consumption = Consumption(
+        cast(AbstractChannel, NoSuchQueue()), wire.deliveries, never, lambda _: ((), True), lambda _: None, Vitals()
+    )
+    with pytest.raises(ChannelNotFoundEntity):
+        wire.loop.run_until_complete(consumption.begin("gone", {}))
+    others = delivery(OTHERS, 1, b"x", PROPERTIES[0])
+    wire.receive(others)
+    assert wire.handed_on == others
+    wire.loop.close()
 
 
 @pytest.mark.parametrize("strange", [b"AMQP\x00\x00\x09\x01", b"HTTP/1.1 400 Bad Request\r\n\r\n"])

@@ -17,8 +17,11 @@ from actors.messages import Answer, Message
 from actors.messages.answers import StrategySet, TaskAccepted
 from actors.messages.scheduler import SubmitTask
 from actors.settings import Settings
+from actors.stores.sqlite import SqliteStore
+from actors.vitals import Vitals
 from gateway.edge import Edge, Phase, ServiceStatus
 from gateway.rpc import SERVICE, RpcServer
+from gateway.rpc_activity import SERVICE as ACTIVITY_SERVICE
 from protos import scheduler_pb2 as pb
 from tests.grpc_client import Client, connected
 
@@ -51,11 +54,17 @@ class Server:
     def __init__(self, outcome: Answer | Exception) -> None:
         self.phase: Phase = "serving"
         self.asker = OneAnswer(outcome)
-        nobody = cast(Any, None)  # no call reads the store or probes an instance
+        self.store = SqliteStore(None)  # asked for the health alone
+        self.vitals = Vitals()
+        nobody = cast(Any, None)  # no call probes an instance
         settings = Settings(host="127.0.0.1", grpc_port=0)
-        self.rpc = RpcServer(Edge(self.asker, nobody, nobody, settings, lambda: ServiceStatus(self.phase, None)))
+        edge = Edge(self.asker, self.store, nobody, settings, self.status, vitals=self.vitals)
+        self.rpc = RpcServer(lambda: edge, settings)
         self.client: Client
         self.port = 0
+
+    def status(self) -> ServiceStatus:
+        return ServiceStatus(self.phase, None)
 
     async def fail(self, call: str, request: Any) -> grpc.aio.AioRpcError:
         """The error that this call ends with."""
@@ -67,12 +76,14 @@ class Server:
 @asynccontextmanager
 async def listening(outcome: Answer | Exception) -> AsyncIterator[Server]:
     server = Server(outcome)
+    await server.store.open()
     server.port = await server.rpc.start()
     try:
         async with connected(server.port) as server.client:
             yield server
     finally:
         await server.rpc.stop(0)
+        await server.store.close()
 
 
 def against(outcome: Answer | Exception, steps: Callable[[Server], Awaitable[None]]) -> None:
@@ -155,16 +166,28 @@ def test_the_limit_of_10_mib_is_ours_and_names_the_field() -> None:
     against(TaskAccepted("t", ""), steps)
 
 
-@pytest.mark.parametrize("phase", ["starting", "draining"])
-def test_what_does_not_serve_sends_submits_away_and_answers_the_rest(phase: Phase) -> None:
+def test_what_drains_sends_submits_away_and_answers_the_rest() -> None:
     async def steps(server: Server) -> None:
-        server.phase = phase
+        server.phase = "draining"
         error = await server.fail("SubmitTask", CALLS["SubmitTask"])
         assert error.code() == grpc.StatusCode.UNAVAILABLE
-        assert phase in str(error.details())
+        assert "draining" in str(error.details())
         assert server.asker.asked == []
         await server.fail("PollActivityBuffer", CALLS["PollActivityBuffer"])
         assert len(server.asker.asked) == 1
+
+    against(TaskAccepted("t", ""), steps)
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_what_starts_sends_everything_away(call: str) -> None:
+    async def steps(server: Server) -> None:
+        server.phase = "starting"
+        error = await server.fail(call, CALLS[call])
+        assert error.code() == grpc.StatusCode.UNAVAILABLE
+        assert error.details() == "the service is starting; send the same request again later"
+        assert server.asker.asked == []
+        assert await health_of(server.client, "") == "NOT_SERVING"
 
     against(TaskAccepted("t", ""), steps)
 
@@ -185,6 +208,42 @@ def test_health_turns_when_the_service_drains(service: str) -> None:
     against(TaskAccepted("t", ""), steps)
 
 
+@pytest.mark.parametrize("service", ["", SERVICE, ACTIVITY_SERVICE])
+def test_health_is_that_of_the_parts_known_to_be_ill(service: str) -> None:
+    async def steps(server: Server) -> None:
+        server.vitals.ill("agents", "connected, but nothing arrives", "swarm.agent-3")
+        assert await health_of(server.client, service) == "NOT_SERVING"
+        server.vitals.well("agents", "swarm.agent-3")
+        assert await health_of(server.client, service) == "SERVING"
+        await server.store.close()
+        assert await health_of(server.client, service) == "NOT_SERVING"
+        assert [illness.part for illness in server.vitals.illnesses] == ["store"]
+
+    against(TaskAccepted("t", ""), steps)
+
+
+def test_who_watches_health_hears_of_each_change() -> None:
+    async def steps(server: Server) -> None:
+        stub: Any = health_pb2_grpc.HealthStub(server.client.channel)
+        watches = [stub.Watch(health_pb2.HealthCheckRequest(service=SERVICE)) for _ in range(2)]
+
+        async def heard() -> set[str]:
+            told = [await watch.read() for watch in watches]
+            return {health_pb2.HealthCheckResponse.ServingStatus.Name(response.status) for response in told}
+
+        async with asyncio.timeout(30):
+            assert await heard() == {"SERVING"}
+            server.vitals.ill("broker", "connection lost")
+            assert await heard() == {"NOT_SERVING"}
+            server.vitals.well("broker")
+            assert await heard() == {"SERVING"}
+            watches.pop().cancel()  # who leaves takes nothing from the others
+            server.rpc.begin_drain()
+            assert await heard() == {"NOT_SERVING"}
+
+    against(TaskAccepted("t", ""), steps)
+
+
 def test_health_does_not_know_other_services() -> None:
     async def steps(server: Server) -> None:
         with pytest.raises(grpc.aio.AioRpcError) as caught:
@@ -199,7 +258,7 @@ def test_a_taken_port_is_an_error_and_not_a_share() -> None:
         async with listening(TaskAccepted("t", "")) as first:
             settings = Settings(host="127.0.0.1", grpc_port=first.port)
             edge = Edge(first.asker, cast(Any, None), cast(Any, None), settings, lambda: ServiceStatus("serving", None))
-            second = RpcServer(edge)
+            second = RpcServer(lambda: edge, settings)
             try:
                 with pytest.raises(
                     OSError, match=rf"cannot listen on 127.0.0.1:{first.port} \(gRPC\): address already in use"

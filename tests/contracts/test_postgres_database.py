@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -17,6 +18,7 @@ from actors.stores.postgres.schema import KNOWN_VERSION, SCHEMA, VERSION_TABLE
 from tests.contracts.postgres_rigs import opened, session, until
 from tests.contracts.store_rigs import append, entry, row
 from tests.contracts.test_store_activity import new
+from tests.postgres_private import GUARDED
 from tests.postgres_server import PostgresServer
 
 
@@ -50,6 +52,35 @@ def test_a_schema_of_a_newer_version_is_refused(url: str, postgres_server: Postg
     with pytest.raises(StoreUnfit, match=f"schema version {KNOWN_VERSION + 1} and this program knows"):
         asyncio.run(open_store(url).open())
     postgres_server.run(f"UPDATE {versions} SET version_num = '{KNOWN_VERSION:04}'", url=url)
+
+
+@pytest.mark.parametrize(
+    ("account", "database", "said"),
+    [
+        (GUARDED + ":wrong-one", "", f'password authentication failed for user "{GUARDED}"'),
+        ("nobody-here:wrong-one", "", "nobody-here"),
+        ("", "no_such_database", 'database "no_such_database" does not exist'),
+        (GUARDED + ":right-one", "", "permission denied"),
+    ],
+)
+def test_a_login_that_is_refused_is_not_waited_for(
+    postgres_server: PostgresServer, account: str, database: str, said: str
+) -> None:
+    empty = postgres_server.empty_database()
+    parts = urlsplit(empty)
+    place = f"{parts.hostname}:{parts.port}"
+    url = f"postgresql://{account or parts.netloc.rpartition('@')[0]}@{place}/{database or parts.path[1:]}"
+    postgres_server.run(f"CREATE ROLE {GUARDED} LOGIN PASSWORD 'right-one'")
+    try:
+        with pytest.raises(StoreUnfit) as refusal:
+            asyncio.run(open_store(url).open())
+    finally:
+        postgres_server.run(f"DROP ROLE {GUARDED}")
+    text = str(refusal.value)
+    assert text.startswith("store: must name a database, and a user with its password who may use it; got postgresql:")
+    assert f"{place}/{database or parts.path[1:]}: " in text
+    assert said in text
+    assert "-one" not in text.replace(said, "")
 
 
 class TestWhatIsConfirmedIsKept:

@@ -12,7 +12,7 @@ import pytest
 from actors.addresses import Address, agent, queue_of
 from actors.broker import Broker
 from actors.envelope import Envelope
-from actors.errors import BrokerUnavailable
+from actors.errors import BrokerUnavailable, BrokerUnfit
 from actors.messages.agent import PreemptTask
 from actors.messages.answers import PreemptionAnswered
 from rabbitmq import RabbitBroker
@@ -145,3 +145,18 @@ def test_a_subscription_whose_queue_was_deleted_is_renewed(rig: RabbitRig) -> No
         await kept.have(1)
 
     perform(rig, story)
+
+
+@pytest.mark.parametrize(
+    ("account", "vhost", "said"), [("guest:wrong-one", "", "ACCESS_REFUSED"), ("guest:guest", "no-such", "NOT_ALLOWED")]
+)
+def test_a_login_that_is_refused_is_not_waited_for(rig: RabbitRig, account: str, vhost: str, said: str) -> None:
+    place = rig.server.url.rpartition("@")[2].rstrip("/")
+    broker = RabbitBroker(f"amqp://{account}@{place}/{vhost}", shards=SHARDS, translate=lambda *_: [])
+    with pytest.raises(BrokerUnfit) as refusal:
+        asyncio.run(broker.open())
+    text = str(refusal.value)
+    assert text.startswith("amqp: must name a vhost, and a user with its password who may configure, write and read")
+    assert f"got amqp://guest:…@{place}/{vhost}: " in text
+    assert said in text
+    assert "wrong-one" not in text

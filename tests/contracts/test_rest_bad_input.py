@@ -52,6 +52,10 @@ FIELDS: list[tuple[str, Any, list[str]]] = [
         "field `tasks`: must have at least 1 item; got 0 items"]),
     ("/queue/submit_batch", {"model_name": "gpt", "tasks": [{"task_input": 1}]}, ["field `tasks.0.task_input`: "]),
     ("/queue/submit_batch", {"tasks": {}}, ["field `model_name`: must be given", "field `tasks`: must be a"]),
+    ("/agents/a/shutdown", {"grace_s": 5}, [
+        "field `grace_s`: must not be given: nothing is known by this name; got 5"]),
+    ("/agents/a/activity/purge", {"tasks": ["t"]}, ["field `tasks`: must not be given"]),
+    ("/agents/a/tasks/t/preempt", {"grace_period_s": 5}, ["field `grace_period_s`: must not be given"]),
     ("/notify/task_complete", {}, ["field `task_id`", "field `execution_time`", "field `result`"]),
     ("/notify/task_complete", {**NOTIFY, "execution_time": -0.1}, ["field `execution_time`: ", "got -0.1"]),
     ("/notify/task_complete", {**NOTIFY, "execution_time": "1"}, ["field `execution_time`: must be", "got '1'"]),

@@ -66,13 +66,12 @@ class Consumer:
 
 @dataclass(eq=False, slots=True)
 class Queue:
-    """What waits, who receives, and what was rejected."""
+    """What waits, and who receives."""
 
     name: str
     is_temporary: bool = False
     waiting: deque[Message] = field(default_factory=deque)
     consumers: list[Consumer] = field(default_factory=list)
-    rejected: list[Message] = field(default_factory=list)
     turns: int = 0
 
     @property
@@ -170,12 +169,6 @@ class Handed:
         """Deliver it again."""
         if not self._consumer.connection.process.is_dead:
             self._cluster.take_back(self._queue, self._consumer, [self._message])
-
-    def reject(self, reason: str) -> None:
-        """Keep it with the dead."""
-        self._consumer.connection.process.moment()
-        if self._consumer.holds.pop(id(self._message), None) is not None:
-            self._queue.rejected.append(self._message)
 
 
 class Connection:

@@ -54,8 +54,6 @@ async def check_rest(world: World) -> None:
         kept = ["input", "result"] if row.state is TaskState.COMPLETED else ["input"]
         for part in kept:
             assert database.run(reads.payload, row.task_id, part) is not None, f"{row.task_id} has lost its {part}"
-    rejected = [e.id for q in world.cluster.queues.values() for message in q.rejected for e in message.envelopes]
-    assert not rejected, f"{rejected} were rejected"
     _check_quiet(requests)
 
 

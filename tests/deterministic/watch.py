@@ -71,6 +71,7 @@ class Watch:
         for append in work.appends:
             if append.epoch != self.epochs[append.shard]:
                 self.wrong(f"{append.shard} was written under epoch {append.epoch}, in {self.epochs[append.shard]}")
+        self._announces(work)
         entries = [entry for append in work.appends for entry in append.entries if entry.kind in _NAMES]
         for entry in sorted(entries, key=lambda entry: entry.at):
             self._read(entry)
@@ -122,6 +123,15 @@ class Watch:
         known = self.tasks.get(errand.task_id)
         if known is None or known.placed < (errand.attempt, errand.resumption):
             self.wrong(f"{errand.task_id} attempt {errand.attempt} was pushed before it was stored")
+
+    def _announces(self, work: Transaction) -> None:
+        """Nothing is told of a task whose end is in the record."""
+        parcels = [parcel for row in work.outbox for parcel in decode_parcels(row.body)]
+        for parcel in (parcel for parcel in parcels if isinstance(parcel, Announcement)):
+            for fact in msgspec.json.decode(parcel.body):
+                known = self.tasks.get(fact["task_id"])
+                if known is not None and known.end is not None:
+                    self.wrong(f"{known.spec.task_id} is announced as {fact['state']} after its end")
 
     def _read(self, entry: JournalEntry) -> None:
         event = _CODEC.decode(entry.kind, entry.body)

@@ -190,10 +190,6 @@ class CrashingDelivery:
     def put_back(self) -> None:
         self._inner.put_back()
 
-    def reject(self, reason: str) -> None:
-        self._fuse.burn("before reject")
-        self._inner.reject(reason)
-
 
 class CrashingBroker:
     """A `Broker` that is one process's connection to `inner`.

@@ -36,9 +36,6 @@ class Handed:
         """Not taken in."""
         self.came_back = True
 
-    def reject(self, reason: str) -> None:
-        """Never to be taken in."""
-
 
 def outlive(path: Path, messages: Sequence[Message]) -> Fenced:
     """A process that has been replaced, and does not know it yet, takes each of these in; how the last ended it."""

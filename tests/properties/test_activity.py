@@ -29,6 +29,7 @@ from tests.unit.scheduling import Scheduling, submit
 
 AGENTS = ("a", "b", "c", "model:m")
 PER_AGENT, TOTAL = 2, 4
+KEPT_S = 20.0
 
 step = st.one_of(
     st.tuples(st.just("submit"), st.sampled_from(AGENTS)),
@@ -45,6 +46,7 @@ step = st.one_of(
         st.builds(Activity, branch=st.sampled_from(["", "b"]), description=st.sampled_from(["", "d", "w " * 201])),
         st.sampled_from([None, 0.0, 0.5]),
     ),
+    st.tuples(st.just("age"), st.sampled_from(AGENTS)),
     st.tuples(st.just("commit")),
 )
 histories = st.lists(step, max_size=8) | st.lists(step, min_size=30, max_size=90)
@@ -57,7 +59,7 @@ class Swarm:
         policy = SchedulerPolicy(agent_slots=2, activity_per_agent=PER_AGENT, activity_total=TOTAL)
         self.scheduler = Scheduling(policy, watch=invariants.watch)
         self.scheduler.register("ti", capacity=3)
-        behaviour = agent_behaviour(AgentPolicy(ended_entries=1, max_attempts=2, retry_delay_s=0))
+        behaviour = agent_behaviour(AgentPolicy(ended_entries=2, ended_kept_s=KEPT_S, max_attempts=2, retry_delay_s=0))
         self.agents: dict[str, Driven[AgentState, AgentMessage, AgentEvent]] = {a: Driven(behaviour, a) for a in AGENTS}
         self.to_agent: dict[str, deque[Any]] = {a: deque() for a in AGENTS}
         self.to_scheduler: deque[SchedulerMessage] = deque()
@@ -129,6 +131,18 @@ class Swarm:
 
     def _purge_some(self, name: str, pick: int) -> None:
         self.tell_agent(name, PurgeActivity((f"t{pick}", f"t{pick + 1}")))
+
+    def _age(self, name: str) -> None:
+        """Time passes; the agent is woken where it wants to be, and has nothing left that is too old."""
+        agent = self.agents[name]
+        agent.now += KEPT_S / 2
+        while agent.due is not None and agent.due <= agent.now:
+            was_due = agent.due
+            self.tell_agent(name, TimePassed())
+            assert agent.due != was_due, "it wants to be woken, and nothing comes of it"
+        if agent.state.activity is not None:
+            ended = [entry.timestamp for entry in agent.state.activity.entries() if entry.ended]
+            assert all(at > agent.now - 1.02 * KEPT_S for at in ended)
 
     def _progress(self, pick: int, said: Activity, share: float | None) -> None:
         if running := self.running():

@@ -100,7 +100,14 @@ def test_queues_shows_every_instance(world: World) -> None:
         (["task", "x", "--url", "ftp://here"], 2, "expected an address like"),
         (["preempt", "nothing"], 1, "Task nothing not found"),
         (["preempt"], 2, "Missing argument 'TASK_ID'"),
-        (["preempt", "x", "--grace", "soon"], 2, "Invalid value for '--grace': .* valid number"),
+        (["preempt", "x", "--grace", "soon"], 2, "Invalid value for '--grace': .* valid number.*; got 'soon'"),
+        (["preempt", "x", "--grace", "-5"], 2, "'--grace': .* greater than or equal to 0; got .*-5"),
+        (
+            ["submit", "sim", "{}", "--wait", "--timeout", "-1"],
+            2,
+            "'--timeout': .* greater than or equal to 0; got .*-1",
+        ),
+        (["start", "--port", "http"], 2, "'--port' .* valid integer.*; got 'http'"),
         (["submit", "sim", "{}", "--scope", "a..b"], 1, "field `metadata.scope`: .* got 'a..b'"),
         (["instance", "--model", "m", "--preemptible", "--upstream", "http://x"], 2, "--preemptible needs tasks with"),
         (

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 import requests
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from tests.free_ports import free_port
+from tests.grpc_client import connected
 from tests.postgres_server import PostgresServer
 from tests.rabbit_server import RabbitServer
 from tests.scenarios.processes import Running
@@ -49,6 +53,7 @@ def test_it_is_ready_once_both_are_there(tmp_path: Path, to_database: Way, to_br
         agents.wait_for(rf"{to_database.gate.port}.*not started yet")
         health = requests.get(f"http://127.0.0.1:{port}/health", timeout=10)
         assert (health.status_code, health.json()["status"]) == (503, "starting")
+        assert [ill["part"] for ill in health.json()["ill"]] == ["store"]
         to_database.gate.open()
         agents.wait_for(rf"{to_broker.gate.port}.*not started yet")
         to_broker.gate.open()
@@ -56,6 +61,45 @@ def test_it_is_ready_once_both_are_there(tmp_path: Path, to_database: Way, to_br
         assert agents.terminate() == 0, agents.printed
     finally:
         agents.close()
+
+
+def test_a_gateway_answers_before_they_are_there_and_names_what_is_missing(
+    tmp_path: Path, to_database: Way, to_broker: Way
+) -> None:
+    where = ["--store", to_database.url, "--amqp", to_broker.url, "--port", str(free_port())]
+    url, grpc_port = f"http://127.0.0.1:{where[-1]}", free_port()
+    gateway = Running(["gateway", *where, "--grpc-port", str(grpc_port)], tmp_path / "gateway.log")
+    try:
+        gateway.wait_for(rf"{to_database.gate.port}.*not started yet")
+        for part, way in [("store", to_database), ("broker", to_broker)]:
+            gateway.wait_for(rf"{way.gate.port}.*not started yet")
+            health = requests.get(f"{url}/health", timeout=10)
+            assert (health.status_code, health.json()["status"], health.headers["Retry-After"]) == (
+                503,
+                "starting",
+                "1",
+            )
+            [ill] = health.json()["ill"]
+            assert ill["part"] == part
+            assert str(way.gate.port) in ill["reason"]
+            asked = requests.get(f"{url}/queue/info", timeout=10)
+            assert (asked.status_code, asked.headers["Retry-After"]) == (503, "1")
+            assert asked.json() == {"detail": "The service is starting; try again"}
+            assert asyncio.run(_grpc_health(grpc_port)) == health_pb2.HealthCheckResponse.NOT_SERVING
+            way.gate.open()
+        gateway.wait_for("SwarmPilot scheduler on ")
+        health = requests.get(f"{url}/health", timeout=10)
+        assert (health.status_code, health.json()["ill"]) == (200, [])
+        assert asyncio.run(_grpc_health(grpc_port)) == health_pb2.HealthCheckResponse.SERVING
+        assert gateway.terminate() == 0, gateway.printed
+    finally:
+        gateway.close()
+
+
+async def _grpc_health(port: int) -> Any:
+    async with connected(port) as client:
+        stub: Any = health_pb2_grpc.HealthStub(client.channel)
+        return (await stub.Check(health_pb2.HealthCheckRequest(), timeout=10)).status
 
 
 @pytest.mark.parametrize("role", ["gateway", "scheduler"])
@@ -68,3 +112,21 @@ def test_a_signal_ends_the_wait(tmp_path: Path, to_database: Way, to_broker: Way
         assert "Traceback" not in waiting.printed
     finally:
         waiting.close()
+
+
+def test_a_login_that_is_refused_ends_it_at_once(tmp_path: Path, to_database: Way, rabbit: RabbitServer) -> None:
+    to_database.gate.open()
+    place = rabbit.url.rpartition("@")[2]
+    for store, amqp, named in [
+        (to_database.url.rpartition("/")[0] + "/no_such", rabbit.url, "store: must name a database"),
+        (to_database.url, f"amqp://guest:wrong-one@{place}", "amqp: must name a vhost"),
+    ]:
+        where = ["--store", store, "--amqp", amqp, "--port", "0", "--grpc-port", "-1"]
+        gateway = Running(["gateway", *where], tmp_path / f"{named[:4]}.log")
+        try:
+            assert gateway.process.wait(30) == 2, gateway.printed
+            assert f"swarmpilot: {named}" in gateway.printed
+            assert "wrong-one" not in gateway.printed
+            assert "not started yet" not in gateway.printed
+        finally:
+            gateway.close()

@@ -15,6 +15,7 @@ from actors.messages.agent import (
     TaskEnded,
 )
 from actors.messages.answers import ActivityEntry, ActivityListed, ActivityPurged
+from actors.messages.runtime import TimePassed
 from actors.messages.tasks import Activity, TaskSpec
 from tests.unit.quiet_agent import QuietAgent
 
@@ -124,6 +125,35 @@ def test_purging_forgets_ended_entries_and_never_others() -> None:
     assert everything == Decision((ActivityForgotten(("b",), is_everything=True),), (Reply(ActivityPurged(1)),))
     assert [entry.task_id for entry in listed(agent)] == ["runs"]
     assert agent.tell(PurgeActivity()) == Decision((), (Reply(ActivityPurged(0)),))
+
+
+def test_ended_entries_go_by_themselves_once_they_are_old() -> None:
+    agent = QuietAgent(AgentPolicy(ended_kept_s=1000.0))
+    end(agent, "a")
+    ended_at = agent.now
+    end(agent, "b")
+    agent.tell(ExpectTask(spec("waits")), after=500)
+    agent.tell(RunTask(spec("runs"), 1, "ti"))
+    assert not agent.tell(TimePassed()).events
+    assert agent.due is not None
+    assert ended_at + 1000.0 <= agent.due <= ended_at + 1020.0
+    woken = agent.tell(TimePassed(), after=agent.due - agent.now)
+    assert woken == Decision([ActivityForgotten(("a", "b"))], [])
+    assert [entry.task_id for entry in listed(agent)] == ["waits", "runs"]
+
+
+def test_what_ended_later_stays_longer_and_an_agent_without_anything_is_forgotten() -> None:
+    agent = QuietAgent(AgentPolicy(ended_kept_s=1000.0))
+    end(agent, "old")
+    end(agent, "new")
+    agent.tell(PollActivity(), after=500)
+    end(agent, "newest")
+    for gone in [("old", "new"), ("newest",)]:
+        assert agent.due is not None
+        assert not agent.behaviour.is_blank(agent.state)
+        assert agent.tell(TimePassed(), after=agent.due - agent.now) == Decision([ActivityForgotten(gone)], [])
+    assert agent.due is None
+    assert agent.behaviour.is_blank(agent.state)
 
 
 def test_a_buffer_is_rebuilt_from_what_it_stored() -> None:

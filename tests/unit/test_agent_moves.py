@@ -98,7 +98,8 @@ def test_a_task_takes_an_idle_agent_through_three_moves() -> None:
     assert agent.moves(AttemptStarted("t", 1)) == [S.RUNNING]
     assert agent.moves(ended("t")) == [S.RUNNABLE]
     assert agent.described.cause == "task t has ended"
-    assert agent.due is None
+    assert agent.due is not None
+    assert agent.due > agent.now + 7 * 86_400 - 60, "nothing is left but to forget what has ended"
 
 
 def test_from_one_task_to_the_next_an_agent_does_not_rest() -> None:
@@ -160,7 +161,8 @@ def test_a_shutdown_ends_when_what_runs_has_finished_and_the_workers_have_left()
     assert agent.moves(GONE) == [S.COMPLETED]
     described = agent.described
     assert (described.state, described.closed, described.waiting) == (S.COMPLETED, True, 1)
-    assert agent.due is None
+    assert agent.due is not None
+    assert agent.due > agent.now + 7 * 86_400 - 60, "nothing is left but to forget what has ended"
     assert agent.tell(BeginShutdown(0.0)) == Decision()
     assert agent.moves(ReopenAgent(), ATTACHED, run("u")) == [S.SCHEDULED]
 

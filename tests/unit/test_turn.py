@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from actors.addresses import SCHEDULER, Address, ReturnAddress, agent, dispatcher, shard_of, worker
+from actors.agent.events import PreemptionBegan
 from actors.behaviour import Behaviour, Decision, Effect, Keep, Recalled, Received, Reply, Send
 from actors.envelope import Announcement, Envelope
 from actors.envelope_json import decode_parcels
 from actors.errands import Endpoint, ProbeInstance
 from actors.messages.answers import PreemptionAnswered
 from actors.messages.scheduler import PlaceTasks
-from actors.scheduler.events import TaskRequeued
 from actors.shard import Shard
 from actors.store import Lease
 from actors.turn import MIN_PAUSE_S, TICK_S, Poisoned, Turn
@@ -64,7 +64,7 @@ def hosted(script: Script, *, recall: bool = False) -> dict[str, Shard]:
         dump=lambda state: state.words,
         load=lambda _, words: Hearer(words),
         snapshot_type=list,
-        event_types=(Heard, TaskRequeued),
+        event_types=(Heard, PreemptionBegan),
         recall=lambda message: message.pool if recall else None,
     )
     names = ("scheduler", "agent-0", "dispatcher-0")
@@ -133,8 +133,8 @@ def test_without_handing_over_a_message_to_another_actor_goes_by_the_outbox() ->
 
 def test_all_that_a_shard_sends_in_a_turn_is_in_one_row_in_order() -> None:
     def both(state: str, received: Received[Any]) -> Decision[Any]:
-        requeued = TaskRequeued("t1", "model:m", 2, "i1", NOW, "refused")
-        return Decision([requeued], [Send(agent("a"), PlaceTasks("x")), Send(agent("b"), PlaceTasks("y"))])
+        begun = PreemptionBegan("t1", 1, 0, "i1", NOW, "", 1.0, NOW)
+        return Decision([begun], [Send(agent("a"), PlaceTasks("x")), Send(agent("b"), PlaceTasks("y"))])
 
     turn = turn_of(hosted(both), hand_over=False, announces=True)
     turn.handle(word("one"), {})
@@ -147,7 +147,7 @@ def test_all_that_a_shard_sends_in_a_turn_is_in_one_row_in_order() -> None:
         assert isinstance(second, Envelope)
         assert isinstance(announcement, Announcement)
         assert (first.to, second.to) == (agent("a"), agent("b"))
-        assert announcement.topic == "task.queued.model:m"
+        assert announcement.topic.startswith("task.preempting.")
         assert parcels == turn.outgoing[shard].parcels
 
 
@@ -306,12 +306,12 @@ def test_what_is_sent_without_being_remembered_is_fenced_all_the_same() -> None:
 
 @pytest.mark.parametrize("announces", [True, False])
 def test_changes_of_state_are_announced_where_somebody_may_listen(announces: bool) -> None:
-    requeued = TaskRequeued("t1", "model:m", 2, "i1", NOW, "refused")
-    turn = turn_of(hosted(lambda *_: Decision([requeued])), announces=announces)
-    turn.handle(word("a"), {})
+    begun = PreemptionBegan("t1", 1, 0, "i1", NOW, "", 1.0, NOW)
+    turn = turn_of(hosted(lambda *_: Decision([begun])), announces=announces)
+    turn.handle(word("a", agent("model:m")), {})
     transaction = turn.close()
-    assert transaction.changed_rows["t1"]["state"] == "queued"
+    assert transaction.changed_rows["t1"]["state"] == "preempting"
     sent = [parcel for outgoing in turn.outgoing.values() for parcel in outgoing.parcels]
     announced = [parcel for parcel in sent if isinstance(parcel, Announcement)]
-    assert [each.topic for each in announced] == ["task.queued.model:m"] * announces
+    assert [each.topic for each in announced] == ["task.preempting.model:m"] * announces
     assert len(transaction.outbox) == len(announced)

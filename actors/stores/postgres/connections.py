@@ -42,7 +42,9 @@ class Database:
     def name(self) -> str:
         """The database for people: without the password."""
         parts = urlsplit(self.url)
-        return f"postgresql://{parts.netloc.rpartition('@')[2]}{parts.path}"
+        account, at, place = parts.netloc.rpartition("@")
+        user, colon, _ = account.partition(":")
+        return f"postgresql://{user}{':…' if colon else ''}{at}{place}{parts.path}"
 
     async def connect(self, settings: dict[str, str] | None = None) -> asyncpg.Connection:
         """A connection of one's own. Raises StoreUnavailable."""

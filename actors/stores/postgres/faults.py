@@ -7,8 +7,14 @@ from contextlib import contextmanager
 
 import asyncpg
 
-from actors.errors import StoreUnavailable
+from actors.errors import StoreUnavailable, StoreUnfit
 
+_REFUSED = (
+    asyncpg.InvalidAuthorizationSpecificationError,  # user, password, or from where
+    asyncpg.InvalidCatalogNameError,  # database
+    asyncpg.InsufficientPrivilegeError,
+    asyncpg.ClientConfigurationError,
+)
 _OURS = ("0A", "21", "22", "23", "42")
 """Classes of error codes that mean a mistake of ours, or data that the schema refuses."""
 
@@ -16,9 +22,13 @@ _OURS = ("0A", "21", "22", "23", "42")
 @contextmanager
 def unavailable(where: str) -> Iterator[None]:
     """Turns everything that better times may mend (gone, starting, full, read-only, deadlocked, too slow) into
-    StoreUnavailable; our own mistakes stay what they are."""
+    StoreUnavailable, and a refusal of who we are or of what we ask for into StoreUnfit; our own mistakes stay what
+    they are."""
     try:
         yield
+    except _REFUSED as error:
+        rule = "must name a database, and a user with its password who may use it"
+        raise StoreUnfit(f"store: {rule}; got {where}: {error}") from error
     except asyncpg.PostgresError as error:
         if (error.sqlstate or "").startswith(_OURS):
             raise

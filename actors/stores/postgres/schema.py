@@ -50,7 +50,11 @@ async def stored_version(connection: asyncpg.Connection) -> int:
 
 
 async def migrate(url: str) -> None:
-    """Run every migration that the database has not had yet, in one transaction; others wait meanwhile."""
+    """Run every migration that the database has not had yet, in one transaction; others wait meanwhile.
+
+    Raises what the database complains of.
+    """
+    from sqlalchemy.exc import DBAPIError
     from sqlalchemy.ext.asyncio import create_async_engine
     from sqlalchemy.pool import NullPool
 
@@ -62,6 +66,10 @@ async def migrate(url: str) -> None:
     try:
         async with engine.begin() as connection:
             await connection.run_sync(_upgrade)
+    except DBAPIError as error:
+        if error.orig is not None and isinstance(error.orig.__cause__, asyncpg.PostgresError):
+            raise error.orig.__cause__ from error
+        raise
     finally:
         await engine.dispose()
 
