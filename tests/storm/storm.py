@@ -34,13 +34,14 @@ LONE_FREEZE_S = 3.0
 class Plan:
     """`seconds` of storm; frozen and cut off for a time within `frozen_s` and `cut_s`.
 
-    `rate`: tasks a second; None for a third of what is measured for `measure_s` before the storm.
+    `only`: harm that is called so, or has this in its name. `rate`: tasks a second; None for a third of what is measured for `measure_s` before the storm.
     """
 
     deployment: str
     seconds: float = 60.0
     rate: float | None = None
     seed: int = 0
+    only: str = ""
     frozen_s: tuple[float, float] = (5.0, 20.0)
     cut_s: tuple[float, float] = (1.0, 6.0)
     measure_s: float = 10.0
@@ -98,8 +99,11 @@ async def _storm(
     plan: Plan, deployment: Deployment, load: Load, capacity: float | None, rate: float, say: Say
 ) -> Storm:
     frozen_least, _ = plan.frozen_s
-    lone = choices(deployment, load.chance, (frozen_least, frozen_least + LONE_FREEZE_S), plan.cut_s)
-    weather = Weather(lone, choices(deployment, load.chance, plan.frozen_s, plan.cut_s), load.chance, say)
+    lone, heaped = (
+        [choice for choice in choices(deployment, load.chance, frozen_s, plan.cut_s) if plan.only in choice.what]
+        for frozen_s in ((frozen_least, frozen_least + LONE_FREEZE_S), plan.frozen_s)
+    )
+    weather = Weather(lone, heaped, load.chance, say)
     rare = RareEvents(deployment.meters)
     watching = asyncio.create_task(rare.watch())
     say(f"storm for {plan.seconds:g} s at {rate:.0f} tasks/s")

@@ -22,7 +22,8 @@ async def tell_unfinished(settings: Settings) -> str:
         for row in left[-TOLD:]:
             lines.append(f"{row}")
             lines += [
-                f"  {entry.at:.3f} {entry.shard}:{entry.seq} {entry.event}" for entry in await store.story(row.task_id)
+                f"  {entry.at:.3f} {entry.shard}:{entry.seq} {entry.kind} {entry.body[:300]!r}"
+                for entry in await store.story(row.task_id)
             ]
         rows = await store.outbox(sorted(await store.shards()))
         lines.append(f"{len(rows)} messages wait to be sent: {[row.id for row in rows[:20]]}")
