@@ -68,7 +68,9 @@ def why_not() -> str:
 
 @contextmanager
 def two_hosts() -> Iterator[tuple[Host, Host, Wire]]:
-    """Meanwhile the calling thread, and all that it starts, is on the first of the two."""
+    """Meanwhile the calling thread, and all that it starts, is on the first of the two. Raises RuntimeError."""
+    if reason := why_not():
+        raise RuntimeError(reason)
     with ExitStack() as ending:
         home = os.open(_OURS, os.O_RDONLY)
         ending.callback(os.close, home)

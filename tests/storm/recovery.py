@@ -40,12 +40,16 @@ class Taking:
     at: float
 
 
-def recoveries(
-    faults: Sequence[Fault], load: Load, rows: Sequence[TaskRow], takings: Sequence[Taking]
-) -> list[Recovery]:
-    """Of the faults that no other was near: those that were over, and felt no more, when it came, and came after it."""
+def submits_and_ends(load: Load, rows: Sequence[TaskRow]) -> list[tuple[float, float]]:
+    """When a client began to submit a task, and when it had ended, of all that have."""
     ended = {row.task_id: row.ended_at for row in rows if row.ended_at is not None}
-    done = [(request.begun_at, ended[request.task_id]) for request in load.requests if request.task_id in ended]
+    return [(request.begun_at, ended[request.task_id]) for request in load.requests if request.task_id in ended]
+
+
+def recoveries(
+    faults: Sequence[Fault], done: Sequence[tuple[float, float]], takings: Sequence[Taking]
+) -> list[Recovery]:
+    """Of the faults that came alone: no other was shortly before, nor before they were felt no more."""
     found = []
     for fault in faults:
         first = min((end for begun, end in done if begun >= fault.at), default=None)

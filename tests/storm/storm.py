@@ -18,7 +18,7 @@ from tests.storm.hosts import Host
 from tests.storm.load import Load
 from tests.storm.outcome import Outcome, read_outcome
 from tests.storm.rare_events import RareEvents
-from tests.storm.recovery import Recovery, recoveries, takings
+from tests.storm.recovery import Recovery, recoveries, submits_and_ends, takings
 from tests.storm.unfinished import tell_unfinished
 from tests.storm.weather import Say, Weather
 from tests.storm.wire import Wire
@@ -34,7 +34,7 @@ LONE_FREEZE_S = 3.0
 class Plan:
     """`seconds` of storm; frozen and cut off for a time within `frozen_s` and `cut_s`.
 
-    `only`: harm that is called so, or has this in its name. `rate`: tasks a second; None for a third of what is measured for `measure_s` before the storm.
+    `only`: harm with this in its name. `rate`: tasks a second; None for a third of what is measured for `measure_s` before the storm.
     """
 
     deployment: str
@@ -121,5 +121,5 @@ async def _storm(
     say("stopped; reading the record")
     outcome, rows = await read_outcome(deployment, load, rare.counts())
     outcome.broken += [f"a service ended with {code}" for code in codes if code != 0]
-    back = recoveries(weather.faults, load, rows, takings(deployment.folder))
+    back = recoveries(weather.faults, submits_and_ends(load, rows), takings(deployment.folder))
     return Storm(plan, capacity, rate, drained, weather.faults, outcome, back)
