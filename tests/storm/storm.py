@@ -34,7 +34,8 @@ LONE_FREEZE_S = 3.0
 class Plan:
     """`seconds` of storm; frozen and cut off for a time within `frozen_s` and `cut_s`.
 
-    `only`: harm with this in its name. `rate`: tasks a second; None for a third of what is measured for `measure_s` before the storm.
+    `only`: harm with this in its name. `rate`: tasks a second; None for a third of what is measured for `measure_s`
+    before the storm.
     """
 
     deployment: str
