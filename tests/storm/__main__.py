@@ -63,7 +63,7 @@ def _arguments() -> argparse.Namespace:
     add("--storms", type=int, default=1, help="how many over each, of one seed after the other (default 1)")
     add("--rate", type=float, default=None, help="tasks a second (default: a third of what is measured before)")
     add("--seed", type=int, default=None, help="seed of all choices (default: a new one, which is said)")
-    add("--only", default="", metavar="TEXT", help="only harm with this in its name, such as 'SIGSTOP agents'")
+    add("--only", nargs="+", default=("",), metavar="TEXT", help="only harm with this in its name: 'SIGSTOP agents'")
     add("--frozen", type=float, nargs=2, default=(5.0, 20.0), metavar="S", help="SIGSTOP lasts so long (default 5 20)")
     add("--report", action="store_true", help=f"write the figures into {PAGE.name}")
     return parser.parse_args()
@@ -74,7 +74,7 @@ def _storms(name: str, arguments: argparse.Namespace, seeds: Iterable[int]) -> t
     storms: list[Storm] = []
     for seed in seeds:
         folder = Path(tempfile.mkdtemp(prefix=f"swarm-storm-{name}-"))
-        plan = Plan(name, arguments.seconds, arguments.rate, seed, arguments.only, tuple(arguments.frozen))
+        plan = Plan(name, arguments.seconds, arguments.rate, seed, tuple(arguments.only), tuple(arguments.frozen))
         try:
             storms.append(_storm(plan, folder))
         except TimeoutError as error:

@@ -13,7 +13,7 @@ import requests
 from actors.settings import Settings
 from tests.storm.children import Child
 from tests.storm.hosts import Host
-from tests.storm.parts import Part, Program, Server
+from tests.storm.parts import Part, Program
 from tests.storm.wire import Wire
 from tests.tcp_gate import TcpGate
 
@@ -52,10 +52,10 @@ class Deployment:
     closers: list[Callable[[], None]] = field(default_factory=list)
 
     async def start(self) -> None:
-        """Start everything that is not a server (those run already)."""
-        for part in self.parts:
-            if not isinstance(part, Server):
-                await part.start()
+        """Start everything that is not a server (those run already): what serves, then who registers there."""
+        programs = [part for part in self.parts if isinstance(part, Program)]
+        for is_serving in (True, False):
+            await asyncio.gather(*(part.start() for part in programs if (part.kind in SERVING) is is_serving))
 
     async def stop_services(self) -> list[int]:
         """End what serves in good order; the exit codes."""

@@ -34,15 +34,15 @@ LONE_FREEZE_S = 3.0
 class Plan:
     """`seconds` of storm; frozen and cut off for a time within `frozen_s` and `cut_s`.
 
-    `only`: harm with this in its name. `rate`: tasks a second; None for a third of what is measured for `measure_s`
-    before the storm.
+    `only`: harm with one of these in its name. `rate`: tasks a second; None for a third of what is measured for
+    `measure_s` before the storm.
     """
 
     deployment: str
     seconds: float = 60.0
     rate: float | None = None
     seed: int = 0
-    only: str = ""
+    only: tuple[str, ...] = ("",)
     frozen_s: tuple[float, float] = (5.0, 20.0)
     cut_s: tuple[float, float] = (1.0, 6.0)
     measure_s: float = 10.0
@@ -101,7 +101,11 @@ async def _storm(
 ) -> Storm:
     frozen_least, _ = plan.frozen_s
     lone, heaped = (
-        [choice for choice in choices(deployment, load.chance, frozen_s, plan.cut_s) if plan.only in choice.what]
+        [
+            choice
+            for choice in choices(deployment, load.chance, frozen_s, plan.cut_s)
+            if any(name in choice.what for name in plan.only)
+        ]
         for frozen_s in ((frozen_least, frozen_least + LONE_FREEZE_S), plan.frozen_s)
     )
     weather = Weather(lone, heaped, load.chance, say)
