@@ -53,7 +53,7 @@ def tasks_by_state(url: str) -> dict[str, int]:
     return {state: int(float(count)) for state, count in _TASKS.findall(metrics_of(url))}
 
 
-def is_quiet(url: str) -> bool:
-    """Whether the service says that no task is on its way."""
+def is_quiet(url: str, at_most: float = 0.0) -> bool:
+    """Whether the service says that no task is on its way, or `at_most` so many."""
     tasks = tasks_by_state(url)
-    return bool(tasks) and not any(tasks.get(state) for state in _UNFINISHED)
+    return bool(tasks) and sum(tasks.get(state, 0) for state in _UNFINISHED) <= at_most

@@ -47,6 +47,11 @@ class Load:
         """The ids of the tasks that were taken."""
         return [request.task_id for request in self.requests if request.acknowledged_at is not None]
 
+    def waits(self) -> float:
+        """For how long the oldest submit has not been acknowledged (s)."""
+        open_since = (request.begun_at for request in self.requests if request.acknowledged_at is None)
+        return time.time() - min(open_since, default=time.time())
+
     async def run(self, seconds: float, rate: float) -> None:
         """Submit so many a second for so long."""
         begun = time.monotonic()

@@ -7,6 +7,7 @@ import random
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from tests.storm.capacity import is_quiet, measure_capacity
@@ -96,6 +97,13 @@ async def _drain(plan: Plan, deployment: Deployment, load: Load) -> None:
         raise TimeoutError(f"{error}\n{await tell_unfinished(deployment.settings())}") from None
 
 
+async def _is_as_before(deployment: Deployment, load: Load, rate: float) -> None:
+    """Return once nobody waits to be acknowledged, and what is under way came within a second."""
+    for url in deployment.doors:
+        while load.waits() > 1.0 or not await asyncio.to_thread(is_quiet, url, rate):  # noqa: ASYNC110
+            await asyncio.sleep(0.2)
+
+
 async def _storm(
     plan: Plan, deployment: Deployment, load: Load, capacity: float | None, rate: float, say: Say
 ) -> Storm:
@@ -108,7 +116,7 @@ async def _storm(
         ]
         for frozen_s in ((frozen_least, frozen_least + LONE_FREEZE_S), plan.frozen_s)
     )
-    weather = Weather(lone, heaped, load.chance, say)
+    weather = Weather(lone, heaped, partial(_is_as_before, deployment, load, rate), load.chance, say)
     rare = RareEvents(deployment.meters)
     watching = asyncio.create_task(rare.watch())
     say(f"storm for {plan.seconds:g} s at {rate:.0f} tasks/s")

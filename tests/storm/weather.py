@@ -6,7 +6,8 @@ import asyncio
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 
 from tests.storm.faults import Choice, Fault
 
@@ -15,20 +16,31 @@ Say = Callable[[str], None]
 ALONE = 0.6
 """This share of a storm harm is done to one thing at a time."""
 
-RESPITE_S = (2.0, 3.0)
-"""From the end of one such harm to the next (s): tasks that waited for it end meanwhile."""
+RESPITE_S = (1.5, 2.5)
+"""From when one such harm is felt no more to the next (s)."""
 
 PAUSE_S = (1.0, 3.0)
 """From the beginning of one harm to that of the next, where several may last at once (s)."""
 
 
 class Weather:
-    """Chooses by `chance`; `faults` is what has been done, in order. `lone` befall one at a time, `heaped` at once."""
+    """Chooses by `chance`; `faults` is what has been done, in order. `lone` befall one at a time, `heaped` at once.
 
-    def __init__(self, lone: Sequence[Choice], heaped: Sequence[Choice], chance: random.Random, say: Say) -> None:
+    `felt_no_more` returns once all goes on as before.
+    """
+
+    def __init__(
+        self,
+        lone: Sequence[Choice],
+        heaped: Sequence[Choice],
+        felt_no_more: Callable[[], Awaitable[None]],
+        chance: random.Random,
+        say: Say,
+    ) -> None:
         self.faults: list[Fault] = []
         self._lone = lone
         self._heaped = heaped
+        self._felt_no_more = felt_no_more
         self._chance = chance
         self._say = say
         self._done: Counter[str] = Counter()
@@ -53,6 +65,9 @@ class Weather:
             await asyncio.sleep(pause)
             self._do(self._choose(self._lone))
             await asyncio.wait(set(self._suffering.values()))
+            with suppress(TimeoutError):
+                async with asyncio.timeout(max(0.0, until - time.monotonic())):
+                    await self._felt_no_more()
         await asyncio.sleep(max(0.0, until - time.monotonic()))
 
     async def _heap_up(self, until: float) -> None:
