@@ -43,8 +43,9 @@ def test_shards_are_taken_by_a_peer_before_their_owner_is_back() -> None:
 
 def test_takings_are_what_logs_say_but_for_a_line_that_a_kill_cut_off(tmp_path: Path) -> None:
     whole = '{"event": "hosting", "shards": ["agent-1"], "timestamp": "1970-01-01T00:01:40.500000Z"}\n'
-    other = '{"event": "ill", "timestamp": "1970-01-01T00:01:41Z"}\nTraceback\n{"event": "hosting", "timest\n'
-    (tmp_path / "agents-2.log").write_text(whole + other)
+    other = '{"event": "ill", "timestamp": "1970-01-01T00:01:41Z"}\nTraceback\n'
+    cut_off = '{"event": "hosting", "shards": ["agent-2"], "timest' + whole
+    (tmp_path / "agents-2.log").write_text(whole + other + cut_off)
     assert takings(tmp_path) == [Taking("agents-2", 100.5)]
 
 
