@@ -9,6 +9,7 @@ from pathlib import Path
 from benchmarks.page_sections import put_between
 from tests.storm.deployments import TITLES
 from tests.storm.goals import goals
+from tests.storm.machine import processors
 from tests.storm.outcome import Outcome, pooled
 from tests.storm.recovery import Recovery
 from tests.storm.storm import Storm
@@ -35,12 +36,14 @@ def as_markdown(storms: Sequence[Storm]) -> str:
 def _conditions(storms: Sequence[Storm]) -> str:
     seeds = ", ".join(str(storm.plan.seed) for storm in storms)
     faults = sum(len(storm.faults) for storm in storms)
+    busy = ", ".join(f"{100 * storm.busy:.0f} %" for storm in storms)
+    machine = f" Of the machine's {processors()} processors others used {busy} just before each."
     text = f"{len(storms)} storms of {storms[0].plan.seconds:g} s, {faults} faults, seeds {seeds}. "
     loads = ", ".join(f"{storm.rate:.0f}" for storm in storms)
     measured = ", ".join(f"{storm.capacity:.0f}" for storm in storms if storm.capacity is not None)
     if not measured:
-        return text + f"Load: {loads} tasks/s."
-    return text + f"Capacity just before each: {measured} tasks/s; load, a third of it: {loads} tasks/s."
+        return text + f"Load: {loads} tasks/s." + machine
+    return text + f"Capacity just before each: {measured} tasks/s; load, a third of it: {loads} tasks/s." + machine
 
 
 def _figures(total: Outcome, storms: Sequence[Storm]) -> list[tuple[str, str]]:

@@ -6,7 +6,7 @@ import asyncio
 import random
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from tests.storm.deployments import TITLES, build
 from tests.storm.faults import Fault
 from tests.storm.hosts import Host
 from tests.storm.load import Load
+from tests.storm.machine import busy_share
 from tests.storm.outcome import Outcome, read_outcome
 from tests.storm.rare_events import RareEvents
 from tests.storm.recovery import Recovery, recoveries, submits_and_ends, takings
@@ -29,6 +30,9 @@ SHARE = 1 / 3
 
 LONE_FREEZE_S = 3.0
 """A freeze that comes alone lasts so much longer than the shortest, at most (s): there is more to be seen."""
+
+LOOKED_S = 1.0
+"""For so long it is looked at what others use of the machine (s)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +56,11 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Storm:
-    """One storm that is over. `capacity` is None where it was not measured."""
+    """One storm that is over. `busy`: the share of the machine that others used just before it began to start.
+    `capacity` is None where it was not measured."""
 
     plan: Plan
+    busy: float
     capacity: float | None
     rate: float
     drained_s: float
@@ -66,6 +72,7 @@ class Storm:
 async def run(plan: Plan, folder: Path, say: Say, hosts: tuple[Host, Host, Wire] | None = None) -> Storm:
     """Let it storm. Raises TimeoutError where it does not come to rest again, with what it waits for."""
     chance = random.Random(plan.seed)
+    busy = await asyncio.to_thread(busy_share, LOOKED_S)
     say(f"starting {TITLES[plan.deployment]}; logs are in {folder}")
     deployment = await asyncio.to_thread(build, plan.deployment, folder, hosts)
     load = Load(deployment.doors, folder / "executions", chance)
@@ -74,7 +81,8 @@ async def run(plan: Plan, folder: Path, say: Say, hosts: tuple[Host, Host, Wire]
         capacity = None if plan.rate is not None else await _measured(plan, deployment, load, say)
         rate = plan.rate if capacity is None else SHARE * capacity
         assert rate is not None
-        return await _storm(plan, deployment, load, capacity, rate, say)
+        storm = await _storm(plan, deployment, load, rate, say)
+        return replace(storm, busy=busy, capacity=capacity)
     finally:
         await load.close()
         deployment.close()
@@ -104,9 +112,7 @@ async def _is_as_before(deployment: Deployment, load: Load, rate: float) -> None
             await asyncio.sleep(0.2)
 
 
-async def _storm(
-    plan: Plan, deployment: Deployment, load: Load, capacity: float | None, rate: float, say: Say
-) -> Storm:
+async def _storm(plan: Plan, deployment: Deployment, load: Load, rate: float, say: Say) -> Storm:
     frozen_least, _ = plan.frozen_s
     lone, heaped = (
         [
@@ -135,4 +141,4 @@ async def _storm(
     outcome, rows = await read_outcome(deployment, load, rare.counts())
     outcome.broken += [f"a service ended with {code}" for code in codes if code != 0]
     back = recoveries(weather.faults, submits_and_ends(load, rows), takings(deployment.folder))
-    return Storm(plan, capacity, rate, drained, weather.faults, outcome, back)
+    return Storm(plan, 0.0, None, rate, drained, weather.faults, outcome, back)
