@@ -2,8 +2,8 @@
 
 A subscription can be lost without an error: its queue was deleted and made again, a node forgot it, a proxy kept one
 half of the connection. A canary that does not come back, while nothing else comes and there is room for more, has the
-subscription made anew. Canaries end in the mailbox: no actor, no journal and no inbox gets to see them. None goes through
-a queue that others receive from as well: it might come back to any of them, and where one is deaf the others hear.
+subscription made anew. Canaries end in the mailbox: no actor, no journal and no inbox gets to see them. None goes
+through a queue that others receive from as well: it might come back to any of them, and where one is deaf others hear.
 """
 
 from __future__ import annotations
