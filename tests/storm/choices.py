@@ -32,5 +32,5 @@ def choices(
         found += on_way(name, gate, chance, cut_s)
     if deployment.wire is not None:
         wire, far = deployment.wire
-        found += on_wire(wire, far, chance, (cut_s[0], cut_s[1] + LEASE_S))
+        found += on_wire(wire, far, chance, (cut_s[0], cut_s[1] + LEASE_S), LEASE_S)
     return found

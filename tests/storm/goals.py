@@ -17,7 +17,7 @@ def goals(felt: Sequence[Recovery]) -> list[str]:
     """A line for each goal that could have been missed."""
     ours = [r for r in felt if r.what.startswith("kill -9") and r.what.split()[-1] in OURS]
     killed = [r.first for r in ours]
-    ended = [r.last for r in ours]
+    ended = [r.last for r in ours if r.last is not None]
     dead = [r.taken for r in ours if r.taken is not None]
     stopped = [r.taken for r in felt if r.what.startswith("SIGSTOP") and r.taken is not None]
     judged = [

@@ -41,10 +41,15 @@ def on_way(name: str, gate: TcpGate, chance: random.Random, seconds: tuple[float
     return [Choice(f"network: {what}", name, harm, 0.5) for what, harm in harms.items()]
 
 
-def on_wire(wire: Wire, far: Host, chance: random.Random, seconds: tuple[float, float]) -> list[Choice]:
-    """All that the only wire between two hosts may suffer, one at a time."""
+def on_wire(wire: Wire, far: Host, chance: random.Random, seconds: tuple[float, float], lease_s: float) -> list[Choice]:
+    """All that the only wire between two hosts may suffer, one at a time.
 
-    def of(quality: Quality) -> Harm:
+    TCP repeats what is lost after 0.2, 0.6, 1.4, 3 and 6.2 s: what was written before a silence of just over 5 s arrives
+    when others have the shards of who wrote it.
+    """
+    over_lease = lease_s + 0.5, lease_s + 1.0
+
+    def of(quality: Quality, seconds: tuple[float, float] = seconds) -> Harm:
         async def harm(_: Fault) -> None:
             wire.quality = quality
             await asyncio.sleep(chance.uniform(*seconds))
@@ -60,6 +65,7 @@ def on_wire(wire: Wire, far: Host, chance: random.Random, seconds: tuple[float, 
     harms = {
         "link of the second host down": link_down,
         "no packet arrives": of(Quality(lost=1.0, lost_back=1.0)),
+        "no packet arrives for just over a lease": of(Quality(lost=1.0, lost_back=1.0), over_lease),
         "no packet arrives at the first host": of(Quality(lost_back=1.0)),
         "10 % of packets lost": of(Quality(lost=0.1, lost_back=0.1)),
         "packets 50 ms late and out of order": of(Quality(latency_s=0.05, jitter_s=0.04)),

@@ -22,13 +22,14 @@ HEARD_OF_S = 20.0
 @dataclass(frozen=True, slots=True)
 class Recovery:
     """Seconds from a fault that came alone. `first`: until a task that was submitted after it had ended; `last`: until
-    all had that were submitted within a second of it; `taken`: until another process had its shards, where one did.
+    all had that were submitted within a second of it, None where another fault came before that; `taken`: until another
+    process had its shards, where one did.
     """
 
     what: str
     whom: str
     first: float
-    last: float
+    last: float | None
     taken: float | None
 
 
@@ -49,16 +50,17 @@ def submits_and_ends(load: Load, rows: Sequence[TaskRow]) -> list[tuple[float, f
 def recoveries(
     faults: Sequence[Fault], done: Sequence[tuple[float, float]], takings: Sequence[Taking]
 ) -> list[Recovery]:
-    """Of the faults that came alone: no other was shortly before, nor before they were felt no more."""
+    """Of the faults that came alone: no other shortly before, nor before they were over and tasks ended again."""
     found = []
     for fault in faults:
         first = min((end for begun, end in done if begun >= fault.at), default=None)
-        last = max((end for begun, end in done if abs(begun - fault.at) <= AROUND_S), default=None)
-        if first is None or last is None or not _is_alone(fault, max(first, last), faults):
-            continue
+        last = max((end for begun, end in done if abs(begun - fault.at) <= AROUND_S), default=fault.at)
         taken = min((t.at for t in takings if _is_taken_from(fault, t)), default=None)
+        if first is None or not _is_alone(fault, max(first, taken or first, fault.healed_at), faults):
+            continue
+        all_ended = last - fault.at if _is_alone(fault, last, faults) else None
         since = None if taken is None else taken - fault.at
-        found.append(Recovery(fault.what, fault.whom, first - fault.at, max(0.0, last - fault.at), since))
+        found.append(Recovery(fault.what, fault.whom, first - fault.at, all_ended, since))
     return found
 
 

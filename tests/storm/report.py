@@ -21,8 +21,9 @@ def as_markdown(storms: Sequence[Storm]) -> str:
     lines = [f"### {TITLES[storms[0].plan.deployment]}", "", _conditions(storms), ""]
     lines += ["| figure | |", "|---|---:|", *(f"| {name} | {value} |" for name, value in _figures(total, storms)), ""]
     lines += [
-        "| fault | times | alone | first end p50 | p95 | max | all ended p50 | p95 | max | taken over p50 | max |",
-        "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
+        "| fault | times | alone | first end p50 | p95 | max | all ended: of | p50 | p95 | max "
+        "| taken over: of | p50 | p95 | max |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
     felt = [recovery for storm in storms for recovery in storm.recoveries]
     done = Counter(fault.what for storm in storms for fault in storm.faults)
@@ -81,10 +82,12 @@ def _count(storms: Sequence[Storm], word: str) -> int:
 
 
 def _row(what: str, times: int, felt: Sequence[Recovery]) -> str:
+    last = [r.last for r in felt if r.last is not None]
     taken = [r.taken for r in felt if r.taken is not None]
-    columns = (_quantiles([r.first for r in felt]), _quantiles([r.last for r in felt]), _quantiles(taken))
-    first, last, (half, _, most) = columns
-    return " | ".join([f"| {what}", str(times), str(len(felt)), *first, *last, half, most]) + " |"
+    columns = [what, str(times), str(len(felt)), *_quantiles([r.first for r in felt])]
+    for values in (last, taken):
+        columns += [str(len(values)), *_quantiles(values)]
+    return "| " + " | ".join(columns) + " |"
 
 
 def _quantiles(values: Sequence[float]) -> tuple[str, str, str]:

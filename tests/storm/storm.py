@@ -106,9 +106,9 @@ async def _drain(plan: Plan, deployment: Deployment, load: Load) -> None:
 
 
 async def _is_as_before(deployment: Deployment, load: Load, rate: float) -> None:
-    """Return once nobody waits to be acknowledged, and what is under way came within a second."""
+    """Return once nobody waits to be acknowledged, and what is under way came within half a second."""
     for url in deployment.doors:
-        while load.waits() > 1.0 or not await asyncio.to_thread(is_quiet, url, rate):  # noqa: ASYNC110
+        while load.waits() > 1.0 or not await asyncio.to_thread(is_quiet, url, rate / 2):  # noqa: ASYNC110
             await asyncio.sleep(0.2)
 
 

@@ -13,7 +13,7 @@ from tests.storm.faults import Choice, Fault
 
 Say = Callable[[str], None]
 
-ALONE = 0.6
+ALONE = 0.7
 """This share of a storm harm is done to one thing at a time."""
 
 RESPITE_S = (1.5, 2.5)

@@ -18,12 +18,17 @@ def test_back_is_the_first_end_of_a_later_task_and_the_last_of_those_around_the_
 
 
 def test_a_fault_near_another_is_not_counted() -> None:
-    done = [(100.5, 103.0), (110.0, 110.5)]
-    for at, healed_at in ((98.0, 99.5), (102.0, 102.0), (101.0, 108.0)):
+    done = [(100.5, 101.0), (103.75, 110.5)]
+    for at, healed_at in ((98.0, 99.5), (101.5, 101.5), (101.0, 108.0)):
         other = Fault("SIGSTOP worker", "worker-1", at, healed_at)
         assert DEAD.what not in {recovery.what for recovery in recoveries([DEAD, other], done, [])}
-    later = Fault("SIGSTOP worker", "worker-1", 103.5, 109.0)
-    assert DEAD.what in {recovery.what for recovery in recoveries([DEAD, later], done, [])}
+
+
+def test_of_a_fault_before_the_end_of_all_it_is_told_when_the_first_had_ended() -> None:
+    done = [(100.5, 101.0), (100.75, 103.0), (103.75, 110.5)]
+    for at, last in ((102.0, None), (103.5, 3.0)):
+        other = Fault("SIGSTOP worker", "worker-1", at, 109.0)
+        assert Recovery(DEAD.what, DEAD.whom, 1.0, last, None) in recoveries([DEAD, other], done, [])
 
 
 def test_nothing_is_told_of_a_fault_after_which_no_task_ended() -> None:
