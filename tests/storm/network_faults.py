@@ -44,8 +44,8 @@ def on_way(name: str, gate: TcpGate, chance: random.Random, seconds: tuple[float
 def on_wire(wire: Wire, far: Host, chance: random.Random, seconds: tuple[float, float], lease_s: float) -> list[Choice]:
     """All that the only wire between two hosts may suffer, one at a time.
 
-    TCP repeats what is lost after 0.2, 0.6, 1.4, 3 and 6.2 s: what was written before a silence of just over 5 s arrives
-    when others have the shards of who wrote it.
+    TCP repeats what is lost after 0.2, 0.6, 1.4, 3 and 6.2 s: what was written just before a silence of over 5 s
+    arrives when others have the shards of who wrote it.
     """
     over_lease = lease_s + 0.5, lease_s + 1.0
 
