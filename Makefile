@@ -37,7 +37,7 @@ WORKERS ?= $(if $(AMQP_URL)$(POSTGRES_URL),1,3)
 test: $(READY)  ## the whole suite, a real RabbitMQ and PostgreSQL among it (ARGS="tests/unit -x", WORKERS=1 one by one)
 	@$(BIN)/pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
-storm: $(READY)  ## kill, freeze and cut off real processes under load, then read the record (ARGS="--seconds 20")
+storm: $(READY)  ## kill, freeze and cut off real processes under load, then read the record (ARGS="--deployment two-hosts")
 	@$(BIN)/python -m tests.storm $(ARGS)
 
 check: check-format check-lint check-types check-imports check-proto check-docs  ## format, lint, types, architecture, generated code

@@ -167,7 +167,7 @@ class RabbitBroker:
             receiver(DeadDelivery(exhume(delivery.message, time.time()), delivery))
 
         declare = self._topology.declare_dead_letters
-        mailbox = Mailbox(self._in, DEAD_LETTERS, declare, lambda _: ((), True), self._bury, hand_over)
+        mailbox = Mailbox(self._in, DEAD_LETTERS, declare, lambda _: ((), True), self._bury, hand_over, is_shared=True)
         await mailbox.open()
         self._mailboxes[DEAD_LETTERS] = mailbox
 

@@ -1,8 +1,9 @@
-"""Notices what is connected and deaf: a message through every queue that is received from, at regular intervals.
+"""Notices what is connected and deaf: a message through every queue of one's own, at regular intervals.
 
 A subscription can be lost without an error: its queue was deleted and made again, a node forgot it, a proxy kept one
 half of the connection. A canary that does not come back, while nothing else comes and there is room for more, has the
-subscription made anew. Canaries end in the mailbox: no actor, no journal and no inbox gets to see them.
+subscription made anew. Canaries end in the mailbox: no actor, no journal and no inbox gets to see them. None goes
+through a queue that others receive from as well: it might come back to any of them, and where one is deaf others hear.
 """
 
 from __future__ import annotations
@@ -82,7 +83,8 @@ class Canary:
                 mailbox.renew()
 
     async def _send(self) -> None:
-        due = [mailbox for mailbox in self._mailboxes() if mailbox.queue not in self._flights and mailbox.is_open]
+        own = [mailbox for mailbox in self._mailboxes() if mailbox.is_open and not mailbox.is_shared]
+        due = [mailbox for mailbox in own if mailbox.queue not in self._flights]
         sent_at = time.monotonic()
         try:
             async with asyncio.timeout(self._every_s):

@@ -31,12 +31,22 @@ Declare = Callable[[AbstractChannel], Awaitable[AbstractChannel]]
 
 
 class Mailbox:
-    """A subscription to one queue that renews itself."""
+    """A subscription to one queue that renews itself. `is_shared`: others receive from that queue as well."""
 
     def __init__(
-        self, link: Link, queue: str, declare: Declare, read: Read, bury: Bury, receiver: Receiver, rank: int = 0
+        self,
+        link: Link,
+        queue: str,
+        declare: Declare,
+        read: Read,
+        bury: Bury,
+        receiver: Receiver,
+        rank: int = 0,
+        *,
+        is_shared: bool = False,
     ) -> None:
         self.queue = queue
+        self.is_shared = is_shared
         self._link = link
         self._declare = declare
         self._read = read

@@ -25,16 +25,17 @@ HOW_TO_INSTALL = (
 
 
 class PrivatePostgres(PrivateServer):
-    """One server."""
+    """One server. `everywhere`: it listens on all addresses and trusts who asks, for a network of its own."""
 
     reaping = 'kill -QUIT "$1"; while kill -0 "$1" 2>/dev/null; do sleep 0.1; done'
 
-    def __init__(self, wait: Callable[[str], None]) -> None:
+    def __init__(self, wait: Callable[[str], None], *, everywhere: bool = False) -> None:
         install_if_absent(PACKAGE, lambda: _programs() is not None, HOW_TO_INSTALL)
         found = _programs()
         assert found is not None
         super().__init__("postgres", wait)
         self._programs = found
+        self._everywhere = everywhere
         self._port = free_port()
         self._user = "postgres" if os.geteuid() == 0 else None  # the server refuses to run as root
         if self._user is not None:
@@ -59,7 +60,11 @@ class PrivatePostgres(PrivateServer):
             options = ["-U", "postgres", "--auth=trust", "--no-sync", "-E", "UTF8", "--locale=C", "-D", str(data)]
             self._program("initdb", *options, log="initdb.log").wait()
             _ask_for_password(data / "pg_hba.conf")
-        options = ["-D", str(data), "-p", str(self._port), "-h", "127.0.0.1", "-k", str(self._home)]
+            if self._everywhere:
+                with (data / "pg_hba.conf").open("a") as rules:
+                    rules.write("host all all all trust\n")
+        address = "*" if self._everywhere else "127.0.0.1"
+        options = ["-D", str(data), "-p", str(self._port), "-h", address, "-k", str(self._home)]
         return self._program("postgres", *options, log="console.log")
 
     def _reaped(self) -> list[int]:

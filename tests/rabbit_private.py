@@ -22,13 +22,15 @@ HOW_TO_INSTALL = (
 
 
 class PrivateRabbit(PrivateServer):
-    """The server process is the start script, which waits for the Erlang machine."""
+    """The server process is the start script, which waits for the Erlang machine. `everywhere`: it listens on all
+    addresses, for a network of its own."""
 
     reaping = 'kill -9 "-$1"; kill -9 "$2"'
 
-    def __init__(self, wait: Callable[[str], None]) -> None:
+    def __init__(self, wait: Callable[[str], None], *, everywhere: bool = False) -> None:
         install_if_absent(PACKAGE, SERVER_SCRIPT.exists, HOW_TO_INSTALL)
         super().__init__("rabbit", wait)
+        self._everywhere = everywhere
         self._port, self._dist_port, self._epmd_port = free_port(), free_port(), free_port()
         self._epmd: subprocess.Popen[bytes] | None = None
 
@@ -74,7 +76,8 @@ class PrivateRabbit(PrivateServer):
     def _environment(self) -> dict[str, str]:
         home = self._home
         (home / "enabled_plugins").write_text("[].\n")
-        (home / "rabbitmq.conf").write_text("loopback_users.guest = true\ndisk_free_limit.absolute = 50MB\n")
+        loopback_only = "none" if self._everywhere else "guest"
+        (home / "rabbitmq.conf").write_text(f"loopback_users.{loopback_only} = true\ndisk_free_limit.absolute = 50MB\n")
         (home / "rabbitmq-env.conf").touch()
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("RABBITMQ_")}
         return inherited | {
@@ -82,7 +85,7 @@ class PrivateRabbit(PrivateServer):
             "ERL_EPMD_PORT": str(self._epmd_port),
             "ERL_EPMD_ADDRESS": "127.0.0.1",
             "RABBITMQ_NODENAME": f"swarm-{self._port}@localhost",
-            "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
+            "RABBITMQ_NODE_IP_ADDRESS": "0.0.0.0" if self._everywhere else "127.0.0.1",
             "RABBITMQ_NODE_PORT": str(self._port),
             "RABBITMQ_DIST_PORT": str(self._dist_port),
             "RABBITMQ_MNESIA_BASE": str(home / "data"),

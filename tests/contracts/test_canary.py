@@ -94,6 +94,22 @@ def test_who_hears_is_left_alone_and_canaries_leave_nothing_behind(rabbit: Rabbi
     perform(rabbit, story)
 
 
+def test_who_shares_the_dead_letters_with_another_process_is_not_deaf(rabbit: RabbitServer) -> None:
+    async def story(broker: RabbitBroker, vitals: Vitals) -> None:
+        other = RabbitBroker(rabbit.url, shards=SHARDS, translate=strategy_command, canary_s=60.0)
+        await other.open()
+        try:
+            for each in (broker, other):
+                await each.receive_dead(lambda _: None)
+            await until(lambda: broker._canary.rounds >= 5)
+        finally:
+            await other.close()
+        assert not vitals.illnesses
+        assert vitals.counts["receiving renewed"] == 0
+
+    perform(rabbit, story)
+
+
 def test_who_is_busy_is_not_deaf(rabbit: RabbitServer) -> None:
     """A mailbox that holds as much as it may gets nothing more, canaries neither."""
 

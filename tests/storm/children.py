@@ -11,6 +11,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from tests.storm.hosts import HERE, Host
+
 ROOT = Path(__file__).resolve().parents[2]
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None)
@@ -19,9 +21,10 @@ _libc = ctypes.CDLL(None)
 class Child:
     """`python -m module arguments`, started as often as it takes; its output is appended to one log."""
 
-    def __init__(self, arguments: list[str], log: Path, environment: Mapping[str, str]) -> None:
+    def __init__(self, arguments: list[str], log: Path, environment: Mapping[str, str], host: Host = HERE) -> None:
         self._command = [sys.executable, "-m", *arguments]
         self._log = log
+        self._host = host
         self._environment = {**os.environ, **environment}
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -41,7 +44,7 @@ class Child:
         return None if self._process is None else self._process.poll()
 
     def start(self) -> None:
-        """Start it. To be called by the main thread, whose end is the child's."""
+        """Start it on its host. To be called by the main thread, whose end is the child's."""
         with self._log.open("ab") as output:
             self._process = subprocess.Popen(
                 self._command,
@@ -50,8 +53,12 @@ class Child:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                preexec_fn=_die_with_parent,
+                preexec_fn=self._settle,
             )
+
+    def _settle(self) -> None:
+        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        self._host.enter()
 
     def send(self, number: signal.Signals) -> None:
         """A signal."""
@@ -69,7 +76,3 @@ def _wait(process: subprocess.Popen[bytes], within_s: float) -> int:
         return process.wait(within_s)
     except subprocess.TimeoutExpired:
         raise TimeoutError(f"process {process.pid} still runs after {within_s:g} s") from None
-
-
-def _die_with_parent() -> None:
-    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -1,10 +1,13 @@
-"""Clients of the storm: they submit at an even rate, and repeat each task under its id until it is acknowledged."""
+"""Clients of the storm: they submit, evenly or as much as is taken, and repeat each task under its id until it is
+acknowledged.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import random
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,11 +31,10 @@ class Request:
 
 @dataclass(slots=True)
 class Load:
-    """`rate` tasks a second, at most `most_open` unacknowledged at once. `doors`: the URLs that take tasks."""
+    """At most `most_open` tasks are unacknowledged at once. `doors`: the URLs that take tasks."""
 
     doors: list[str]
     executions: Path
-    rate: float
     chance: random.Random
     most_open: int = 400
     requests: list[Request] = field(default_factory=list)
@@ -45,19 +47,29 @@ class Load:
         """The ids of the tasks that were taken."""
         return [request.task_id for request in self.requests if request.acknowledged_at is not None]
 
-    async def run(self, seconds: float) -> None:
-        """Submit for so long."""
-        self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=6.0))
+    def waits(self) -> float:
+        """For how long the oldest submit has not been acknowledged (s)."""
+        open_since = (request.begun_at for request in self.requests if request.acknowledged_at is None)
+        return time.time() - min(open_since, default=time.time())
+
+    async def run(self, seconds: float, rate: float) -> None:
+        """Submit so many a second for so long."""
         begun = time.monotonic()
         count = 0
         while (passed := time.monotonic() - begun) < seconds:
-            while count < passed * self.rate and len(self._open) < self.most_open:
+            while count < passed * rate and len(self._open) < self.most_open:
                 count += 1
-                client = asyncio.create_task(self._submit(f"storm-{count}"))
-                self._open.add(client)
-                client.add_done_callback(self._open.discard)
-            count = max(count, int(passed * self.rate))  # clients that found no room have gone
+                self._begin()
+            count = max(count, int(passed * rate))  # clients that found no room have gone
             await asyncio.sleep(0.01)
+
+    async def flood(self, seconds: float, most_open: int, has_room: Callable[[], bool]) -> None:
+        """Submit for so long as much as is taken, while there is room."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            while has_room() and len(self._open) < most_open:
+                self._begin()
+            await asyncio.sleep(0.005)
 
     async def settle(self, within_s: float) -> None:
         """Return once everything is acknowledged. Raises TimeoutError."""
@@ -73,10 +85,15 @@ class Load:
         if self._session is not None:
             await self._session.close()
 
-    async def _submit(self, task_id: str) -> None:
-        request = Request(task_id, time.time())
+    def _begin(self) -> None:
+        request = Request(f"storm-{len(self.requests)}", time.time())
         self.requests.append(request)
-        path, body = self._task(task_id)
+        client = asyncio.create_task(self._submit(request))
+        self._open.add(client)
+        client.add_done_callback(self._open.discard)
+
+    async def _submit(self, request: Request) -> None:
+        path, body = self._task(request.task_id)
         pause = FIRST_PAUSE_S
         while not await self._is_taken(path, body, request):
             await asyncio.sleep(pause * self.chance.uniform(0.5, 1.0))
@@ -94,7 +111,8 @@ class Load:
         return "/queue/submit", body
 
     async def _is_taken(self, path: str, body: dict[str, Any], request: Request) -> bool:
-        assert self._session is not None
+        if self._session is None:
+            self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=6.0))
         request.tries += 1
         try:
             async with self._session.post(self.chance.choice(self.doors) + path, json=body) as answer:

@@ -9,9 +9,7 @@ from collections.abc import Sequence
 from urllib.error import URLError
 from urllib.request import urlopen
 
-FENCED = "fenced write"
 _RARE = re.compile(r'^swarmpilot_rare_events_total\{event="([^"]+)"\} ([0-9.e+]+)', re.M)
-_FENCED = re.compile(r"^swarmpilot_fenced_writes ([0-9.e+]+)", re.M)
 
 
 class RareEvents:
@@ -31,7 +29,7 @@ class RareEvents:
         await asyncio.gather(*(self._look_at(url) for url in self._urls))
 
     def counts(self) -> dict[str, float]:
-        """All of it, fenced writes too."""
+        """All of it."""
         total = Counter(self._past)
         for counts in self._last.values():
             total.update(counts)
@@ -47,8 +45,6 @@ class RareEvents:
         if not text:
             return
         counts = {event: float(count) for event, count in _RARE.findall(text)}
-        if (fenced := _FENCED.search(text)) is not None:
-            counts[FENCED] = float(fenced[1])
         last = self._last.get(url, {})
         if any(counts.get(event, 0.0) < count for event, count in last.items()):
             self._past.update(last)  # another process

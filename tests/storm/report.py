@@ -1,80 +1,102 @@
-"""The storm's figures as text, for the terminal and for docs/reliability.md."""
+"""The storms' figures as text, for the terminal and for docs/reliability.md."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.page_sections import put_between
-from tests.storm.faults import Fault
-from tests.storm.outcome import Outcome
-from tests.storm.rare_events import FENCED
+from tests.storm.deployments import TITLES
+from tests.storm.goals import goals
+from tests.storm.machine import processors
+from tests.storm.outcome import Outcome, pooled
+from tests.storm.recovery import Recovery
+from tests.storm.storm import Storm
 
 
-@dataclass(frozen=True, slots=True)
-class Storm:
-    """One storm that is over."""
-
-    deployment: str
-    seconds: float
-    rate: float
-    seed: int
-    drained_s: float
-    faults: Sequence[Fault]
-    outcome: Outcome
-    recoveries: Mapping[str, Sequence[tuple[float, float]]]
-
-
-def as_markdown(storm: Storm) -> str:
-    """A table of what was done and how long that took to get over, and one of what came of the tasks."""
-    o = storm.outcome
-    figures = [
-        ("tasks submitted", o.submitted),
-        ("acknowledged", o.acknowledged),
-        ("requests it took", o.tries),
-        ("completed", o.completed),
-        ("ended otherwise", o.otherwise_ended),
-        ("**lost**", f"**{o.lost}**"),
-        ("**doubled**", f"**{o.doubled}**"),
-        ("attempts begun", o.attempts),
-        ("executions on instances and workers", o.executed),
-        ("of these, of an attempt that had run before", o.executed_again),
-        ("messages that RabbitMQ delivered again, at least", f"{o.repeated.get('message redelivered', 0):.0f}"),
-        ("repeated messages that had no second effect, at least", f"{o.repeated.get('message repeated', 0):.0f}"),
-        ("subscriptions made anew after a canary", f"{o.repeated.get('receiving renewed', 0):.0f}"),
-        (
-            "writes refused because another process had the shards (fenced), at least",
-            f"{o.repeated.get(FENCED, 0):.0f}",
-        ),
-        ("messages left in queues and dead letters", o.left_in_queues),
-        ("until all was quiet, after the last fault (s)", f"{storm.drained_s:.1f}"),
-    ]
-    lines = [f"### {storm.deployment}", ""]
-    lines += [f"{storm.seconds:g} s at {storm.rate:g} tasks/s, {len(storm.faults)} faults, seed {storm.seed}.", ""]
-    lines += ["| figure | |", "|---|---:|", *(f"| {name} | {value} |" for name, value in figures), ""]
+def as_markdown(storms: Sequence[Storm]) -> str:
+    """Storms over one deployment, pooled: what came of the tasks, what was done, and how long that was felt."""
+    total = pooled(storm.outcome for storm in storms)
+    lines = [f"### {TITLES[storms[0].plan.deployment]}", "", _conditions(storms), ""]
+    lines += ["| figure | |", "|---|---:|", *(f"| {name} | {value} |" for name, value in _figures(total, storms)), ""]
     lines += [
-        "| fault | times | alone | back after p50 | p95 | max (s) | after its end p95 (s) |",
-        "|---|---:|---:|---:|---:|---:|---:|",
+        "| fault | times | alone | first end p50 | p95 | max | all ended: of | p50 | p95 | max "
+        "| taken over: of | p50 | p95 | max |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
-    for what, count in sorted(Counter(fault.what for fault in storm.faults).items()):
-        times = storm.recoveries.get(what, ())
-        lines.append(f"| {what} | {count} | {len(times)} | {_row(times)} |")
-    if o.broken:
-        lines += ["", "Broken:", "", *(f"- {text}" for text in o.broken)]
+    felt = [recovery for storm in storms for recovery in storm.recoveries]
+    done = Counter(fault.what for storm in storms for fault in storm.faults)
+    lines += [_row(what, times, [r for r in felt if r.what == what]) for what, times in sorted(done.items())]
+    lines += ["", *(f"- {line}" for line in goals(felt))]
+    if total.broken:
+        lines += ["", "Broken:", "", *(f"- {text}" for text in total.broken)]
     return "\n".join(lines) + "\n"
 
 
-def _row(times: Sequence[tuple[float, float]]) -> str:
-    if not times:
-        return "– | – | – | –"
-    since, after = sorted(t for t, _ in times), sorted(t for _, t in times)
-    return " | ".join(f"{t:.2f}" for t in (_at(since, 0.5), _at(since, 0.95), since[-1], _at(after, 0.95)))
+def _conditions(storms: Sequence[Storm]) -> str:
+    seeds = ", ".join(str(storm.plan.seed) for storm in storms)
+    faults = sum(len(storm.faults) for storm in storms)
+    busy = ", ".join(f"{100 * storm.busy:.0f} %" for storm in storms)
+    machine = f" Of the machine's {processors()} processors others used {busy} just before each."
+    text = f"{len(storms)} storms of {storms[0].plan.seconds:g} s, {faults} faults, seeds {seeds}. "
+    loads = ", ".join(f"{storm.rate:.0f}" for storm in storms)
+    measured = ", ".join(f"{storm.capacity:.0f}" for storm in storms if storm.capacity is not None)
+    if not measured:
+        return text + f"Load: {loads} tasks/s." + machine
+    return text + f"Capacity just before each: {measured} tasks/s; load, a third of it: {loads} tasks/s." + machine
 
 
-def _at(ordered: Sequence[float], share: float) -> float:
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+def _figures(total: Outcome, storms: Sequence[Storm]) -> list[tuple[str, str]]:
+    redelivered, repeated = (total.repeated.get(name, 0) for name in ("message redelivered", "message repeated"))
+    killed, stopped = (_count(storms, word) for word in ("kill -9", "SIGSTOP"))
+    return [
+        ("tasks submitted", f"{total.submitted:,}"),
+        ("acknowledged", f"{total.acknowledged:,}"),
+        ("requests it took", f"{total.tries:,}"),
+        ("completed", f"{total.completed:,}"),
+        ("ended otherwise", f"{total.otherwise_ended:,}"),
+        ("**lost**", f"**{total.lost}**"),
+        ("**doubled**", f"**{total.doubled}**"),
+        ("attempts begun", f"{total.attempts:,}"),
+        ("executions on instances and workers", f"{total.executed:,}"),
+        ("of these, of an attempt that had run before", f"{total.executed_again:,}"),
+        ("processes killed", str(killed)),
+        ("processes stopped", str(stopped)),
+        ("faults of the network", str(sum(len(storm.faults) for storm in storms) - killed - stopped)),
+        ("messages that RabbitMQ delivered again, at least", f"{redelivered:,.0f}"),
+        ("repeated messages that had no second effect, at least", f"{repeated:,.0f}"),
+        ("subscriptions made anew after a canary", f"{total.repeated.get('receiving renewed', 0):,.0f}"),
+        (
+            "processes that noticed by their own clock that their lease had run out, and wrote nothing",
+            str(total.lapsed),
+        ),
+        ("writes that the store refused, because another process had the shards (fenced)", str(total.fenced)),
+        ("messages left in queues and dead letters", str(total.left_in_queues)),
+        ("until all was quiet after the last fault, longest (s)", f"{max(storm.drained_s for storm in storms):.1f}"),
+    ]
+
+
+def _count(storms: Sequence[Storm], word: str) -> int:
+    return sum(fault.what.startswith(word) for storm in storms for fault in storm.faults)
+
+
+def _row(what: str, times: int, felt: Sequence[Recovery]) -> str:
+    last = [r.last for r in felt if r.last is not None]
+    taken = [r.taken for r in felt if r.taken is not None]
+    columns = [what, str(times), str(len(felt)), *_quantiles([r.first for r in felt])]
+    for values in (last, taken):
+        columns += [str(len(values)), *_quantiles(values)]
+    return "| " + " | ".join(columns) + " |"
+
+
+def _quantiles(values: Sequence[float]) -> tuple[str, str, str]:
+    """The middle, that of 95 %, and the largest."""
+    if not values:
+        return "–", "–", "–"
+    ordered = sorted(values)
+    middle, most = (ordered[min(len(ordered) - 1, int(share * len(ordered)))] for share in (0.5, 0.95))
+    return f"{middle:.2f}", f"{most:.2f}", f"{ordered[-1]:.2f}"
 
 
 def write_section(page: Path, name: str, text: str) -> None:
