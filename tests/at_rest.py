@@ -37,6 +37,9 @@ async def at_rest(settings: Settings, acknowledged: Collection[str]) -> AtRest:
                 broken.append(f"task {row.task_id}: its input is not there")
             if row.state is TaskState.COMPLETED and await store.payload(row.task_id, "result") is None:
                 broken.append(f"task {row.task_id}: completed, and its result is not there")
+        for found in await store.dead_letters():
+            if (letter := await store.dead_letter(found.id)) is not None:
+                broken.append(f"dead letter: {letter}")
     finally:
         await store.close()
     left = await messages_left(settings.amqp, settings.shards) if settings.amqp else 0

@@ -68,7 +68,7 @@ def _figures(total: Outcome, storms: Sequence[Storm]) -> list[tuple[str, str]]:
         ("repeated messages that had no second effect, at least", f"{repeated:,.0f}"),
         ("subscriptions made anew after a canary", f"{total.repeated.get('receiving renewed', 0):,.0f}"),
         (
-            "processes that noticed by their own clock that their lease had run out, and wrote nothing",
+            "times that a process noticed by its own clock that its lease had run out, and decided no more",
             str(total.lapsed),
         ),
         ("writes that the store refused, because another process had the shards (fenced)", str(total.fenced)),
