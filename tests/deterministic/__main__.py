@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 from benchmarks.page_sections import put_between
@@ -37,7 +38,8 @@ def outcomes(seeds: range, processes: int) -> Iterator[Outcome]:
         for chunk in chunks:
             yield from run_chunk(chunk)
         return
-    with ProcessPoolExecutor(processes) as pool:
+    # Not forked: who has used gRPC, as other tests have, leaves what never ends when it is swept up in a fork.
+    with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
         try:
             for done in pool.map(run_chunk, chunks):
                 yield from done
