@@ -21,7 +21,7 @@ from rabbitmq.canary import Canary
 from rabbitmq.codec import answer_json, decode_bundle
 from rabbitmq.commands import Translate, read_commands
 from rabbitmq.consumption import RabbitDelivery
-from rabbitmq.dead_letters import bury, exhume
+from rabbitmq.dead_letters import bury, exhume, has_lapsed
 from rabbitmq.deliveries import Delivered
 from rabbitmq.failures import Unroutable, as_unavailable
 from rabbitmq.link import Link
@@ -164,6 +164,10 @@ class RabbitBroker:
 
         def hand_over(delivery: Delivery) -> None:
             assert isinstance(delivery, RabbitDelivery)
+            if has_lapsed(delivery.message):
+                log.info("a message was of no use any more", queue=delivery.message.routing_key)
+                delivery.settle()
+                return
             receiver(DeadDelivery(exhume(delivery.message, time.time()), delivery))
 
         declare = self._topology.declare_dead_letters

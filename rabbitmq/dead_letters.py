@@ -58,6 +58,16 @@ async def bury(publisher: Publisher, message: Delivered, reason: str) -> None:
         await publisher.post([answer(back.to.key, parcel)])
 
 
+def has_lapsed(message: Delivered) -> bool:
+    """Whether it lies on `swarm.dead` because its sender said for how long it would be of use: it is missed by nobody.
+
+    What a queue's own policy lets expire is not meant: whoever sent that knew nothing of it.
+    """
+    deaths = (message.properties.headers or {}).get("x-death")
+    died = deaths[0] if isinstance(deaths, list) and deaths and isinstance(deaths[0], dict) else {}
+    return died.get("reason") == "expired" and "original-expiration" in died
+
+
 def exhume(message: Delivered, now: float) -> DeadLetter:
     """What lies on `swarm.dead` as a letter: buried by us, or given up by the broker itself."""
     properties = message.properties

@@ -15,6 +15,7 @@ from actors.envelope_json import BUNDLE_TYPE
 from actors.messages.answers import StrategySet, TaskAccepted
 from actors.messages.scheduler import SetStrategy
 from rabbitmq import RabbitBroker
+from rabbitmq.broker import DeadDelivery
 from tests.contracts.broker_rigs import SHARDS, Kept, RabbitRig, Stranger
 from tests.rabbit_server import RabbitServer
 
@@ -139,6 +140,27 @@ def test_an_invalid_command_that_wants_no_answer_is_buried_all_the_same(rig: Rab
         await producer.read("swarm.dead")
         await producer.command(b"")
         assert (await producer.next()).body == b""
+
+    perform(rig, story)
+
+
+def test_a_command_that_is_of_no_use_any_more_is_no_dead_letter(rig: RabbitRig) -> None:
+    """Its sender said for how long it would be; a worker that is not answered in time asks again, for one."""
+
+    async def story(broker: RabbitBroker, producer: Stranger) -> None:
+        properties = Basic.Properties(expiration="1")
+        await producer.channel.basic_publish(b"set late", exchange="swarm.commands", properties=properties)
+        async with asyncio.timeout(30):
+            while not (await producer.channel.queue_declare("swarm.dead", passive=True)).message_count:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+        letters: asyncio.Queue[DeadDelivery] = asyncio.Queue()
+        await broker.receive("swarm.scheduler", Kept())
+        await broker.receive_dead(letters.put_nowait)
+        await producer.command(b"{nonsense")
+        async with asyncio.timeout(30):
+            first = await letters.get()
+        assert first.letter.body == b"{nonsense"
+        first.settle()
 
     perform(rig, story)
 
