@@ -159,14 +159,14 @@ class Connection:
         return await self._ask(snapshots.load, shard)
 
     async def save_snapshot(self, lease: Lease, snapshot: Snapshot) -> None:
-        shard, seq = lease.shard, snapshot.seq
+        seq = snapshot.seq
         if not await self._change(snapshots.is_newer, lease, seq):
             return
-        await self._sweep(shard)
+        await self._sweep(lease)
         for piece in pieces(snapshot.actors):
-            await self._change(snapshots.add, shard, seq, piece)
+            await self._change(snapshots.add, lease, seq, piece)
         await self._change(snapshots.finish, lease, seq)
-        await self._sweep(shard)
+        await self._sweep(lease)
 
     async def journal(self, shard: str, after: int) -> AsyncIterator[JournalEntry]:
         while entries := await self._ask(reads.journal, shard, after):
@@ -212,8 +212,8 @@ class Connection:
     async def count_by_state(self) -> dict[TaskState, int]:
         return await self._ask(reads.count_by_state)
 
-    async def _sweep(self, shard: str) -> None:
-        while await self._change(snapshots.sweep, shard):
+    async def _sweep(self, lease: Lease) -> None:
+        while await self._change(snapshots.sweep, lease):
             pass
 
     async def _change(self, job: Callable[..., T], *arguments: Any) -> T:

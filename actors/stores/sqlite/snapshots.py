@@ -21,10 +21,11 @@ def is_newer(connection: Connection, lease: Lease, seq: int) -> bool:
     return not rows or seq > rows[0][0]
 
 
-def add(connection: Connection, shard: str, seq: int, piece: bytes) -> None:
-    """Write one piece of a snapshot that does not count yet."""
+def add(connection: Connection, lease: Lease, seq: int, piece: bytes) -> None:
+    """Write one piece of a snapshot that does not count yet. Raises Fenced."""
     with transaction(connection):
-        connection.execute("INSERT INTO snapshot_piece (shard, seq, body) VALUES (?, ?, ?)", (shard, seq, piece))
+        _check(connection, lease)
+        connection.execute("INSERT INTO snapshot_piece (shard, seq, body) VALUES (?, ?, ?)", (lease.shard, seq, piece))
 
 
 def finish(connection: Connection, lease: Lease, seq: int) -> None:
@@ -34,13 +35,15 @@ def finish(connection: Connection, lease: Lease, seq: int) -> None:
         connection.execute("INSERT OR REPLACE INTO snapshot (shard, seq) VALUES (?, ?)", (lease.shard, seq))
 
 
-def sweep(connection: Connection, shard: str) -> bool:
-    """Remove one piece that does not count; False where there is none."""
+def sweep(connection: Connection, lease: Lease) -> bool:
+    """Remove one piece that does not count; False where there is none, or where the shard is another's by now: it may
+    be one that is to count soon."""
     with transaction(connection):
         removed = connection.execute(
             "DELETE FROM snapshot_piece WHERE pos = (SELECT pos FROM snapshot_piece WHERE shard = ?1"
-            " AND seq IS NOT (SELECT seq FROM snapshot WHERE shard = ?1) LIMIT 1)",
-            (shard,),
+            " AND seq IS NOT (SELECT seq FROM snapshot WHERE shard = ?1) LIMIT 1)"
+            " AND EXISTS (SELECT 1 FROM shard WHERE id = ?1 AND epoch = ?2)",
+            (lease.shard, lease.epoch),
         ).rowcount
     return removed > 0
 

@@ -131,19 +131,19 @@ class SqliteStore:
 
     async def save_snapshot(self, lease: Lease, snapshot: Snapshot) -> None:
         """Keep this snapshot instead of older ones. Raises Fenced."""
-        file, shard, seq = self._file, lease.shard, snapshot.seq
+        file, seq = self._file, snapshot.seq
         async with self._saving:
             if not await file.write(snapshots.is_newer, lease, seq):
                 return
-            await self._sweep(file, shard)
+            await self._sweep(file, lease)
             for piece in pieces(snapshot.actors):
-                await file.write(snapshots.add, shard, seq, piece)
+                await file.write(snapshots.add, lease, seq, piece)
             reach("snapshot.written")
             await file.write(snapshots.finish, lease, seq)
-            await self._sweep(file, shard)
+            await self._sweep(file, lease)
 
-    async def _sweep(self, file: OpenFile, shard: str) -> None:
-        while await file.write(snapshots.sweep, shard):
+    async def _sweep(self, file: OpenFile, lease: Lease) -> None:
+        while await file.write(snapshots.sweep, lease):
             pass
 
     async def journal(self, shard: str, after: int) -> AsyncIterator[JournalEntry]:
