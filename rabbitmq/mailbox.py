@@ -24,6 +24,7 @@ PREFETCH = 256
 """Messages under way to us at once; each is a bundle of up to 256 envelopes, or one command."""
 OPEN_TIMEOUT_S = 10.0
 FIRST_DELAY_S, LONGEST_DELAY_S = 0.1, 5.0
+CANCEL_AGAIN_S = 0.5
 
 log = structlog.get_logger(__name__)
 
@@ -67,11 +68,11 @@ class Mailbox:
 
     async def close(self) -> None:
         """Consume no more."""
-        if self._keeper is not None:
-            self._keeper.cancel()
-            await asyncio.wait({self._keeper})
+        while self._keeper is not None and not self._keeper.done():
+            self._keeper.cancel()  # once more, where aiormq has taken it for its own
+            await asyncio.wait({self._keeper}, timeout=CANCEL_AGAIN_S)
         if self._consumption is not None:
-            await self._consumption.finish()
+            await self._finish(self._consumption)
 
     @property
     def is_open(self) -> bool:
@@ -117,8 +118,17 @@ class Mailbox:
                 if not sign.done():
                     sign.cancel()
         lost, self._consumption = self._consumption, None
-        if not await lost.finish():
-            self._link.suspect()
+        await self._finish(lost)
+
+    async def _finish(self, consumption: Consumption) -> None:
+        """End it; where it is not certain that the broker knows, which would go on delivering what nobody settles, with
+        its connection."""
+        has_ended = False
+        try:
+            has_ended = await consumption.finish()
+        finally:
+            if not has_ended:
+                self._link.suspect()
 
     async def _consume(self) -> None:
         with as_unavailable(f"consuming from {self.queue}"):

@@ -110,6 +110,33 @@ def test_who_shares_the_dead_letters_with_another_process_is_not_deaf(rabbit: Ra
     perform(rabbit, story)
 
 
+@pytest.mark.parametrize("steps", range(12))
+def test_who_gives_up_a_subscription_that_is_being_renewed_keeps_nothing_from_others(
+    rabbit: RabbitServer, steps: int
+) -> None:
+    """At whatever moment of the renewal: else what is delivered to it would be settled by nobody."""
+
+    async def story(broker: RabbitBroker, vitals: Vitals) -> None:
+        await broker.receive(QUEUE, Kept())
+        broker._mailboxes[QUEUE].renew()
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        await broker.stop_receiving(QUEUE)
+        other = RabbitBroker(rabbit.url, shards=SHARDS, translate=strategy_command, canary_s=60.0)
+        await other.open()
+        kept = Kept()
+        try:
+            await other.receive(QUEUE, kept)
+            sent = [Envelope(f"m{n}", AGENT, PreemptTask("t", 1, 0, "")) for n in range(4)]
+            for envelope in sent:  # one message each, which the broker deals out to all that it knows of
+                await other.publish([envelope])
+            await kept.have(len(sent))
+        finally:
+            await other.close()
+
+    perform(rabbit, story)
+
+
 def test_who_is_busy_is_not_deaf(rabbit: RabbitServer) -> None:
     """A mailbox that holds as much as it may gets nothing more, canaries neither."""
 
