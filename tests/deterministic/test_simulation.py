@@ -10,9 +10,9 @@ from typing import get_args
 
 import pytest
 
-from tests.deterministic.__main__ import outcomes, run_seed
 from tests.deterministic.plan import Blow, Operation, make_plan
 from tests.deterministic.report import Sum
+from tests.deterministic.seeds import outcomes, run_seed
 from tests.deterministic.weather import Weather
 
 ROOT = Path(__file__).parents[2]
@@ -52,7 +52,7 @@ def test_processes_write_to_what_they_have_lost_and_are_fenced(figures: Sum) -> 
 
 
 def test_one_seed_is_one_run_whatever_the_interpreter_hashes_by() -> None:
-    code = "from tests.deterministic.__main__ import run_chunk; print([o.trace for o in run_chunk(range(40, 46))])"
+    code = "from tests.deterministic.seeds import run_chunk; print([o.trace for o in run_chunk(range(40, 46))])"
     traces = {
         subprocess.run(
             [sys.executable, "-c", code],

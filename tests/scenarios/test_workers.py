@@ -70,6 +70,7 @@ def test_a_worker_that_is_started_again_under_its_name_gets_the_task_again(tmp_p
         first = workers.start("--id", "w")
         workers.submit("t")
         workers.has_started("t", 1)
+        eventually(lambda: world.query("t")["state"] == "running", what="the service knows that it runs")
         first.kill()
         second = workers.start("--id", "w")
         assert workers.has_started("t", 2) == second.process.pid
