@@ -25,10 +25,11 @@ _Kept: TypeAlias = tuple[Activity, float, float | None]
 class ActivityBuffer:
     """Entries by task id, as (activity, Unix seconds of the last change, progress).
 
-    `refused` counts the registrations that were ever refused.
+    `refused` counts the registrations that were ever refused. `ended_without` are the last `keep_ended` tasks that
+    ended without an entry: room that is found for one of them comes too late.
     """
 
-    __slots__ = ("_ended", "_keep_ended", "_keep_s", "_live", "refused", "without_entry")
+    __slots__ = ("_ended", "_keep_ended", "_keep_s", "_live", "ended_without", "refused", "without_entry")
 
     def __init__(
         self,
@@ -36,6 +37,7 @@ class ActivityBuffer:
         entries: Iterable[ActivityEntry] = (),
         without_entry: Iterable[str] = (),
         refused: int = 0,
+        ended_without: Iterable[str] = (),
         *,
         keep_s: float = inf,
     ) -> None:
@@ -45,6 +47,7 @@ class ActivityBuffer:
         self._ended: dict[str, _Kept] = {}
         self.without_entry: dict[str, None] = dict.fromkeys(without_entry)
         self.refused = refused
+        self.ended_without: dict[str, None] = dict.fromkeys(ended_without)
         for entry in entries:
             kept = self._ended if entry.ended else self._live
             kept[entry.task_id] = (entry.activity, entry.timestamp, entry.progress)
@@ -75,7 +78,7 @@ class ActivityBuffer:
 
     def knows(self, task_id: str) -> bool:
         """Whether the task was registered or refused, and has not been forgotten since."""
-        return task_id in self or task_id in self.without_entry
+        return task_id in self or task_id in self.without_entry or task_id in self.ended_without
 
     def refuse(self, task_id: str) -> None:
         """There is no room for an entry of this task."""
@@ -104,7 +107,11 @@ class ActivityBuffer:
         """The task has ended; the oldest ended entry makes room where there are too many."""
         before = self._live.pop(task_id, None)
         if before is None:
-            self.without_entry.pop(task_id, None)
+            if task_id in self.without_entry:
+                del self.without_entry[task_id]
+                self.ended_without[task_id] = None
+                while len(self.ended_without) > self._keep_ended:
+                    del self.ended_without[next(iter(self.ended_without))]
             return
         self._ended[task_id] = (before[0], at, before[2])
         while len(self._ended) > self._keep_ended:

@@ -29,6 +29,8 @@ def grant(state: AgentState, message: RegisterActivity, now: Now) -> Decision[Ag
     spec = message.spec
     if state.activity is None or state.activity.holds_live(spec.task_id):
         return Decision()
+    if spec.task_id in state.activity.ended_without:
+        return Decision()
     if not message.waits and spec.task_id not in state.lives:
         return Decision()
     return Decision((ActivityRegistered(spec.task_id, now, spec.activity),))

@@ -26,6 +26,7 @@ class AgentSnapshot:
     activity_refused: int = 0
     preempt_deadlines: list[tuple[str, float]] = field(default_factory=list)
     standing: Standing | None = None
+    ended_without_entry: list[str] = field(default_factory=list)
 
 
 def dump(state: AgentState) -> AgentSnapshot:
@@ -42,6 +43,7 @@ def dump(state: AgentState) -> AgentSnapshot:
         activity_refused=0 if activity is None else activity.refused,
         preempt_deadlines=state.preempt_deadlines.items(),
         standing=None if state.standing is None else state.standing.copy(),
+        ended_without_entry=[] if activity is None else list(activity.ended_without),
     )
 
 
@@ -54,6 +56,7 @@ def load(policy: AgentPolicy, agent_id: str, snapshot: AgentSnapshot) -> AgentSt
             snapshot.activity,
             snapshot.without_entry,
             snapshot.activity_refused,
+            snapshot.ended_without_entry,
             keep_s=policy.ended_kept_s,
         )
     state.lives, state.callbacks, state.shutdown_due = snapshot.lives, snapshot.callbacks, snapshot.shutdown_due

@@ -95,6 +95,8 @@ def test_a_task_without_room_runs_without_an_entry_and_is_registered_when_there_
     assert agent.tell(RegisterActivity(spec("b"), waits=False)) == Decision(), "it has ended meanwhile"
     agent.restart()
     assert polled(agent) == ActivityListed((ActivityEntry("a", ON_MAIN, 1001.0),), 2, ())
+    for late in (RegisterActivity(spec("b"), waits=True), ExpectTask(spec("b"))):  # sent while it still waited
+        assert agent.tell(late) == Decision()
 
 
 def test_a_task_that_waits_is_registered_before_it_runs() -> None:
