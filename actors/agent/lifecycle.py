@@ -27,7 +27,7 @@ from actors.agent.events import (
     TaskFinished,
 )
 from actors.agent.policy import AgentPolicy
-from actors.agent.standing import Standing, worded
+from actors.agent.standing import IDLE, Standing, worded
 from actors.agent.state import AgentState
 from actors.agent_lifecycle import MOVES, TIMEOUT_CODE
 from actors.agent_lifecycle import LifecycleState as S
@@ -119,6 +119,8 @@ def _suspended(standing: Standing, event: RunSuspended) -> None:
 def _moved(standing: Standing, event: AgentMoved) -> None:
     standing.state, standing.since, standing.cause = event.after, event.at, (event.cause, "")
     standing.code, standing.due, standing.unsettled_at = event.code, event.due, None
+    if event.after in IDLE:
+        standing.resuming = False  # or an agent that is forgotten when idle would not be what its journal says
 
 
 def _seen(standing: Standing, event: ResourcesSeen) -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from actors.agent_lifecycle import LifecycleState as S
+
+IDLE: Final = (S.RUNNABLE, S.COMPLETED)
+"""Nothing is on its way, and nothing runs."""
 
 Cause: TypeAlias = tuple[str, str]
 """Why an agent moves, and the task that it is about: put into words when somebody wants to read it."""
@@ -45,7 +48,7 @@ class Standing:
     @property
     def is_blank(self) -> bool:
         """Whether nothing is lost where the agent is forgotten: it has nothing to do, and nobody is attached."""
-        is_idle = self.state in (None, S.RUNNABLE, S.COMPLETED)
+        is_idle = self.state is None or self.state in IDLE
         return is_idle and not (self.closed or self.attached or self.unsettled_at is not None)
 
     def copy(self) -> Standing:
