@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from itertools import takewhile
 from math import inf
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from actors.agent.descriptions import fitting, updated
 from actors.messages.answers import ActivityEntry
@@ -110,12 +110,10 @@ class ActivityBuffer:
             if task_id in self.without_entry:
                 del self.without_entry[task_id]
                 self.ended_without[task_id] = None
-                while len(self.ended_without) > self._keep_ended:
-                    del self.ended_without[next(iter(self.ended_without))]
+                _keep_newest(self._keep_ended, self.ended_without)
             return
         self._ended[task_id] = (before[0], at, before[2])
-        while len(self._ended) > self._keep_ended:
-            del self._ended[next(iter(self._ended))]
+        _keep_newest(self._keep_ended, self._ended)
 
     def purgeable(self, task_ids: Collection[str]) -> tuple[str, ...]:
         """Which of these tasks (none named: of all) have an entry that may be forgotten, each once."""
@@ -128,7 +126,8 @@ class ActivityBuffer:
 
     def expired(self, now: float) -> tuple[str, ...]:
         """The tasks whose ended entries are too old, where it is time to look for them."""
-        if self.expires_at is None or self.expires_at > now:
+        due = self.expires_at
+        if due is None or due > now:
             return ()
         before = now - self._keep_s
         return tuple(task_id for task_id, _ in takewhile(lambda kept: kept[1][1] <= before, self._ended.items()))
@@ -154,3 +153,8 @@ class ActivityBuffer:
         for ended, kept in ((True, self._ended), (False, self._live)):
             for task_id, (activity, timestamp, progress) in kept.items():
                 yield ActivityEntry(task_id, activity, timestamp, ended, progress)
+
+
+def _keep_newest(most: int, kept: dict[str, Any]) -> None:
+    while len(kept) > most:
+        del kept[next(iter(kept))]

@@ -26,10 +26,8 @@ def expect(state: AgentState, message: ExpectTask | RunTask, now: Now) -> Sequen
 
 def grant(state: AgentState, message: RegisterActivity, now: Now) -> Decision[AgentEvent]:
     """There is room now; a task that has ended meanwhile does not need it any more."""
-    spec = message.spec
-    if state.activity is None or state.activity.holds_live(spec.task_id):
-        return Decision()
-    if spec.task_id in state.activity.ended_without:
+    spec, activity = message.spec, state.activity
+    if activity is None or activity.holds_live(spec.task_id) or spec.task_id in activity.ended_without:
         return Decision()
     if not message.waits and spec.task_id not in state.lives:
         return Decision()
