@@ -11,7 +11,7 @@ import structlog
 
 
 class _Stderr(io.TextIOBase):
-    """Whatever `sys.stderr` is when a line is written, for loggers that are made once and kept."""
+    """Whatever `sys.stderr` is when a line is written."""
 
     def write(self, text: str) -> int:
         return sys.stderr.write(text)
@@ -42,5 +42,4 @@ def set_up_logs(level: str) -> None:
             renderer,
         ],
         logger_factory=structlog.PrintLoggerFactory(cast(TextIO, _Stderr())),
-        cache_logger_on_first_use=True,
     )

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis import settings
 
 from tests import postgres_server as postgres_server_module
@@ -50,6 +51,14 @@ def rabbit(rabbit_server: RabbitServer) -> RabbitServer:
     """The running RabbitMQ, without anything that earlier tests left in its queues."""
     asyncio.run(delete_queues(rabbit_server.url))
     return rabbit_server
+
+
+@pytest.fixture(autouse=True)
+def logs_as_before() -> Iterator[None]:
+    """A test that runs a command in this process sets up its logs: the next test must not inherit them."""
+    before = structlog.get_config()
+    yield
+    structlog.configure(**before)
 
 
 LONGEST_FIRST = ("storm", "deterministic", "properties", "scenarios", "contracts", "unit")

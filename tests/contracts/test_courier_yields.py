@@ -7,6 +7,7 @@ import json
 
 import pytest
 from aiohttp import web
+from structlog.testing import capture_logs
 
 from actors.errands import Endpoint, PushToInstance, TellToLeave, YieldOnInstance
 from actors.messages import Message
@@ -85,22 +86,26 @@ def test_an_instance_that_has_no_such_run_says_so(status: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "body"),
+    ("status", "body", "reason"),
     [
-        (500, {}),
-        (503, {"checkpoint": {}}),
-        (405, {}),
-        (201, {"checkpoint": {}}),
-        (307, {}),
-        (200, {"success": False, "checkpoint": {}}),
-        (200, {"status": "error"}),
-        (200, {"checkpoint": [1]}),
-        (200, {"checkpoint": "step 3"}),
+        (500, {}, "500"),
+        (503, {"checkpoint": {}}, "503"),
+        (405, {}, "405"),
+        (201, {"checkpoint": {}}, "201"),
+        (307, {}, "307"),
+        (200, {"success": False, "checkpoint": {}}, "200"),
+        (200, {"status": "error"}, "200"),
+        (200, {"checkpoint": [1]}, "the checkpoint must be a JSON object"),
+        (200, {"checkpoint": "step 3"}, "the checkpoint must be a JSON object"),
     ],
 )
-def test_any_other_answer_is_none_and_is_logged(status: int, body: object, capsys: pytest.CaptureFixture[str]) -> None:
-    assert ask(says(body, status)) == YieldAnswered("t 1", 2, 1, "unheard")
-    assert "did not take a request to give way" in capsys.readouterr().out
+def test_any_other_answer_is_none_and_is_logged(status: int, body: object, reason: str) -> None:
+    with capture_logs() as logs:
+        assert ask(says(body, status)) == YieldAnswered("t 1", 2, 1, "unheard")
+    [refused] = logs
+    assert (refused["log_level"], refused["task_id"]) == ("warning", "t 1")
+    assert refused["event"] == "an instance did not take a request to give way"
+    assert str(refused["reason"]).startswith(reason)
 
 
 def test_a_checkpoint_that_is_cut_off_is_no_answer() -> None:
