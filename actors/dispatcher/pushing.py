@@ -31,7 +31,7 @@ from actors.dispatcher.health import fall_silent, miss, note_refusal, probe_soon
 from actors.dispatcher.policy import DispatcherPolicy
 from actors.dispatcher.state import DispatcherState, Flight, Instance
 from actors.dispatcher.yielding import ask_again, ask_unheard
-from actors.errands import Endpoint, PushToInstance
+from actors.errands import CancelOnInstance, Endpoint, PushToInstance
 from actors.messages.agent import AttemptStarted
 from actors.messages.dispatcher import AttendInstance, PushAnswered, PushTask
 from actors.messages.scheduler import InstanceCameUp
@@ -45,10 +45,12 @@ def attend(
     """Look after the instance: probe it, and push what arrived before this word.
 
     Whoever registers an instance has just reached it, so one that was down is up again; whether it was
-    started anew in between, the probe will tell. Of a worker the incarnation tells: what an earlier one had
-    accepted is lost; what it may not have heard of is pushed to this one.
+    started anew in between, the probe will tell. Of a worker the incarnation tells: what was pushed to an
+    earlier process, accepted or not, is lost. It is another attempt that goes to this one, because the earlier
+    process may only have been frozen: what it still says of its attempt must not count as this one's.
     """
     draft = Draft()
+    endpoint = Endpoint(message.host, message.port, message.protocol)
     draft.events.append(
         InstanceAttended(
             message.host,
@@ -61,9 +63,14 @@ def attend(
         )
     )
     if state.instance is not None and message.incarnation != state.instance.incarnation:
-        gone = ((task_id, flight) for task_id, flight in state.flights.items() if flight.phase == "accepted")
+        gone = [(task_id, flight) for task_id, flight in state.flights.items() if flight.phase != "held"]
         draft.add(*fail_all(state, gone, "worker restarted"))
-    endpoint = Endpoint(message.host, message.port, message.protocol)
+        # A push that was under way when the processes changed may yet reach the new one.
+        draft.effects += [
+            CancelOnInstance(endpoint, task_id, flight.attempt, flight.resumption)
+            for task_id, flight in gone
+            if flight.phase != "accepted"
+        ]
     probe_soon(policy, state, endpoint, chance, now, draft)
     if not state.is_up:
         draft.effects.append(Send(SCHEDULER, InstanceCameUp(state.ti_uuid)))

@@ -5,10 +5,9 @@ from __future__ import annotations
 from actors.addresses import agent
 from actors.behaviour import Send
 from actors.dispatcher import DispatcherEvent, DispatcherPolicy, DispatcherState, dispatcher_behaviour
-from actors.errands import Endpoint, PushToInstance
+from actors.errands import CancelOnInstance, Endpoint
 from actors.messages.agent import AttemptFailed
 from actors.messages.dispatcher import AttendInstance, DispatcherMessage, PushAnswered, PushTask
-from actors.messages.runtime import TimePassed
 from tests.driving import Driven
 
 Dispatcher = Driven[DispatcherState, DispatcherMessage, DispatcherEvent]
@@ -28,13 +27,30 @@ def attending() -> Dispatcher:
     return dispatcher
 
 
-def test_what_another_process_had_taken_is_lost_and_what_is_in_doubt_goes_to_the_new_one() -> None:
+def test_what_was_pushed_to_another_process_is_lost_whether_it_had_taken_it_or_not() -> None:
     dispatcher = attending()
+    dispatcher.tell(PushTask("pushed", 3, "b"))
     told = dispatcher.tell(attend("second"))
-    assert Send(agent("a"), AttemptFailed("taken", 1, "ti", "worker restarted")) in told.effects
-    assert list(dispatcher.state.flights) == ["doubted"]
-    again = dispatcher.tell(TimePassed(), after=5)
-    assert PushToInstance(Endpoint("w", 0, "worker"), "doubted", 1, "agent:a") in again.effects
+    lost = [effect for effect in told.effects if isinstance(effect, Send) and isinstance(effect.message, AttemptFailed)]
+    assert lost == [
+        Send(agent("a"), AttemptFailed("taken", 1, "ti", "worker restarted")),
+        Send(agent("a"), AttemptFailed("doubted", 1, "ti", "worker restarted")),
+        Send(agent("b"), AttemptFailed("pushed", 3, "ti", "worker restarted")),
+    ]
+    assert not dispatcher.state.flights
+    assert not dispatcher.state.flight_deadlines
+
+
+def test_a_push_that_reaches_another_process_than_it_was_meant_for_is_stopped_there() -> None:
+    dispatcher = attending()
+    dispatcher.tell(PushTask("pushed", 3, "b"))
+    told = dispatcher.tell(attend("second"))
+    stopped = [effect for effect in told.effects if isinstance(effect, CancelOnInstance)]
+    worker = Endpoint("w", 0, "worker")
+    assert stopped == [CancelOnInstance(worker, "doubted", 1), CancelOnInstance(worker, "pushed", 3)]
+    late = dispatcher.tell(PushAnswered("pushed", 3, "accepted"))
+    assert not late.events
+    assert not late.effects
 
 
 def test_the_same_process_over_a_new_connection_has_lost_nothing() -> None:
