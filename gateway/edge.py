@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal
 
 from actors.asker import Asker
@@ -49,19 +49,17 @@ class Edge:
     """Everything that REST and gRPC handlers need; built once by `gateway.service`.
 
     `workers` serves workers that connect here, `activity` shows what all agents are at, `dead` has the messages that
-    could have no effect; None where nobody may ask.
+    could have no effect; None where nobody may ask. `status` is everything there is to say of the service, `phase`
+    the part of it that every call asks for. `vitals` are told what of the service is seen here not to work.
     """
 
     asker: Asker
     reader: TaskReader
     courier: Courier
     settings: Settings
+    phase: Callable[[], Phase]
     status: Callable[[], ServiceStatus]
     workers: AttachedWorkers | None = None
     activity: ActivityFeed | None = None
     dead: DeadLetters | None = None
     vitals: Vitals = field(default_factory=Vitals)
-
-    def status_now(self) -> ServiceStatus:
-        """How the service is, and its parts as they are known here."""
-        return replace(self.status(), ill=self.vitals.illnesses, rare=self.vitals.counts)

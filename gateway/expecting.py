@@ -44,5 +44,5 @@ def expect(answer: Answer, kind: type[A]) -> A:
 
 def refuse_while_draining(edge: Edge) -> None:
     """Raises Problem (503) where the service takes no new tasks, because it is being stopped."""
-    if edge.status().phase == "draining":
+    if edge.phase() == "draining":
         raise Problem(503, "The service is being stopped and takes no new tasks; try again")

@@ -18,7 +18,7 @@ from gateway.activity_feed import ActivityFeed
 from gateway.assembly import chosen_strategies
 from gateway.attached_workers import AttachedWorkers
 from gateway.config_file import ConfigError, InstanceEntry
-from gateway.edge import Edge, ServiceStatus
+from gateway.edge import Edge, Phase, ServiceStatus
 from gateway.foundation import Foundation
 from gateway.registering import RegistrationRefused, register_instance
 from gateway.rpc import RpcServer
@@ -32,9 +32,10 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 15.0
 
 
 class Front:
-    """Serves clients from `listen` on: those of gRPC hear that it is starting, until the status says otherwise."""
+    """Serves clients from `listen` on: those of gRPC hear that it is starting, until the phase is another."""
 
-    def __init__(self, settings: Settings, status: Callable[[], ServiceStatus]) -> None:
+    def __init__(self, settings: Settings, phase: Callable[[], Phase], status: Callable[[], ServiceStatus]) -> None:
+        self._phase = phase
         self._status = status
         self._rpc = RpcServer(lambda: self.edge, settings) if settings.grpc_port >= 0 else None
         self._arranging: set[asyncio.Task[None]] = set()
@@ -54,6 +55,7 @@ class Front:
             foundation.store,
             foundation.courier,
             settings,
+            self._phase,
             self._status,
             workers,
             self._activity,

@@ -17,7 +17,7 @@ STORE_ANSWERS_S: Final = 2.0
 
 async def look(edge: Edge) -> ServiceStatus:
     """How the service is now, its store asked first: while there is nothing to do nobody else would notice."""
-    if edge.status().phase == "starting":
+    if edge.phase() == "starting":
         return edge.status()
     try:
         async with asyncio.timeout(STORE_ANSWERS_S):
@@ -26,7 +26,7 @@ async def look(edge: Edge) -> ServiceStatus:
         edge.vitals.ill("store", str(error) or f"no answer within {STORE_ANSWERS_S:g} s", "reads")
     else:
         edge.vitals.well("store", "reads")
-    return edge.status_now()
+    return edge.status()
 
 
 def shown(status: ServiceStatus, settings: Settings) -> Health:

@@ -89,7 +89,7 @@ async def strategies(edge: TheEdge) -> Strategies:
 async def metrics(request: Request, edge: TheEdge) -> Response:
     """Requests, tasks by state, lines and waits. What cannot be asked for now keeps its last value."""
     known: Metrics = request.app.state.metrics
-    known.show_process(edge.status_now())
+    known.show_process(edge.status())
     try:
         known.show_tasks(await edge.reader.count_by_state())
         known.show_queues(await ask(edge, SCHEDULER, DescribeQueues(), QueuesDescribed))

@@ -75,7 +75,7 @@ class SchedulerServicer(scheduler_pb2_grpc.SchedulerServiceServicer):
         message = translate.submit_message(
             request, now=time.time(), order=settings.priority_order, max_bytes=settings.max_body_bytes
         )
-        if self._edge().status().phase == "draining":
+        if self._edge().phase() == "draining":
             raise NotServing("the service is draining and takes no new tasks now; send the same request again later")
         return SCHEDULER, message
 

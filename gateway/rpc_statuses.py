@@ -26,7 +26,7 @@ class NotServing(Exception):
 
 def once_started(edge: Edge) -> Edge:
     """The edge, where it can be used. Raises NotServing."""
-    if edge.status().phase == "starting":
+    if edge.phase() == "starting":
         raise NotServing("the service is starting; send the same request again later")
     return edge
 

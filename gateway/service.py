@@ -44,7 +44,7 @@ class Service:
         # Who hosts actors alone starts in half the time without web framework and gRPC.
         from gateway.front import Front
 
-        return Front(self.settings, self.status)
+        return Front(self.settings, lambda: self.phase, self.status)
 
     @property
     def edge(self) -> Edge:

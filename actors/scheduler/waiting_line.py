@@ -11,7 +11,8 @@ Rank: TypeAlias = tuple[int, float, str]
 
 
 class WaitingLine:
-    """A heap of ranks. A task that leaves from the middle stays in the heap, unseen, until it surfaces."""
+    """A heap of ranks. A task that leaves from the middle stays in the heap, unseen, until it surfaces; one that has
+    come back before that is there twice, with the same rank, and still counts once."""
 
     __slots__ = ("_heap", "_live")
 
@@ -46,14 +47,17 @@ class WaitingLine:
         return None
 
     def first(self, accept: Callable[[str], bool]) -> Rank | None:
-        """The first in line whose task id is accepted; looks at no more of the line than it has to."""
+        """The first in line whose task id is accepted; each is offered once, and no more of the line than needed."""
         if not self._heap:
             return None
         at = [(self._heap[0], 0)]
+        offered = ""
         while at:
             rank, index = heappop(at)
-            if rank[2] in self._live and accept(rank[2]):
-                return rank
+            if rank[2] in self._live and rank[2] != offered:
+                offered = rank[2]
+                if accept(offered):
+                    return rank
             for child in (2 * index + 1, 2 * index + 2):
                 if child < len(self._heap):
                     heappush(at, (self._heap[child], child))

@@ -58,13 +58,13 @@ class Server:
         self.vitals = Vitals()
         nobody = cast(Any, None)  # no call probes an instance
         settings = Settings(host="127.0.0.1", grpc_port=0)
-        edge = Edge(self.asker, self.store, nobody, settings, self.status, vitals=self.vitals)
+        edge = Edge(self.asker, self.store, nobody, settings, lambda: self.phase, self.status, vitals=self.vitals)
         self.rpc = RpcServer(lambda: edge, settings)
         self.client: Client
         self.port = 0
 
     def status(self) -> ServiceStatus:
-        return ServiceStatus(self.phase, None)
+        return ServiceStatus(self.phase, None, ill=self.vitals.illnesses)
 
     async def fail(self, call: str, request: Any) -> grpc.aio.AioRpcError:
         """The error that this call ends with."""
@@ -257,8 +257,7 @@ def test_a_taken_port_is_an_error_and_not_a_share() -> None:
     async def run() -> None:
         async with listening(TaskAccepted("t", "")) as first:
             settings = Settings(host="127.0.0.1", grpc_port=first.port)
-            edge = Edge(first.asker, cast(Any, None), cast(Any, None), settings, lambda: ServiceStatus("serving", None))
-            second = RpcServer(lambda: edge, settings)
+            second = RpcServer(cast(Any, None), settings)
             try:
                 with pytest.raises(
                     OSError, match=rf"cannot listen on 127.0.0.1:{first.port} \(gRPC\): address already in use"

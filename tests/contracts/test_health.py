@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import aiohttp
@@ -11,7 +12,7 @@ import aiohttp
 from actors.stores.sqlite import SqliteStore
 from actors.vitals import Vitals
 from gateway.app import build_app
-from gateway.edge import Edge, ServiceStatus
+from gateway.edge import ServiceStatus
 from gateway.health_port import HealthPort
 from tests.embedded import embedded
 from tests.free_ports import free_port
@@ -24,7 +25,7 @@ def test_a_store_that_does_not_answer_is_named_until_it_does(tmp_path: Path) -> 
         store = SqliteStore(tmp_path / "tasks.db")  # closed, as one whose disk is gone
         async with embedded() as service:
             edge = service.service.edge
-            app = build_app(Edge(edge.asker, store, edge.courier, edge.settings, edge.status))
+            app = build_app(replace(edge, reader=store))
             async with serving(app) as url, rest_client(url) as rest:
                 before = time.time()
                 ill = await rest.get("/health")
@@ -45,13 +46,11 @@ def test_a_store_that_does_not_answer_is_named_until_it_does(tmp_path: Path) -> 
 
 def test_what_a_part_says_of_itself_is_shown_in_health_and_metrics() -> None:
     async def run() -> None:
-        vitals = Vitals()
         async with embedded() as service:
             edge = service.service.edge
-            app = build_app(Edge(edge.asker, edge.reader, edge.courier, edge.settings, edge.status, vitals=vitals))
-            async with serving(app) as url, rest_client(url) as rest:
-                vitals.ill("agents", "connected, but nothing arrives", "swarm.agent-3")
-                vitals.counts["receiving renewed"] += 2
+            async with serving(build_app(edge)) as url, rest_client(url) as rest:
+                edge.vitals.ill("agents", "connected, but nothing arrives", "swarm.agent-3")
+                edge.vitals.counts["receiving renewed"] += 2
                 ill = await rest.get("/health")
                 assert ill.status == 503
                 assert [(p["part"], p["detail"]) for p in ill.body["ill"]] == [("agents", "swarm.agent-3")]
@@ -59,8 +58,8 @@ def test_what_a_part_says_of_itself_is_shown_in_health_and_metrics() -> None:
                 assert 'swarmpilot_part_ill{part="agents"} 1.0' in metrics
                 assert 'swarmpilot_part_ill{part="broker"} 0.0' in metrics
                 assert 'swarmpilot_rare_events_total{event="receiving renewed"} 2.0' in metrics
-                vitals.well("agents", "swarm.agent-3")
-                vitals.counts["receiving renewed"] += 1
+                edge.vitals.well("agents", "swarm.agent-3")
+                edge.vitals.counts["receiving renewed"] += 1
                 assert (await rest.get("/health")).status == 200
                 metrics = str((await rest.get("/metrics")).body)
                 assert 'swarmpilot_part_ill{part="agents"} 0.0' in metrics

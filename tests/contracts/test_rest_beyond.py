@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
@@ -13,7 +14,6 @@ from actors.addresses import Address
 from actors.errors import AnswerTimeout, BrokerUnavailable, StoreUnavailable
 from actors.messages import Answer, Message
 from gateway.app import build_app
-from gateway.edge import Edge
 from tests.embedded import Embedded, embedded, instance, until
 from tests.rest_client import Rest, rest_client
 from tests.serving import serving
@@ -299,7 +299,7 @@ def test_what_fails_behind_the_edge(error: Exception, status: int, text: str) ->
         async with embedded() as service:
             edge = service.service.edge
             nobody = cast(Any, Failing(error))
-            failing = build_app(Edge(nobody, nobody, edge.courier, edge.settings, edge.status))
+            failing = build_app(replace(edge, asker=nobody, reader=nobody))
             async with serving(failing) as url, rest_client(url) as rest:
                 notify = {"task_id": "t", "instance_id": "", "execution_time": 0, "result": {}}
                 replies = [
@@ -322,7 +322,7 @@ def test_a_submit_without_an_answer_names_the_id_under_which_a_retry_is_safe() -
         async with embedded() as service:
             edge = service.service.edge
             silent = Failing(AnswerTimeout("no answer within 10 s"))
-            app = build_app(Edge(silent, edge.reader, edge.courier, edge.settings, edge.status))
+            app = build_app(replace(edge, asker=cast(Any, silent)))
             async with serving(app) as url, rest_client(url) as rest:
                 text = r"no answer within 10 s; the task may be admitted: submit it again with task_id "
                 fresh = await rest.submit(MODEL, {})

@@ -7,6 +7,9 @@ import random
 from actors.scheduler.waiting_line import Rank, WaitingLine
 
 
+ALL: list[Rank] = [(0, 1, "a"), (0, 2, "b"), (1, 1, "c")]
+
+
 def popped(line: WaitingLine) -> list[str]:
     """All tasks in the order in which they come out."""
     names = []
@@ -50,6 +53,23 @@ def test_who_comes_back_comes_out_once() -> None:
     line.discard("a")
     line.push((0, 1, "a"))
     assert popped(line) == ["a"]
+
+
+def test_who_comes_back_is_offered_once() -> None:
+    line = WaitingLine()
+    for rank in ALL:
+        line.push(rank)
+    for name in ("b", "c", "b"):
+        line.discard(name)
+        line.push(next(rank for rank in ALL if rank[2] == name))
+    offered: list[str] = []
+
+    def refuse(task_id: str) -> bool:
+        offered.append(task_id)
+        return False
+
+    assert line.first(refuse) is None
+    assert offered == ["a", "b", "c"]
 
 
 def test_a_long_line_with_many_leavers_keeps_its_order_and_little_else() -> None:
