@@ -47,6 +47,9 @@ STEP_S = 2.5
 PATIENCE_S = 400.0
 ROUNDS_OF_NOTHING = 12
 """Rounds of the event loop without a moment, after which nothing more happens by itself."""
+HAIR_S = 0.05
+"""A deadline as near as this is waited for: the runtime sleeps until then in real time, which moves no deadline nearer,
+and would look again and again."""
 
 BEHAVIOURS: Mapping[ActorKind, AnyBehaviour] = {
     "scheduler": scheduler_behaviour(SchedulerPolicy(preemption=PreemptionRules(limit=2, min_run_s=1.0))),
@@ -196,11 +199,17 @@ class Life:
         """Return when nothing more happens unless time passes or somebody asks, or when `ending` has ended."""
         seen, idle = -1, 0
         while idle < ROUNDS_OF_NOTHING and not self._fuse.blown and not (ending and ending.done()):
+            self._reach_near_deadline()
             waiting = self._fuse.waiting or self._fuse.pausing
             await asyncio.sleep(0.0002 if waiting else 0)
             moments = len(self._fuse.moments)
             idle = idle + 1 if moments == seen and not waiting else 0
             seen = moments
+
+    def _reach_near_deadline(self) -> None:
+        due, now = self._supervisor.runtime.shards.earliest_wakeup(), self._world.instances.now
+        if due is not None and now < due <= now + HAIR_S:
+            self._world.instances.pass_time(due - now)
 
     async def _send_unanswered(self) -> None:
         asked = [id(request) for request in self._asked.values()]
