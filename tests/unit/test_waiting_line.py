@@ -6,7 +6,6 @@ import random
 
 from actors.scheduler.waiting_line import Rank, WaitingLine
 
-
 ALL: list[Rank] = [(0, 1, "a"), (0, 2, "b"), (1, 1, "c")]
 
 
