@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 
 import structlog
 
+from gateway.garbage import leave_out_what_there_is
 from gateway.health_port import HealthPort
 from gateway.patience import start_patiently
 from gateway.service import Service
@@ -31,7 +31,7 @@ async def host_actors(service: Service) -> int:
 async def _host_until(signal: asyncio.Future[None], service: Service) -> int:
     if not await start_patiently(service, signal):
         return 0
-    collect_garbage_rarely()
+    leave_out_what_there_is()
     name = " and ".join(sorted(service.roles))
     print(f"SwarmPilot {name} ready, {service.status().shards} shards", flush=True)  # noqa: T201
     running = asyncio.create_task(service.wait())
@@ -41,10 +41,3 @@ async def _host_until(signal: asyncio.Future[None], service: Service) -> int:
         return 1
     log.info("handing over")
     return 0
-
-
-def collect_garbage_rarely() -> None:
-    """Nearly everything here is freed by its count. What there is now stays; what is new is looked through seldom."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 20, 50)

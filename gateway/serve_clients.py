@@ -15,7 +15,7 @@ from actors.errors import SwarmPilotError
 from actors.settings import Settings
 from gateway.app import build_app
 from gateway.entrance import Entrance
-from gateway.host_actors import collect_garbage_rarely
+from gateway.garbage import leave_out_what_there_is
 from gateway.patience import start_patiently
 from gateway.service import Service
 from gateway.whole_answers import WholeAnswers
@@ -65,7 +65,7 @@ async def serve_clients(service: Service, listening: socket.socket) -> int:
         if service.phase == "starting" and not await start_patiently(service, serving):
             return 0
         entrance.open(build_app(service.edge))
-        collect_garbage_rarely()
+        leave_out_what_there_is()
         _announce(listening, service)
         actors = asyncio.create_task(service.wait())
         await asyncio.wait({actors, serving}, return_when=asyncio.FIRST_COMPLETED)

@@ -55,6 +55,9 @@ def serve(role: Role | None, setting: list[str] | None, **options: object) -> in
     `options` are settings; one that is None was not given.
     """
     # The service is imported only here: a client's command line starts without it.
+    from gateway.garbage import collect_rarely
+
+    collect_rarely()
     from pydantic import ValidationError
 
     from actors.settings import Settings
