@@ -52,14 +52,32 @@ class PrivateServer(ABC):
         """To all processes of it that must hear."""
 
     def start(self) -> None:
-        """Start the server, on the data of its last run where there was one; returns once it answers."""
+        """Start the server, on the data of its last run where there was one; returns once it answers.
+
+        One that does not answer is ended and started once more: on a machine that runs much else, it happens.
+        """
+        try:
+            self._start()
+        except TimeoutError:
+            self._end(signal.SIGKILL)
+            self._start()
+
+    def _start(self) -> None:
         self._server = self._launch()
         self._reaper = _spawn_reaper(self.reaping, self._home, self._reaped())
         try:
             self._wait(self.url)
         except TimeoutError as error:
             logs = "\n".join(log.read_text(errors="replace")[-2000:] for log in sorted(self._home.glob("*.log")))
-            raise TimeoutError(f"{error}; it says:\n{logs}") from None
+            raise TimeoutError(f"{error}; it {self._condition()}, and says:\n{logs}") from None
+
+    def _condition(self) -> str:
+        assert self._server is not None
+        code = self._server.poll()
+        if code is not None:
+            return f"has ended with {code}"
+        status = Path(f"/proc/{self._server.pid}/status").read_text()
+        return "is in " + next(line for line in status.splitlines() if line.startswith("State:"))
 
     def kill(self) -> None:
         """SIGKILL: the next start recovers the data."""
