@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from actors.addresses import agent
 from actors.behaviour import Decision, Effect, Reply, Send
 from actors.dispatcher.events import DispatcherEvent, FlightDropped, FlightFailed, ReportTaken
-from actors.dispatcher.state import DispatcherState, Flight
+from actors.dispatcher.state import DispatcherState, Flight, Instance
 from actors.errands import CancelOnInstance
 from actors.messages.agent import AttemptFailed, TaskEnded
 from actors.messages.answers import ReportAnswered
@@ -45,11 +45,14 @@ def drop(state: DispatcherState, message: DropTask) -> Decision[DispatcherEvent]
     if flight is None or flight.run != (message.attempt, message.resumption):
         return Decision()
     dropped = FlightDropped(message.task_id, message.attempt, message.reason)
-    instance = state.instance
+    return Decision((dropped,), cancel(state.instance, message.task_id, flight))
+
+
+def cancel(instance: Instance | None, task_id: str, flight: Flight) -> Sequence[CancelOnInstance]:
+    """Tell the instance to stop this run, where it can be told."""
     if instance is None or CANCEL not in instance.capabilities:
-        return Decision((dropped,))
-    cancel = CancelOnInstance(instance.endpoint, message.task_id, message.attempt, message.resumption)
-    return Decision((dropped,), (cancel,))
+        return ()
+    return (CancelOnInstance(instance.endpoint, task_id, flight.attempt, flight.resumption),)
 
 
 def fail_all(

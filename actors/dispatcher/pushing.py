@@ -26,12 +26,12 @@ from actors.dispatcher.events import (
     PushHeld,
     PushRepeated,
 )
-from actors.dispatcher.flights import fail_all
+from actors.dispatcher.flights import cancel, fail_all
 from actors.dispatcher.health import fall_silent, miss, note_refusal, probe_soon
 from actors.dispatcher.policy import DispatcherPolicy
 from actors.dispatcher.state import DispatcherState, Flight, Instance
 from actors.dispatcher.yielding import ask_again, ask_unheard
-from actors.errands import CancelOnInstance, Endpoint, PushToInstance
+from actors.errands import Endpoint, PushToInstance
 from actors.messages.agent import AttemptStarted
 from actors.messages.dispatcher import AttendInstance, PushAnswered, PushTask
 from actors.messages.scheduler import InstanceCameUp
@@ -50,7 +50,6 @@ def attend(
     process may only have been frozen: what it still says of its attempt must not count as this one's.
     """
     draft = Draft()
-    endpoint = Endpoint(message.host, message.port, message.protocol)
     draft.events.append(
         InstanceAttended(
             message.host,
@@ -66,11 +65,10 @@ def attend(
         gone = [(task_id, flight) for task_id, flight in state.flights.items() if flight.phase != "held"]
         draft.add(*fail_all(state, gone, "worker restarted"))
         # A push that was under way when the processes changed may yet reach the new one.
-        draft.effects += [
-            CancelOnInstance(endpoint, task_id, flight.attempt, flight.resumption)
-            for task_id, flight in gone
-            if flight.phase != "accepted"
-        ]
+        for task_id, flight in gone:
+            if flight.phase != "accepted":
+                draft.effects += cancel(state.instance, task_id, flight)
+    endpoint = Endpoint(message.host, message.port, message.protocol)
     probe_soon(policy, state, endpoint, chance, now, draft)
     if not state.is_up:
         draft.effects.append(Send(SCHEDULER, InstanceCameUp(state.ti_uuid)))
