@@ -80,7 +80,7 @@ def test_a_frozen_worker_cannot_end_what_another_goes_on_with(tmp_path: Path, am
         finally:
             frozen.process.send_signal(signal.SIGCONT)
         eventually(lambda: "LateReportSeen" in world.story("t"), what="the report of the first attempt")
-        assert world.query("t")["state"] == "running"
+        eventually(lambda: world.query("t")["state"] == "running", what="the second attempt is known to run")
         workers.let_end(2)
         record = world.ended("t")
         assert record["result"]["pid"] == other.process.pid

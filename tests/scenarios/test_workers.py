@@ -94,7 +94,7 @@ def test_a_frozen_worker_cannot_end_a_task_that_was_given_to_another(tmp_path: P
         finally:
             frozen.process.send_signal(signal.SIGCONT)
         eventually(lambda: "LateReportSeen" in world.story("t"), what="the report of attempt 1")
-        assert world.query("t")["state"] == "running"
+        eventually(lambda: world.query("t")["state"] == "running", what="attempt 2 is known to run")
         workers.let_end(2)
         record = world.ended("t")
         assert record["result"] == {"attempt": 2, "pid": other.process.pid}
