@@ -8,11 +8,11 @@ from pydantic import Field
 
 from actors.agent_lifecycle import LifecycleState
 from actors.messages.answers import InstanceCondition
-from gateway.schema_fields import PRIORITY_TEXT, SCOPE_TEXT, ExactRequest, Name, Priority, Request, Response
+from gateway.schema_fields import PRIORITY_TEXT, SCOPE_TEXT, ExactRequest, Name, Priority, Response
 from gateway.translate import MAX_GRACE_S
 
 
-class AgentTaskRequest(Request):
+class AgentTaskRequest(ExactRequest):
     """A task for an agent (SubmitTask)."""
 
     task_id: Name | None = Field(None, description="Unique id of the task; without it, one is made.")

@@ -84,6 +84,7 @@ FIELDS: list[tuple[str, Any, list[str]]] = [
     ("/scheduler/set", {"order": "lifo"}, ["unknown order 'lifo'; known are priority, fair, "]),
     ("/scheduler/set", {"name": "round_robin", "order": 5}, ["field `order`: must be a string; got 5"]),
     ("/queue/submit", {**SUBMIT, "metadata": {"deadline_ms": 0}}, ["field `metadata.deadline_ms`: ", "got 0"]),
+    ("/agents/a/tasks", {"prio": 5}, ["field `prio`: must not be given: nothing is known by this name; got 5"]),
     ("/agents/a/tasks", {"priority": 99}, ["field `priority`: must be an integer from -19 to 20", "got 99"]),
     ("/agents/a/tasks", {"params": {"description": "w " * 201}}, ["`params.description`: must have at most 200 words"]),
     ("/agents/model:x/tasks", {}, ["field `agent_id`: must not begin with 'model:'"]),
