@@ -104,10 +104,6 @@ class LeaseTable:
         self._owners.update(dict.fromkeys(granted, owner))
         return granted
 
-    def take(self, shards: Sequence[str], owner: str) -> None:
-        """Whoever held these."""
-        self._owners.update(dict.fromkeys(shards, owner))
-
     def free(self, shard: str) -> None:
         """Nobody holds it."""
         self._owners.pop(shard, None)

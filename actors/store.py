@@ -188,9 +188,6 @@ class Store(TaskReader, Leases, Protocol):
     async def close(self) -> None:
         """Finish what is being written and close."""
 
-    async def take_over(self, shards: Sequence[str], owner: str) -> dict[str, Lease]:
-        """Become the owner of these shards whoever holds them: each epoch grows by one, older owners are fenced."""
-
     async def commit(self, transaction: Transaction) -> None:
         """Write it all or nothing. Raises Fenced, AlreadyReceived, StoreUnavailable."""
 
@@ -210,7 +207,7 @@ class Store(TaskReader, Leases, Protocol):
         """Which of these message ids are in the inbox."""
 
     async def shards(self) -> frozenset[str]:
-        """The shards that this store was made with, or that have ever been taken over in it."""
+        """The shards that this store was made with."""
 
     async def forget_received(self, before: float) -> int:
         """Drop inbox ids older than this time; returns how many."""

@@ -16,6 +16,7 @@ from actors.retention import Retention, RetentionLimits
 from actors.store import JournalEntry, Lease, ShardAppend, Snapshot, Transaction, WholeStore
 from actors.stores import open_store
 from actors.task_lifecycle import TaskState
+from tests.leasing import own
 
 PER_COMMIT = 20
 """Tasks that begin and end in one commit, as under load."""
@@ -69,7 +70,7 @@ async def measure(url: str, tasks: int, commits: int) -> None:
     """Fill, measure, trim and measure."""
     store = open_store(url)
     await store.open()
-    load = Load(store, (await store.take_over(["scheduler"], "bench"))["scheduler"])
+    load = Load(store, (await own(store, ["scheduler"], "bench"))["scheduler"])
     for _ in range(tasks // PER_COMMIT):
         await load.commit(1.0)
     await load.snapshot()

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from actors.store import JournalEntry, Lease, ShardAppend, TaskRow, Transaction, WholeStore
 from actors.stores import open_store
 from actors.task_lifecycle import TaskState
+from tests.leasing import own
 from tests.postgres_server import PostgresServer
 
 T = TypeVar("T")
@@ -43,7 +44,7 @@ class Bench:
         self._runner.close()
 
     def lease(self, shard: str = "scheduler", owner: str = "me") -> Lease:
-        return self(self.store.take_over([shard], owner))[shard]
+        return self(own(self.store, [shard], owner))[shard]
 
     def commit(self, **work: Any) -> None:
         self(self.store.commit(Transaction(**work)))

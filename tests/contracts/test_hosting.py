@@ -12,6 +12,7 @@ from actors.messages.answers import StrategySet
 from actors.messages.scheduler import RegisterInstance, SetStrategy
 from actors.store import ShardAppend, Transaction
 from tests.contracts.town import DEADLINE_S, SHARDS, TTL_S, House, Town
+from tests.leasing import take_from
 from tests.properties import record
 from tests.properties.one_process import BEHAVIOURS
 from tests.unit.scheduling import submit
@@ -176,7 +177,9 @@ def test_what_a_process_is_recorded_to_have_and_does_not_run_is_let_go_of() -> N
             await first.look()
             await second.look()
             [lost, *_] = sorted(first.hosted)
-            await town.store.take_over([lost], second.supervisor.tenure.member.id)
+            holder = first.supervisor.tenure.member
+            await take_from(town.store, holder.id, [lost], second.supervisor.tenure.member.id)
+            await town.store.renew(holder, TTL_S)
             await second.look()
             await first.look()
             await first.look()

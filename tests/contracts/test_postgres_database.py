@@ -18,6 +18,7 @@ from actors.stores.postgres.schema import KNOWN_VERSION, SCHEMA, VERSION_TABLE
 from tests.contracts.postgres_rigs import opened, session, until
 from tests.contracts.store_rigs import append, entry, row
 from tests.contracts.test_store_activity import new
+from tests.leasing import own
 from tests.postgres_private import GUARDED
 from tests.postgres_server import PostgresServer
 
@@ -36,7 +37,7 @@ def test_processes_that_start_together_make_the_schema_once(postgres_server: Pos
     async def scenario() -> None:
         stores = [open_store(url) for _ in range(4)]
         await asyncio.gather(*(store.open() for store in stores))
-        leases = [(await store.take_over(["scheduler"], "me"))["scheduler"] for store in stores]
+        leases = [(await own(store, ["scheduler"], "me"))["scheduler"] for store in stores]
         assert [lease.epoch for lease in leases] == [1, 2, 3, 4]
         assert len({lease.store_id for lease in leases}) == 1
         for store in stores:
@@ -133,7 +134,7 @@ def test_a_transaction_of_any_size_is_one(url: str) -> None:
 
     async def scenario() -> None:
         async with opened(url) as store:
-            lease = (await store.take_over(["scheduler"], "me"))["scheduler"]
+            lease = (await own(store, ["scheduler"], "me"))["scheduler"]
             bodies = [Keep(f"t{n}", "input", bytes([n]) * (LARGE_BYTES // 2 + 1)) for n in range(3)]
             await store.commit(Transaction(inbox=["m1"]))
             work = Transaction(appends=[append(lease, entry(1))], inbox=["m1"], payloads=bodies)

@@ -14,6 +14,7 @@ from actors.errors import Fenced, StoreUnavailable
 from actors.store import Lease, Snapshot, Transaction, WholeStore
 from actors.stores import open_store
 from actors.stores.postgres import watch
+from tests import leasing
 from tests.contracts.postgres_rigs import DEADLINE_S, WAITING, committing, locked, opened, session, through, until
 from tests.contracts.store_rigs import append, entry, row
 from tests.contracts.test_store_activity import new
@@ -38,7 +39,7 @@ def gate(url: str) -> Iterator[TcpGate]:
 
 
 async def own(store: WholeStore, owner: str = "me") -> Lease:
-    return (await store.take_over(["scheduler"], owner))["scheduler"]
+    return (await leasing.own(store, ["scheduler"], owner))["scheduler"]
 
 
 async def seqs(store: WholeStore) -> list[int]:
@@ -127,7 +128,7 @@ def calls(store: WholeStore, lease: Lease) -> dict[str, Callable[[], Awaitable[A
     """One call of everything that asks the database."""
     anything = ActivityFilter()
     return {
-        "take_over": lambda: store.take_over(["agent-0"], "me"),
+        "acquire": lambda: store.acquire(["agent-0"], "me"),
         "commit": lambda: store.commit(Transaction(changed_rows={"t1": {"attempt": 1}})),
         "snapshot": lambda: store.snapshot("scheduler"),
         "save_snapshot": lambda: store.save_snapshot(lease, Snapshot(1, {"a": b"1"})),
@@ -203,7 +204,7 @@ class TestTwoProcesses:
 
         asyncio.run(scenario())
 
-    def test_a_take_over_waits_for_the_commit_under_way_and_finds_its_seq(self, url: str) -> None:
+    def test_a_change_of_hands_waits_for_the_commit_under_way_and_finds_its_seq(self, url: str) -> None:
         async def scenario() -> None:
             async with opened(url) as one, opened(url) as two:
                 old = await own(one, "one")

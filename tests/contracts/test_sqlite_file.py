@@ -28,11 +28,12 @@ from actors.behaviour import Keep
 from actors.store import JournalEntry, ShardAppend, Transaction
 from actors.stores import open_store
 from actors.task_lifecycle import TaskState
+from tests.leasing import own
 
 async def main():
     store = open_store(sys.argv[1])
     await store.open()
-    lease = (await store.take_over(["scheduler"], "writer"))["scheduler"]
+    lease = (await own(store, ["scheduler"], "writer"))["scheduler"]
     print("open", flush=True)
     row = dict(agent_id="a", model_name="m", priority=0, scope="", origin="rest", digest="d",
                state=TaskState.QUEUED, submitted_at=0.0)

@@ -12,11 +12,12 @@ from actors.errors import AlreadyReceived, Fenced
 from actors.store import Lease, OutboxRow, Transaction
 from actors.task_lifecycle import TaskState
 from tests.contracts.store_rigs import Bench, append, entry, row
+from tests.leasing import own
 
 
 class TestLeases:
     def test_a_new_shard_starts_empty(self, bench: Bench) -> None:
-        leases = bench(bench.store.take_over(["scheduler", "agent-0"], "me"))
+        leases = bench(own(bench.store, ["scheduler", "agent-0"], "me"))
         store_id = leases["scheduler"].store_id
         assert len(store_id) >= 16, "long enough to be nobody else's"
         assert leases == {
@@ -24,13 +25,7 @@ class TestLeases:
             "agent-0": Lease("agent-0", 1, 0, store_id),
         }
 
-    def test_all_shards_that_ever_had_an_owner_are_known(self, bench: Bench) -> None:
-        assert bench(bench.store.shards()) == frozenset()
-        bench.lease("scheduler")
-        bench.lease("agent-3")
-        assert bench(bench.store.shards()) == {"scheduler", "agent-3"}
-
-    def test_each_take_over_raises_the_epoch_and_finds_the_last_seq(self, bench: Bench) -> None:
+    def test_each_change_of_hands_raises_the_epoch_and_finds_the_last_seq(self, bench: Bench) -> None:
         first = bench.lease(owner="me")
         bench.commit(appends=[append(first, entry(1), entry(2))])
         assert bench.lease(owner="other") == Lease("scheduler", first.epoch + 1, 2, first.store_id)

@@ -96,11 +96,6 @@ class Database:
         for shard in lease_rows.current(self.connection, leases):
             self.leases.free(shard)
 
-    def take_over(self, shards: Sequence[str], owner: str) -> dict[str, Lease]:
-        """All of them."""
-        self.leases.take(shards, owner)
-        return self._leased(shards, owner)
-
     def _leased(self, shards: Sequence[str], owner: str) -> dict[str, Lease]:
         leases = lease_rows.take_over(self.connection, shards, owner)
         self.epochs.update((lease.shard, lease.epoch) for lease in leases.values())
@@ -126,9 +121,6 @@ class Connection:
 
     async def close(self) -> None:
         """Nothing is kept here."""
-
-    async def take_over(self, shards: Sequence[str], owner: str) -> dict[str, Lease]:
-        return await self._carried(self._database.take_over, shards, owner)
 
     async def join(self, member: Member, shards: Sequence[str], ttl: float) -> None:
         await self._change(lease_rows.enroll, shards)

@@ -72,9 +72,6 @@ class CrashingStore:
     async def renew(self, member: Member, ttl: float) -> Membership:
         return await self._inner.renew(member, ttl)
 
-    async def take_over(self, shards: Sequence[str], owner: str) -> dict[str, Lease]:
-        return await self._inner.take_over(shards, owner)
-
     async def acquire(self, shards: Sequence[str], owner: str) -> dict[str, Lease]:
         self._fuse.burn("before acquire")
         leases = await self._inner.acquire(shards, owner)

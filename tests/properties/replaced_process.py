@@ -15,6 +15,7 @@ from actors.errors import Fenced
 from actors.messages import Message
 from actors.stores.sqlite import SqliteStore
 from actors.supervisor import Supervisor
+from tests.leasing import take_from
 from tests.properties.fake_instances import FakeInstances
 from tests.properties.one_process import BEHAVIOURS, SETTINGS, SHARDS
 
@@ -49,7 +50,7 @@ async def _outlive(path: Path, messages: Sequence[Message]) -> Fenced:
     try:
         old = Supervisor(store, broker, FakeInstances(lambda *_: "accept"), BEHAVIOURS, all_shards(SHARDS), SETTINGS)
         await old.start()
-        await store.take_over(all_shards(SHARDS), "another")
+        await take_from(store, old.tenure.member.id, all_shards(SHARDS), "another")
         delivery = Handed([Envelope(f"gateway:{n}", SCHEDULER, message) for n, message in enumerate(messages)])
         old.runtime.arrivals.add(delivery)
         with contextlib.suppress(TimeoutError):

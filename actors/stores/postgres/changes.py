@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final
 
 import asyncpg
@@ -22,20 +21,6 @@ async def name_store(connection: asyncpg.Connection) -> str:
     )
     name: str = await connection.fetchval("SELECT id FROM store")
     return name
-
-
-async def take_over(
-    connection: asyncpg.Connection, shards: Sequence[str], owner: str, store_id: str
-) -> dict[str, Lease]:
-    """Become the owner; waits for commits under older epochs, in the order in which those lock shards."""
-    rows = await connection.fetch(
-        "INSERT INTO shard (id, owner, epoch, seq) SELECT id, $2, 1, 0 FROM unnest($1::text[]) AS id "
-        "ON CONFLICT (id) DO UPDATE SET owner = excluded.owner, epoch = shard.epoch + 1, expires_at = NULL "
-        "RETURNING id, epoch, seq",
-        sorted(set(shards)),
-        owner,
-    )
-    return {shard: Lease(shard, epoch, seq, store_id) for shard, epoch, seq in rows}
 
 
 async def forget_received(connection: asyncpg.Connection, before: float) -> int:

@@ -94,10 +94,6 @@ class PostgresStore:
                 await pool.close()
         pool.terminate()
 
-    async def take_over(self, shards: Sequence[str], owner: str) -> dict[str, Lease]:
-        """Become the owner of these shards: each epoch grows by one, and older owners are fenced."""
-        return await self._run(changes.take_over, shards, owner, self._store_id)
-
     async def join(self, member: Member, shards: Sequence[str], ttl: float) -> None:
         """Live from now on. `shards` are all of the deployment; a store that has none yet makes these."""
         await self._run(membership.enroll, shards)

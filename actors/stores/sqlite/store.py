@@ -80,12 +80,6 @@ class SqliteStore:
             self._temporary.cleanup()
             self._temporary = None
 
-    async def take_over(self, shards: Sequence[str], owner: str) -> dict[str, Lease]:
-        """Become the owner of these shards: each epoch grows by one, and older owners are fenced."""
-        leases = await self._file.write(lease_rows.take_over, shards, owner)
-        self._leases.take(shards, owner)
-        return leases
-
     async def join(self, member: Member, shards: Sequence[str], ttl: float) -> None:
         """Live from now on. `shards` are all of the deployment; a store that has none yet makes these."""
         await self._file.write(lease_rows.enroll, shards)
