@@ -9,6 +9,7 @@ import structlog
 
 from actors.courier import Courier
 from actors.crash_points import reach
+from actors.ending import end
 from actors.envelope import Envelope
 from actors.turn import SentErrand
 
@@ -37,9 +38,7 @@ class ErrandRuns:
 
     async def abandon_all(self) -> None:
         """Leave all of them where they are."""
-        for task in self._runs:
-            task.cancel()
-        await asyncio.gather(*self._runs, return_exceptions=True)
+        await end(*self._runs)
 
     async def _run(self, sent: SentErrand) -> None:
         reach("errand.begun")

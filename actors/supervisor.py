@@ -18,6 +18,7 @@ from actors.behaviour import AnyBehaviour
 from actors.broker import Broker
 from actors.courier import Courier
 from actors.crash_points import reach
+from actors.ending import end
 from actors.envelope import Envelope
 from actors.envelope_json import decode_parcels
 from actors.errors import BrokerUnavailable, Fenced, StoreInUse, StoreUnavailable
@@ -140,8 +141,7 @@ class Supervisor:
         let others have the shards."""
         if self._running is None or self._publishing is None:
             return
-        for task in self._background:
-            task.cancel()
+        await end(*self._background)
         async with self._changing:
             await self._stop_receiving(set(self._received))
             ended = await self._end_turns(self._running)
@@ -151,8 +151,7 @@ class Supervisor:
                     await self._outbox.wait_until_empty()
             except TimeoutError:
                 log.warning("not all messages could be sent; they are stored, and whoever comes next sends them")
-            self._publishing.cancel()
-            await asyncio.gather(self._publishing, *self._background, return_exceptions=True)
+            await end(self._publishing)
             reach("stop.drained")
             if ended is None:
                 await self._keep(self.runtime.unhost(self.runtime.shards.names))
@@ -202,8 +201,7 @@ class Supervisor:
         try:
             yield
         finally:
-            renewing.cancel()
-            await asyncio.gather(renewing, return_exceptions=True)
+            await end(renewing)
 
     async def _hand_over(self, names: Collection[str]) -> None:
         """Give these up in good order: what they have decided is stored; who hosts them next sends what is left."""

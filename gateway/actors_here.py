@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Collection
 
 from actors.addresses import SCHEDULER, ActorKind, all_shards, kind_of_shard
+from actors.ending import end
 from actors.envelope import Envelope
 from actors.messages.answers import QueuesDescribed
 from actors.messages.scheduler import DescribeQueues
@@ -101,9 +102,7 @@ class ActorsHere:
 
     async def stop(self) -> None:
         """Stop them, keeping everything, and let others have the shards."""
-        if self._trimming is not None:
-            self._trimming.cancel()
-            await asyncio.gather(self._trimming, return_exceptions=True)
+        await end(self._trimming)
         await self._supervisor.stop(self._settings.drain_timeout_s)
 
     def _take_in(self, envelope: Envelope) -> bool:

@@ -10,6 +10,7 @@ import structlog
 
 from actors.addresses import SCHEDULER
 from actors.dead_letters import DeadLetter, replay_id
+from actors.ending import end
 from actors.envelope import Envelope
 from actors.envelope_json import decode_envelope, decode_envelopes
 from actors.errors import StoreUnavailable
@@ -61,9 +62,7 @@ class DeadLetters:
 
     async def close(self) -> None:
         """What is not in the store yet stays with the broker."""
-        for task in self._keeping:
-            task.cancel()
-        await asyncio.gather(*self._keeping, return_exceptions=True)
+        await end(*self._keeping)
 
     async def listed(self, after: str, limit: int) -> list[DeadLetter]:
         """Those that failed last come first, without their bodies."""

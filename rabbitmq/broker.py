@@ -13,6 +13,7 @@ from aiormq.abc import AbstractChannel
 from actors.addresses import Kind, queue_of
 from actors.broker import BrokerCondition, Delivery, Receiver
 from actors.dead_letters import DeadLetter
+from actors.ending import end
 from actors.envelope import Announcement, Envelope
 from actors.envelope_json import BUNDLE_TYPE, encode_envelope
 from actors.errors import BrokerUnavailable, NoSuchQueue
@@ -114,9 +115,7 @@ class RabbitBroker:
 
     async def close(self) -> None:
         """Let what is under way be confirmed, hand back what is unsettled, disconnect."""
-        if self._watching is not None:
-            self._watching.cancel()
-            await asyncio.wait({self._watching})
+        await end(self._watching)
         await self._outbox.close(CLOSE_TIMEOUT_S)
         await asyncio.gather(*(mailbox.close() for mailbox in self._mailboxes.values()))
         self._mailboxes.clear()

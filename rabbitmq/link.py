@@ -14,6 +14,7 @@ from aiormq.abc import AbstractConnection
 from aiormq.exceptions import ConnectionClosed, InvalidFrameError
 from yarl import URL
 
+from actors.ending import end
 from actors.errors import BrokerUnavailable, BrokerUnfit
 from actors.vitals import Vitals
 from rabbitmq.deliveries import Deliveries, TakingTransport
@@ -81,10 +82,8 @@ class Link:
 
     async def close(self) -> None:
         """Disconnect for good."""
-        if self._supervisor is not None:
-            self._supervisor.cancel()
-            await asyncio.wait({self._supervisor})
-            self._supervisor = None
+        await end(self._supervisor)
+        self._supervisor = None
         self._is_up.clear()
         self._gone.set()
         if self._connection is not None:

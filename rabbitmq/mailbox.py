@@ -14,6 +14,7 @@ from aiormq.abc import AbstractChannel
 from pamqp.common import FieldTable
 
 from actors.broker import Receiver
+from actors.ending import end
 from actors.errors import BrokerUnavailable
 from rabbitmq.consumption import Bury, Consumption, Read
 from rabbitmq.deliveries import Deliveries
@@ -24,7 +25,6 @@ PREFETCH = 256
 """Messages under way to us at once; each is a bundle of up to 256 envelopes, or one command."""
 OPEN_TIMEOUT_S = 10.0
 FIRST_DELAY_S, LONGEST_DELAY_S = 0.1, 5.0
-CANCEL_AGAIN_S = 0.5
 
 log = structlog.get_logger(__name__)
 
@@ -68,9 +68,7 @@ class Mailbox:
 
     async def close(self) -> None:
         """Consume no more."""
-        while self._keeper is not None and not self._keeper.done():
-            self._keeper.cancel()  # once more, where aiormq has taken it for its own
-            await asyncio.wait({self._keeper}, timeout=CANCEL_AGAIN_S)
+        await end(self._keeper)
         if self._consumption is not None:
             await self._finish(self._consumption)
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from actors.addresses import Kind
+from actors.ending import end
 from actors.errors import BrokerUnavailable
 
 MAX_PARCELS = 256
@@ -90,10 +91,7 @@ class Outbox:
         if not self._senders:
             return
         _, late = await asyncio.wait(self._senders, timeout=timeout_s)
-        for sender in late:
-            sender.cancel()
-        if late:
-            await asyncio.wait(late)
+        await end(*late)
 
     async def _empty(self, destination: Destination, line: Line) -> None:
         bundle: list[tuple[Parcel, Ticket]] = []

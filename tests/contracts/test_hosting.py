@@ -189,6 +189,18 @@ def test_what_a_process_is_recorded_to_have_and_does_not_run_is_let_go_of() -> N
     asyncio.run(give_up())
 
 
+def test_a_process_ends_though_the_store_forgets_that_it_was_to_give_up() -> None:
+    async def end_in_mid_look() -> None:
+        async with Town() as town:
+            house = await House(town, ("scheduler",), look_s=0.01).start()
+            town.store.forgets = in_mid_look = asyncio.Event()
+            await in_mid_look.wait()
+            async with asyncio.timeout(DEADLINE_S):
+                await house.stop()
+
+    asyncio.run(end_in_mid_look())
+
+
 def test_a_process_is_heard_of_while_it_rebuilds_its_actors() -> None:
     async def rebuild() -> None:
         async with Town() as town, asyncio.timeout(DEADLINE_S):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from actors.addresses import SCHEDULER, Address, ReturnAddress, all_shards, dispatcher, kind_of_shard
@@ -66,11 +67,16 @@ class Asked:
 
 
 class SlowStore(SqliteStore):
-    """In memory. While it `dawdles`, a snapshot is read only once its members have been heard of three times more."""
+    """In memory. While it `dawdles`, a snapshot is read only once its members have been heard of three times more.
+
+    With `forgets` the next renewal lasts until it is cancelled, and forgets that it was, as `asyncio.wait_for` may
+    before Python 3.12; the event is set when it has begun.
+    """
 
     def __init__(self, clock: Callable[[], float]) -> None:
         super().__init__(None, clock=clock)
         self.dawdles = False
+        self.forgets: asyncio.Event | None = None
         self._renewed = asyncio.Condition()
         self._renewals = 0
 
@@ -78,6 +84,11 @@ class SlowStore(SqliteStore):
         async with self._renewed:
             self._renewals += 1
             self._renewed.notify_all()
+        if self.forgets is not None:
+            self.forgets.set()
+            self.forgets = None
+            with suppress(asyncio.CancelledError):
+                await asyncio.get_running_loop().create_future()
         return await super().renew(member, ttl)
 
     async def snapshot(self, shard: str) -> Snapshot | None:

@@ -8,6 +8,7 @@ from typing import Any, Final
 import asyncpg
 import structlog
 
+from actors.ending import end
 from actors.errors import StoreUnavailable
 from actors.stores.postgres import activity
 from actors.stores.postgres.connections import Database
@@ -38,10 +39,8 @@ class ActivityWatch:
 
     async def close(self) -> None:
         """Stop listening."""
-        if self._watching is not None:
-            self._watching.cancel()
-            await asyncio.gather(self._watching, return_exceptions=True)
-            self._watching = None
+        await end(self._watching)
+        self._watching = None
 
     def saw(self, newest: int, forgotten: int) -> None:
         """These numbers are committed; they only grow."""
