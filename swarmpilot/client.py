@@ -254,15 +254,14 @@ class Client:
 
     def _exchange(self, call: Call[Any]) -> tuple[int, str | None, bytes]:
         connection: http.client.HTTPConnection | None = self._local.__dict__.pop("connection", None)
-        if connection is not None:
-            try:
-                return self._send(connection, call)
-            except (ConnectionError, http.client.HTTPException):
-                # Most likely the server closed the idle connection; where a repeat is safe, a new one tells.
-                connection.close()
-                if not call.is_repeatable:
-                    raise SchedulerUnreachable(f"the connection to {self.url} was lost") from None
         try:
+            if connection is not None:
+                try:
+                    return self._send(connection, call)
+                except (ConnectionError, http.client.HTTPException):
+                    # Most likely the server closed the idle connection; where a repeat is safe, a new one tells.
+                    if not call.is_repeatable:
+                        raise SchedulerUnreachable(f"the connection to {self.url} was lost") from None
             return self._send(self._connect(self._timeout_s), call)
         except (OSError, http.client.HTTPException) as failure:
             reason = getattr(failure, "strerror", None) or str(failure) or type(failure).__name__
@@ -295,9 +294,13 @@ class Client:
 
     def _send(self, connection: http.client.HTTPConnection, call: Call[Any]) -> tuple[int, str | None, bytes]:
         headers = {"Content-Type": "application/json"} if call.body is not None else {}
-        connection.request(call.method, self._parts.path.rstrip("/") + call.path, call.body, headers)
-        answer = connection.getresponse()
-        body = answer.read()
+        try:
+            connection.request(call.method, self._parts.path.rstrip("/") + call.path, call.body, headers)
+            answer = connection.getresponse()
+            body = answer.read()
+        except BaseException:
+            connection.close()
+            raise
         if answer.will_close:
             connection.close()
         else:
