@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from swarmpilot import calls
 from swarmpilot.activity import SILENCE_S, ActivityChange, ActivityEntry, ActivityEvents, ActivityPages, ActivityQuery
@@ -40,7 +40,7 @@ class Client:
 
     def __init__(self, url: str = DEFAULT_URL, *, timeout_s: float = 30.0, retry_for_s: float = 0.0) -> None:
         parts = urlsplit(url if "://" in url else f"http://{url}")
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        if parts.scheme not in ("http", "https") or not parts.hostname or not _has_sound_port(parts):
             raise ValueError(f"expected an address like {DEFAULT_URL}, got {url!r}")
         self.url = f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
         self._parts = parts
@@ -306,3 +306,10 @@ class Client:
         else:
             self._local.connection = connection
         return answer.status, answer.headers.get("Retry-After"), body
+
+
+def _has_sound_port(parts: SplitResult) -> bool:
+    try:
+        return parts.port != 0
+    except ValueError:
+        return False

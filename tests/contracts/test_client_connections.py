@@ -34,6 +34,12 @@ def silent_after_one_answer() -> Iterator[str]:
         assert not thread.is_alive(), "the client has kept a connection that is of no use"
 
 
+@pytest.mark.parametrize("url", ["ftp://here", "http://", "http://here:99999", "here:port"])
+def test_what_is_no_address_of_a_scheduler_is_told_at_once(url: str) -> None:
+    with pytest.raises(ValueError, match="expected an address like http"):
+        Client(url)
+
+
 def test_a_scheduler_that_hangs_is_unreachable_over_a_kept_connection_too(silent_after_one_answer: str) -> None:
     with Client(silent_after_one_answer, timeout_s=0.2) as client:
         assert client.health().status == "healthy"
