@@ -123,6 +123,15 @@ def test_a_task_that_took_long_takes_none_along_that_came_after_it(store: Trimme
     assert {"long", "t1", "t2"} <= set(store.tasks())
 
 
+def test_of_those_that_ended_together_none_goes_while_one_is_to_be_kept(store: Trimmed) -> None:
+    store.limits = RetentionLimits(7.0, 3)
+    store.end("before", days_ago=2)
+    for n in range(5):
+        store.end(f"t{n}", days_ago=1)
+    assert store.trim() == 1
+    assert store.tasks() == [f"t{n}" for n in range(5)]
+
+
 def test_what_has_just_ended_stays_however_many_there_are(store: Trimmed) -> None:
     store.limits = RetentionLimits(7.0, 1)
     for n in range(5):

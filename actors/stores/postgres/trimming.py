@@ -42,7 +42,7 @@ ORDER BY turn
 
 
 async def end_of_excess(connection: asyncpg.Connection, keep: int) -> float | None:
-    """What ended up to then is too much; None where there are no more than `keep` ended tasks.
+    """What ended up to then is too much; None where there are less than `keep` ended tasks.
 
     Before the first end of the `keep` that came last: of those that came before and took long, more may stay.
     """
