@@ -175,6 +175,11 @@ class Settings(BaseSettings):
         None, description="For tests of recovery: NAME[:N], the point of the step at which this process dies."
     )
 
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _in_capitals(cls, level: object) -> object:
+        return level.upper() if isinstance(level, str) else level
+
     @field_validator("crash_at")
     @classmethod
     def _names_a_crash_point(cls, spec: str | None) -> str | None:

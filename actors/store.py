@@ -217,7 +217,8 @@ class TrimmedStore(Protocol):
     """What retention needs of the store. Each call is short, so that commits pass between them."""
 
     async def end_of_excess(self, keep: int) -> float | None:
-        """When the newest of those ended tasks ended that are more than the `keep` newest; None where none are."""
+        """Of ended tasks, what ended up to then is more than the `keep` newest; None where none is. At least those that
+        ended last stay."""
 
     async def trim_tasks(self, upto: float) -> int:
         """Drop some of the tasks that ended up to then (Unix seconds), oldest end first, with their payloads and

@@ -29,7 +29,7 @@ from rabbitmq.link import Link
 from rabbitmq.mailbox import Mailbox
 from rabbitmq.outbox import Destination, Outbox, Parcel, Ticket
 from rabbitmq.posts import answer, bundle, fact
-from rabbitmq.publisher import Publisher
+from rabbitmq.publisher import Post, Publisher
 from rabbitmq.topology import (
     COMMANDS,
     DEAD_LETTERS,
@@ -201,7 +201,7 @@ class RabbitBroker:
 
     async def _send(self, destination: Destination, parcels: Sequence[Parcel]) -> None:
         if destination.kind == "producer":
-            await self._publisher.post([answer(destination.queue, parcel) for parcel in parcels])
+            await self._publisher.post(_answers(destination.queue, parcels))
             return
         try:
             await self._publisher.post([bundle(destination, parcels)])
@@ -212,6 +212,17 @@ class RabbitBroker:
 
     async def _bury(self, message: Delivered, reason: str) -> None:
         await bury(self._publisher, message, reason)
+
+
+def _answers(queue: str, parcels: Sequence[Parcel]) -> list[Post]:
+    """One under a name that AMQP cannot carry is dropped: it must not hold up what waits behind it."""
+    posts: list[Post] = []
+    for parcel in parcels:
+        try:
+            posts.append(answer(queue, parcel))
+        except ValueError as error:
+            log.warning("an answer dropped, it cannot be written", queue=queue, reason=str(error))
+    return posts
 
 
 def _kind_of(envelope: Envelope) -> Kind:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
-from typing import TypeAlias
+from typing import Final, TypeAlias
 from uuid import uuid4
 
 from pamqp.commands import Basic
@@ -25,6 +25,9 @@ from rabbitmq.deliveries import Delivered
 
 IDENTITY = "message-identity"
 """Key under which `translate` finds the identity among the headers; absent where the message has none."""
+
+LONGEST_CORRELATION: Final = 255
+"""AMQP's limit (bytes)."""
 
 Translate: TypeAlias = Callable[[bytes, Mapping[str, object]], Sequence[Message]]
 """The messages that a body and its headers mean. Raises ValueError, with a text naming field, rule and value."""
@@ -46,7 +49,7 @@ def read_commands(delivered: Delivered, translate: Translate) -> list[Envelope]:
     if len(messages) == 1:
         return [Envelope(id_, SCHEDULER, messages[0], back)]
     return [
-        Envelope(f"{id_}-{n}", SCHEDULER, message, back and ReturnAddress(back.to, f"{back.correlation}:{n}"))
+        Envelope(f"{id_}-{n}", SCHEDULER, message, back and _numbered(back, f":{n}"))
         for n, message in enumerate(messages)
     ]
 
@@ -56,6 +59,14 @@ def return_address(properties: Basic.Properties) -> ReturnAddress | None:
     if not properties.reply_to:
         return None
     return ReturnAddress(Address("producer", properties.reply_to), properties.correlation_id or "")
+
+
+def _numbered(back: ReturnAddress, number: str) -> ReturnAddress:
+    given, longest = len(back.correlation.encode()), LONGEST_CORRELATION - len(number)
+    if given > longest:
+        rule = f"must be at most {longest} bytes long, since each answer has the number of its command behind it"
+        raise ValueError(f"correlation_id: {rule}; got {given}")
+    return ReturnAddress(back.to, back.correlation + number)
 
 
 def identity_of(body: bytes, properties: Basic.Properties) -> str | None:

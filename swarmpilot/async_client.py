@@ -64,9 +64,21 @@ class AsyncClient:
         priority: int | str | None = None,
         scope: str | None = None,
     ) -> list[SubmittedTask | SchedulerError]:
-        """Submit many tasks in few requests; in their place, what was accepted or why not."""
-        batches = calls.submit_batches(model, inputs, metadata, priority, scope)
-        return [answer for batch in batches for answer in await self._perform(batch)]
+        """Submit many tasks in few requests; in their place, what was accepted or why not.
+
+        Raises what the first request comes to where it fails. Where a later one does, none is made after it.
+        """
+        given = list(inputs)
+        answers: list[SubmittedTask | SchedulerError] = []
+        for batch in calls.submit_batches(model, given, metadata, priority, scope):
+            try:
+                told = await self._perform(batch)
+            except SchedulerError as failure:
+                if not answers:
+                    raise
+                return answers + [failure] * (len(given) - len(answers))
+            answers += told
+        return answers
 
     async def query(self, task_id: str) -> TaskRecord:
         """The task's record. Raises TaskNotFound."""

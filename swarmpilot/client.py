@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from swarmpilot import calls
 from swarmpilot.activity import SILENCE_S, ActivityChange, ActivityEntry, ActivityEvents, ActivityPages, ActivityQuery
@@ -40,7 +40,7 @@ class Client:
 
     def __init__(self, url: str = DEFAULT_URL, *, timeout_s: float = 30.0, retry_for_s: float = 0.0) -> None:
         parts = urlsplit(url if "://" in url else f"http://{url}")
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        if parts.scheme not in ("http", "https") or not parts.hostname or not _has_sound_port(parts):
             raise ValueError(f"expected an address like {DEFAULT_URL}, got {url!r}")
         self.url = f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
         self._parts = parts
@@ -73,9 +73,21 @@ class Client:
         priority: int | str | None = None,
         scope: str | None = None,
     ) -> list[SubmittedTask | SchedulerError]:
-        """Submit many tasks in few requests; in their place, what was accepted or why not."""
-        batches = calls.submit_batches(model, inputs, metadata, priority, scope)
-        return [answer for batch in batches for answer in self._perform(batch)]
+        """Submit many tasks in few requests; in their place, what was accepted or why not.
+
+        Raises what the first request comes to where it fails. Where a later one does, none is made after it.
+        """
+        given = list(inputs)
+        answers: list[SubmittedTask | SchedulerError] = []
+        for batch in calls.submit_batches(model, given, metadata, priority, scope):
+            try:
+                told = self._perform(batch)
+            except SchedulerError as failure:
+                if not answers:
+                    raise
+                return answers + [failure] * (len(given) - len(answers))
+            answers += told
+        return answers
 
     def query(self, task_id: str) -> TaskRecord:
         """The task's record. Raises TaskNotFound."""
@@ -254,15 +266,14 @@ class Client:
 
     def _exchange(self, call: Call[Any]) -> tuple[int, str | None, bytes]:
         connection: http.client.HTTPConnection | None = self._local.__dict__.pop("connection", None)
-        if connection is not None:
-            try:
-                return self._send(connection, call)
-            except (ConnectionError, http.client.HTTPException):
-                # Most likely the server closed the idle connection; where a repeat is safe, a new one tells.
-                connection.close()
-                if not call.is_repeatable:
-                    raise SchedulerUnreachable(f"the connection to {self.url} was lost") from None
         try:
+            if connection is not None:
+                try:
+                    return self._send(connection, call)
+                except (ConnectionError, http.client.HTTPException):
+                    # Most likely the server closed the idle connection; where a repeat is safe, a new one tells.
+                    if not call.is_repeatable:
+                        raise SchedulerUnreachable(f"the connection to {self.url} was lost") from None
             return self._send(self._connect(self._timeout_s), call)
         except (OSError, http.client.HTTPException) as failure:
             reason = getattr(failure, "strerror", None) or str(failure) or type(failure).__name__
@@ -295,11 +306,22 @@ class Client:
 
     def _send(self, connection: http.client.HTTPConnection, call: Call[Any]) -> tuple[int, str | None, bytes]:
         headers = {"Content-Type": "application/json"} if call.body is not None else {}
-        connection.request(call.method, self._parts.path.rstrip("/") + call.path, call.body, headers)
-        answer = connection.getresponse()
-        body = answer.read()
+        try:
+            connection.request(call.method, self._parts.path.rstrip("/") + call.path, call.body, headers)
+            answer = connection.getresponse()
+            body = answer.read()
+        except BaseException:
+            connection.close()
+            raise
         if answer.will_close:
             connection.close()
         else:
             self._local.connection = connection
         return answer.status, answer.headers.get("Retry-After"), body
+
+
+def _has_sound_port(parts: SplitResult) -> bool:
+    try:
+        return parts.port != 0
+    except ValueError:
+        return False

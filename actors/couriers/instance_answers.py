@@ -18,6 +18,8 @@ from actors.messages.dispatcher import PushAnswered, YieldAnswered
 from actors.messages.tasks import CHECKPOINT_BYTES, SECTION_MS
 
 _LONGEST_DETAIL = 300
+_LONGEST_ID = 255
+"""A report cannot name a task by more, and a store may not find one by more than a few times that."""
 _BUSY = (408, 429)
 _GONE = (404, 409, 410)
 _MODEL_KEYS = ("model_name", "model", "deployed_model", "model_id")
@@ -55,7 +57,7 @@ def read_object(body: bytes) -> dict[str, Any] | None:
 def read_push(errand: PushToInstance, status: int, body: bytes) -> PushAnswered:
     """What a push was answered: a 2xx that does not say it is an error means accepted.
 
-    A 2xx whose text is no JSON object is an acceptance too.
+    A 2xx whose text is no JSON object is an acceptance too. An id that no report could name is none.
     """
     task_id, attempt, resumption = errand.task_id, errand.attempt, errand.resumption
     answer = read_object(body) or {}
@@ -66,7 +68,7 @@ def read_push(errand: PushToInstance, status: int, body: bytes) -> PushAnswered:
         return PushAnswered(task_id, attempt, "refused", detail, is_fault=is_fault, resumption=resumption)
     remote_id = answer.get("task_id")
     own = str(remote_id) if isinstance(remote_id, str | int) and not isinstance(remote_id, bool) else ""
-    other_id = "" if own == task_id else own
+    other_id = "" if own == task_id or len(own) > _LONGEST_ID else own
     return PushAnswered(task_id, attempt, "accepted", remote_id=other_id, resumption=resumption)
 
 

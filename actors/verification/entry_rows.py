@@ -11,6 +11,7 @@ from actors.messages.tasks import IMPLICIT_AGENT
 from actors.store import JournalEntry, Transaction
 from actors.verification.checker import Checker, Given
 from actors.verification.findings import Findings
+from actors.verification.kept_texts import is_kept
 from actors.verification.rules import Rule
 
 COMPARED = ("agent_id", "repo_id", "worktree_id", "branch", "description", "progress", "timestamp", "status")
@@ -62,7 +63,7 @@ class EntryRows:
         if self._purged_unseen and row.status == "purged":
             return  # entries about no task are trimmed, and purges are such
         for name in COMPARED:
-            if getattr(row, name) != replayed[name]:
+            if not is_kept(replayed[name], getattr(row, name)):
                 text = f"its activity row has {name} {getattr(row, name)!r}, and its story {replayed[name]!r}"
                 self._findings.add(Rule.REPLAY, text, row.task_id)
 

@@ -13,6 +13,7 @@ from actors.task_lifecycle import TERMINAL
 from actors.task_rows import note_row
 from actors.verification.checker import Checker, Given
 from actors.verification.findings import Findings
+from actors.verification.kept_texts import is_kept
 from actors.verification.rules import Rule
 
 NOTED = (
@@ -63,7 +64,7 @@ class Rows:
             self._findings.add(Rule.REPLAY, "has a row, and the journal does not say where it came from", row.task_id)
             return
         for name, replayed in zip(COLUMNS, values, strict=True):
-            if (stored := getattr(row, name)) != replayed:
+            if not is_kept(replayed, stored := getattr(row, name)):
                 text = f"its row has {name} {stored!r}, and its story {replayed!r}"
                 self._findings.add(Rule.REPLAY, text, row.task_id)
 

@@ -107,8 +107,8 @@ def _table(letters: list[DeadRecord]) -> Table:
     table.add_column("tries", justify="right")
     table.add_column("reason", overflow="fold", ratio=1)
     for letter in letters:
-        message = Text(letter.name or letter.kind)
-        table.add_row(_clock(letter.failed_at), letter.id, message, letter.to, str(letter.tries), Text(letter.reason))
+        said = (Text(text) for text in (letter.id, letter.name or letter.kind, letter.to))
+        table.add_row(_clock(letter.failed_at), *said, str(letter.tries), Text(letter.reason))
     return table
 
 

@@ -53,8 +53,8 @@ def instances_table(queues: list[InstanceQueue], names: dict[int, str] | None = 
     for queue in sorted(queues, key=lambda q: (q.port in order and order.index(q.port), q.model_name, q.host, q.port)):
         name = (names or {}).get(queue.port) or (f"{queue.host}:{queue.port}" if queue.port else queue.ti_uuid[:8])
         table.add_row(
-            name,
-            *(() if names else (queue.model_name,)),
+            Text(name),
+            *(() if names else (Text(queue.model_name),)),
             Text(queue.condition or "–", style=CONDITIONS.get(queue.condition, "")),
             f"{queue.running}/{queue.capacity}",
             str(queue.waiting),
@@ -68,11 +68,11 @@ def task_table(record: TaskRecord) -> Table:
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(style="bold")
     table.add_column(overflow="fold")
-    table.add_row("task", record.task_id)
+    table.add_row("task", Text(record.task_id))
     table.add_row("status", record.status if record.state == record.status else f"{record.status} ({record.state})")
     if record.reason:
-        table.add_row("reason", record.reason)
-    table.add_row("model", record.model_name or "–")
+        table.add_row("reason", Text(record.reason))
+    table.add_row("model", Text(record.model_name or "–"))
     table.add_row("instance", record.scheduled_ti or "–")
     table.add_row("priority", str(record.priority))
     table.add_row("attempt", str(record.attempt))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +11,7 @@ import typer
 from swarmpilot.cli.options import Usage
 
 if TYPE_CHECKING:
+    from actors.settings import Settings
     from gateway.roles import Role
 
 Host = Annotated[str | None, typer.Option(help="Address to listen on. [default: 127.0.0.1]", envvar="SWARMPILOT_HOST")]
@@ -58,28 +60,32 @@ def serve(role: Role | None, setting: list[str] | None, **options: object) -> in
     from gateway.garbage import collect_rarely
 
     collect_rarely()
+    from actors.settings import Settings
+    from gateway.roles import ALL_ROLES
+    from gateway.serve import run
+
+    config = options.get("config")
+    if isinstance(config, Path) and not config.is_file():
+        raise Usage(f"--config: there is no file {config}")
+    given = {name: value for name, value in options.items() if value is not None} | _named(setting or [])
+    unknown = sorted(given.keys() - Settings.model_fields.keys())
+    if unknown:
+        raise Usage(f"--set: no setting is named {', '.join(unknown)}; there are {', '.join(Settings.model_fields)}")
+    return run(settings_with(given), frozenset({role}) if role else ALL_ROLES)
+
+
+def settings_with(given: Mapping[str, object]) -> Settings:
+    """The settings of the environment, and what is given before them. Raises Usage."""
     from pydantic import ValidationError
 
     from actors.settings import Settings
     from gateway.field_faults import rule_and_value
-    from gateway.roles import ALL_ROLES
-    from gateway.serve import run
 
-    level, config = options.get("log_level"), options.get("config")
-    if isinstance(config, Path) and not config.is_file():
-        raise Usage(f"--config: there is no file {config}")
-    given = {name: value for name, value in options.items() if value is not None} | _named(setting or [])
-    if level:
-        given["log_level"] = str(level).upper()
-    unknown = sorted(given.keys() - Settings.model_fields.keys())
-    if unknown:
-        raise Usage(f"--set: no setting is named {', '.join(unknown)}; there are {', '.join(Settings.model_fields)}")
     try:
-        settings = Settings.model_validate({**Settings().model_dump(exclude_unset=True), **given})
+        return Settings.model_validate({**Settings().model_dump(exclude_unset=True), **given})
     except ValidationError as failure:
         faults = (f"{_name(fault['loc'])}: {rule_and_value(fault)}" for fault in failure.errors())
         raise Usage("; ".join(faults)) from None
-    return run(settings, frozenset({role}) if role else ALL_ROLES)
 
 
 def _named(settings: list[str]) -> dict[str, object]:

@@ -12,6 +12,7 @@ import typer
 
 from swarmpilot.cli.options import Failure, Usage
 from swarmpilot.cli.output import print_json
+from swarmpilot.cli.serving import settings_with
 
 if TYPE_CHECKING:
     from actors.verification import Findings
@@ -79,18 +80,14 @@ def _verified(
     given: dict[str, object], drained: bool, acknowledged: tuple[str, ...], dead: tuple[str, ...] | None
 ) -> Findings:
     # The service's parts are imported only here: a client's command line starts without them.
-    from pydantic import ValidationError
-
     from actors.errors import StoreUnavailable
-    from actors.settings import Settings
     from gateway.config_file import ConfigError
     from gateway.verifying import verify_store
 
+    settings = settings_with(given)
     try:
-        settings = Settings.model_validate({**Settings().model_dump(exclude_unset=True), **given})
-        job = verify_store(settings, drained=drained, acknowledged=acknowledged, expected_dead=dead)
-        return asyncio.run(job)
-    except (ConfigError, ValidationError) as failure:
+        return asyncio.run(verify_store(settings, drained=drained, acknowledged=acknowledged, expected_dead=dead))
+    except ConfigError as failure:
         raise Usage(str(failure)) from None
     except StoreUnavailable as failure:
         raise Failure(str(failure)) from None

@@ -134,6 +134,31 @@ def test_an_invalid_command_goes_to_the_dead_letters_with_its_reason_and_is_answ
     perform(rig, story)
 
 
+def test_several_commands_whose_answers_could_not_be_told_apart_are_refused(rig: RabbitRig) -> None:
+    """AMQP's limit for a correlation id is 255 bytes, and theirs are longer than the message's."""
+
+    async def story(broker: RabbitBroker, producer: Stranger) -> None:
+        kept, correlation = Kept(), "é" * 127
+        await broker.receive("swarm.scheduler", kept)
+        await producer.command(b"set weighted random", reply_to=producer.queue, correlation=correlation)
+        answer = await producer.next()
+        assert answer.header.properties.correlation_id == correlation
+        assert json.loads(answer.body)["reason"].startswith("correlation_id: must be at most 253 bytes long")
+        await producer.command(b"set weighted", reply_to=producer.queue, correlation=correlation)
+        assert len(await kept.have(1)) == 1
+
+    perform(rig, story)
+
+
+def test_an_answer_that_cannot_be_written_holds_up_no_other(rig: RabbitRig) -> None:
+    async def story(broker: RabbitBroker, producer: Stranger) -> None:
+        to = Address("producer", producer.queue)
+        await broker.publish([Envelope(id_, to, TaskAccepted("t", "")) for id_ in ("c" * 256, "c-4")])
+        assert (await producer.next()).header.properties.correlation_id == "c-4"
+
+    perform(rig, story)
+
+
 def test_an_invalid_command_that_wants_no_answer_is_buried_all_the_same(rig: RabbitRig) -> None:
     async def story(broker: RabbitBroker, producer: Stranger) -> None:
         await broker.receive("swarm.scheduler", Kept())

@@ -46,6 +46,12 @@ def test_the_older_generation_has_ids_of_its_own() -> None:
     assert instance.seen == [Seen("POST", "/queue/enqueue", body, "t 1:2")]
 
 
+def test_an_id_of_theirs_that_no_report_could_name_is_none() -> None:
+    """It would be kept where tasks are found by it, and PostgreSQL's indexes take no text of kilobytes."""
+    assert push(says({"task_id": "x" * 256})) == PushAnswered("t 1", 2, "accepted")
+    assert push(says({"task_id": "x" * 255})) == PushAnswered("t 1", 2, "accepted", remote_id="x" * 255)
+
+
 @pytest.mark.parametrize(
     ("payload", "sent"),
     [

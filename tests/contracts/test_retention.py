@@ -33,8 +33,11 @@ class Trimmed:
     limits: RetentionLimits = field(default_factory=lambda: RetentionLimits(7.0, 1000))
 
     def end(self, task_id: str, days_ago: float, state: TaskState = TaskState.COMPLETED) -> None:
+        self.commit(task_id, NOW - days_ago * DAY_S - 1.0, state=TaskState.QUEUED)
+        self.finish(task_id, days_ago, state)
+
+    def finish(self, task_id: str, days_ago: float, state: TaskState = TaskState.COMPLETED) -> None:
         at = NOW - days_ago * DAY_S
-        self.commit(task_id, at - 1.0, state=TaskState.QUEUED)
         self.bench.commit(
             appends=[append(self.lease, self._entry(task_id, "TaskFinished", at))],
             changed_rows={task_id: {"state": state, "ended_at": at}},
@@ -108,6 +111,25 @@ def test_of_too_many_the_oldest_go(store: Trimmed) -> None:
         store.end(f"t{n}", days_ago=1 - n / 1000)
     assert store.trim() == 147
     assert store.tasks() == ["t147", "t148", "t149"]
+
+
+def test_a_task_that_took_long_takes_none_along_that_came_after_it(store: Trimmed) -> None:
+    store.limits = RetentionLimits(7.0, 3)
+    store.commit("long", NOW - 6 * DAY_S, state=TaskState.QUEUED)
+    for n in range(3):
+        store.end(f"t{n}", days_ago=5 - n)
+    store.finish("long", days_ago=1)
+    store.trim()
+    assert {"long", "t1", "t2"} <= set(store.tasks())
+
+
+def test_of_those_that_ended_together_none_goes_while_one_is_to_be_kept(store: Trimmed) -> None:
+    store.limits = RetentionLimits(7.0, 3)
+    store.end("before", days_ago=2)
+    for n in range(5):
+        store.end(f"t{n}", days_ago=1)
+    assert store.trim() == 1
+    assert store.tasks() == [f"t{n}" for n in range(5)]
 
 
 def test_what_has_just_ended_stays_however_many_there_are(store: Trimmed) -> None:

@@ -325,6 +325,18 @@ def test_a_sound_record_breaks_no_rule_and_was_looked_at(sound: Recorded) -> Non
     assert not findings.unjudged
 
 
+def test_a_row_of_a_database_that_holds_no_nul_is_sound(sound: Recorded) -> None:
+    record = deepcopy(sound)
+    give(record, snapshots={})
+    failed = rewrite(record, find(record, "TaskFinished", state="failed"), error="what\x00 failed")
+    begun = rewrite(record, find(record, "TaskExpected"), activity={"description": "a\x00 task"})
+    record.tasks = [replace(r, error="what\ufffd failed") if r.task_id == failed.task_id else r for r in record.tasks]
+    record.activity = [
+        replace(r, description="a\ufffd task") if r.task_id == begun.task_id else r for r in record.activity
+    ]
+    assert [str(violation) for violation in verified(record).violations] == []
+
+
 @pytest.mark.parametrize(("rule", "corrupt"), CORRUPTIONS, ids=[corrupt.__name__ for _, corrupt in CORRUPTIONS])
 def test_what_breaks_a_rule_is_found(sound: Recorded, rule: Rule, corrupt: Callable[[Recorded], str]) -> None:
     record = deepcopy(sound)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 import asyncpg
@@ -41,10 +42,14 @@ ORDER BY turn
 
 
 async def end_of_excess(connection: asyncpg.Connection, keep: int) -> float | None:
-    """When the newest of those ended tasks ended that are too many, going by when tasks came; None where none are."""
-    query = "SELECT ended_at FROM task WHERE ended_at IS NOT NULL ORDER BY pos DESC LIMIT 1 OFFSET $1"
-    ended_at: float | None = await connection.fetchval(query, keep)
-    return ended_at
+    """What ended up to then is too much; None where there are less than `keep` ended tasks.
+
+    Before the first end of the `keep` that came last: of those that came before and took long, more may stay.
+    """
+    last = "SELECT ended_at FROM task WHERE ended_at IS NOT NULL ORDER BY pos DESC LIMIT $1"
+    query = f"SELECT min(ended_at) FROM ({last}) AS last HAVING count(*) = $1"
+    first_end: float | None = await connection.fetchval(query, keep)
+    return None if first_end is None else math.nextafter(first_end, 0.0)
 
 
 async def drop_tasks(connection: asyncpg.Connection, upto: float) -> int:

@@ -167,7 +167,7 @@ class SqliteStore:
         return forgotten
 
     async def end_of_excess(self, keep: int) -> float | None:
-        """When the newest of those ended tasks ended that are more than the `keep` newest; None where none are."""
+        """What ended up to then is more than the `keep` newest of ended tasks; None where none is."""
         return await self._file.scan(trimming.end_of_excess, keep)
 
     async def trim_tasks(self, upto: float) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from sqlite3 import Connection
 
@@ -36,10 +37,10 @@ class Slice:
 
 
 def end_of_excess(connection: Connection, keep: int) -> float | None:
-    """When the newest of those ended tasks ended that are too many; None where none are."""
+    """What ended up to then is too much; None where there are less than `keep` ended tasks."""
     query = "SELECT ended_at FROM task WHERE ended_at IS NOT NULL ORDER BY ended_at DESC LIMIT 1 OFFSET ?"
-    rows = connection.execute(query, (keep,)).fetchall()
-    return float(rows[0][0]) if rows else None
+    rows = connection.execute(query, (keep - 1,)).fetchall()
+    return math.nextafter(rows[0][0], 0.0) if rows else None
 
 
 def drop_tasks(connection: Connection, activity: ActivityTable, upto: float) -> int:

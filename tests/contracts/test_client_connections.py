@@ -1,0 +1,47 @@
+"""The synchronous client's connections: what becomes of a request where the scheduler stops answering."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from swarmpilot import Client
+from swarmpilot.errors import SchedulerUnreachable
+
+HEALTHY = b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 20\r\n\r\n{"status":"healthy"}'
+
+
+@pytest.fixture
+def silent_after_one_answer() -> Iterator[str]:
+    """The address of a server that answers the first request of each connection, and hears the others in silence."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve() -> None:
+            connection, _ = listening.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(HEALTHY)
+                while connection.recv(65536):
+                    pass
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield "http://{}:{}".format(*listening.getsockname())
+        thread.join(10)
+        assert not thread.is_alive(), "the client has kept a connection that is of no use"
+
+
+@pytest.mark.parametrize("url", ["ftp://here", "http://", "http://here:99999", "here:port"])
+def test_what_is_no_address_of_a_scheduler_is_told_at_once(url: str) -> None:
+    with pytest.raises(ValueError, match="expected an address like http"):
+        Client(url)
+
+
+def test_a_scheduler_that_hangs_is_unreachable_over_a_kept_connection_too(silent_after_one_answer: str) -> None:
+    with Client(silent_after_one_answer, timeout_s=0.2) as client:
+        assert client.health().status == "healthy"
+        with pytest.raises(SchedulerUnreachable, match="timed out"):
+            client.health()

@@ -1,0 +1,24 @@
+"""What the command line shows of names that clients have chosen: as they are, whatever they look like to rich."""
+
+from __future__ import annotations
+
+import pytest
+from rich.console import Console
+from rich.table import Table
+
+from swarmpilot.cli.output import instances_table, task_table
+from swarmpilot.records import InstanceQueue, TaskRecord
+
+NAME = "[/x] [red]a :smile:"
+RECORD = TaskRecord(NAME, "queued", "queued", "ti", 1.0, None, model_name=NAME, reason=f"waits behind {NAME}")
+QUEUE = InstanceQueue(f"model {NAME}", "ti", 0.0, 0.0, host=f"host {NAME}", port=1)
+
+
+@pytest.mark.parametrize(
+    ("table", "shown"), [(task_table(RECORD), 3), (instances_table([QUEUE]), 2)], ids=["a task", "instances"]
+)
+def test_names_are_shown_as_they_are(table: Table, shown: int) -> None:
+    console = Console(width=200)
+    with console.capture() as captured:
+        console.print(table)
+    assert captured.get().count(NAME) == shown

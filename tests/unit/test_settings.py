@@ -1,0 +1,24 @@
+"""Settings as the environment and the command line give them."""
+
+from __future__ import annotations
+
+import pytest
+
+from actors.settings import Settings
+from swarmpilot.cli import run
+
+
+@pytest.mark.parametrize("name", ["LOG_LEVEL", "SWARMPILOT_LOG_LEVEL"])
+def test_a_log_level_may_be_spelt_in_small_letters(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.delenv("LOG_LEVEL", raising=False)
+    monkeypatch.setenv(name, "warning")
+    assert Settings().log_level == "WARNING"
+
+
+@pytest.mark.parametrize("command", ["start", "verify"])
+def test_a_wrong_setting_of_the_environment_is_told_in_the_same_words_by_all_commands(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    monkeypatch.setenv("SWARMPILOT_AGING_TO", "99")
+    assert run([command]) == 2
+    assert capsys.readouterr().err == "swarmpilot: aging_to: must be less than or equal to 20; got '99'\n"
