@@ -84,14 +84,18 @@ def leave_pool_of(state: SchedulerState, instance: Instance) -> None:
         pool.rotation = 0
 
 
-def forget_idle(state: SchedulerState, ended: TaskEntry) -> None:
-    """An agent without tasks, and a pool without tasks and instances, are as good as never heard of."""
-    agent = state.agents.get(ended.spec.agent_id)
+def forget_idle(state: SchedulerState, agent_id: str) -> None:
+    """An agent without tasks is as good as never heard of."""
+    agent = state.agents.get(agent_id)
     if agent is not None and agent.is_idle:
-        del state.agents[ended.spec.agent_id]
-    pool = state.pools.get(ended.pool)
+        del state.agents[agent_id]
+
+
+def forget_empty(state: SchedulerState, pool_name: str) -> None:
+    """A pool without tasks and instances is as good as never heard of."""
+    pool = state.pools.get(pool_name)
     if pool is not None and not (pool.instances or pool.line or pool.returned):
-        del state.pools[ended.pool]
+        del state.pools[pool_name]
 
 
 def house(state: SchedulerState, instance: Instance) -> None:
