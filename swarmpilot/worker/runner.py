@@ -18,7 +18,7 @@ from actors.messages.wire import Codec
 from actors.messages.worker import StartTask, StopTask, YieldTask
 from swarmpilot.instance.ledger import Ledger, Taking
 from swarmpilot.instance.reports import encode_result, error_result, failure_result
-from swarmpilot.safe_points import RunYielded, is_yield
+from swarmpilot.safe_points import is_yield
 from swarmpilot.worker.calling import Call
 from swarmpilot.worker.run_state import RunState
 from swarmpilot.worker.task import task_of
@@ -151,7 +151,10 @@ class Runner:
         begun = time.perf_counter()
         try:
             result = await self._call(task_of(run.start), run.state)
-        except (Exception, RunYielded, BaseExceptionGroup, asyncio.CancelledError) as failure:
+        except (KeyboardInterrupt, GeneratorExit):
+            raise  # the process is told to end
+        except BaseException as failure:
+            # SystemExit among them: it ends the task, not the worker and all that runs beside it.
             if run.is_stopped or self._abandoned:
                 return None
             if is_yield(failure):

@@ -85,6 +85,18 @@ def test_what_a_function_raises_is_the_error_of_the_task() -> None:
     assert (result["status"], result["type"]) == ("error", "KeyError")
 
 
+@pytest.mark.parametrize("is_async", [False, True])
+def test_a_function_that_ends_its_program_ends_only_its_task(is_async: bool) -> None:
+    def leaves(task: Task) -> None:
+        raise SystemExit(3)
+
+    async def leaves_async(task: Task) -> None:
+        leaves(task)
+
+    state, result = result_of(leaves_async if is_async else leaves)
+    assert (state, result["status"]) == ("failed", "error")
+
+
 def test_what_json_cannot_hold_and_what_is_too_large_are_errors(monkeypatch: pytest.MonkeyPatch) -> None:
     async def unspeakable(task: Task) -> object:
         return object()
