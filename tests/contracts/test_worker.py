@@ -203,6 +203,26 @@ def test_an_attempt_is_run_once_and_reported_again_when_it_is_started_again() ->
     asyncio.run(run())
 
 
+def test_a_task_of_other_content_under_the_id_of_one_that_has_ended_is_run() -> None:
+    async def run() -> None:
+        delivered = asyncio.Queue[Ending]()
+
+        async def work(task: Task, state: RunState) -> dict[str, str]:
+            return {"weather": task.input["city"]}
+
+        runner = Runner(1, work, "w", lambda _, report: delivered.put_nowait(report))
+        for city in ("Rome", "Oslo"):
+            start = replace(START, input=msgspec.json.encode({"city": city}))
+            runner.take(start)
+            report = await delivered.get()
+            assert isinstance(report, Report)
+            assert msgspec.json.decode(report.result) == {"weather": city}
+            assert runner.knows(start)
+        assert not runner.knows(START)
+
+    asyncio.run(run())
+
+
 def test_a_stopped_attempt_is_not_reported_and_makes_room() -> None:
     async def run() -> None:
         delivered, begun = asyncio.Queue[Ending](), asyncio.Event()
