@@ -28,6 +28,7 @@ class Shard:
         self.wakeups = Deadlines()
         self.entries: list[JournalEntry] = []
         self._states: dict[str, Any] = {}
+        self._asleep_until: dict[str, float] = {}
         self._codec: Codec[Any] = Codec(behaviour.event_types)
         self._messages_sent = messages_sent
         self._snapshot_seq = 0
@@ -73,7 +74,12 @@ class Shard:
         if due is None:
             self.wakeups.cancel(key)
         else:
-            self.wakeups.set(key, max(due, not_before))
+            self.wakeups.set(key, max(due, not_before, self._asleep_until.get(key, 0.0)))
+
+    def let_sleep(self, key: str, until: float) -> None:
+        """Do not wake this actor before, whatever it decides meanwhile (Unix seconds)."""
+        self._asleep_until[key] = until
+        self.plan_wakeup(key)
 
     async def load(self, store: Store) -> None:
         """Rebuild every actor: the newest snapshot, then the events after it."""
