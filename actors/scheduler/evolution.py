@@ -35,7 +35,6 @@ def evolve(state: SchedulerState, event: ev.SchedulerEvent) -> None:
         case ev.InstanceDrainBegan():
             _turn(state, event.ti_uuid, "draining")
             state.absent.cancel(event.ti_uuid)
-            lines.move_to_serving_pools(state, state.instances[event.ti_uuid].pool)
             claims.review(state)
         case ev.InstanceRemoved():
             _instance_removed(state, event.ti_uuid)
@@ -209,9 +208,12 @@ def _free_place(state: SchedulerState, entry: TaskEntry) -> None:
 
 def _turn(state: SchedulerState, ti_uuid: str, condition: InstanceCondition) -> None:
     instance = state.instances[ti_uuid]
-    instance.condition = condition
+    pool = state.pools[instance.pool]
+    was_up, instance.condition = pool.is_up, condition
     state.note(instance)
     yielders.consider_all(state, instance)
+    if pool.is_up != was_up or condition == "draining":
+        lines.move_to_serving_pools(state, pool.name)
 
 
 def _instance_registered(state: SchedulerState, event: ev.InstanceRegistered) -> None:

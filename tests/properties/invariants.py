@@ -38,6 +38,8 @@ def check(state: SchedulerState) -> None:
         busy = {t for t, entry in state.tasks.items() if entry.ti_uuid and entry.spec.agent_id == agent.agent_id}
         assert agent.busy == busy, f"slots of {agent.agent_id}: {agent.busy}, not {busy}"
         assert len(busy) <= agent.slots, f"{agent.agent_id} runs {len(busy)} on {agent.slots} slots"
+        kept = [task_id for task_id in agent.offered if not state.pools[state.tasks[task_id].pool].is_up]
+        assert not kept, f"{kept} keep slots of {agent.agent_id}, and nobody can run them"
     running = [entry for entry in state.tasks.values() if entry.ti_uuid]
     for n, entry in enumerate(running):
         together = [other.spec.task_id for other in running[:n] if overlap(entry.spec.scope, other.spec.scope)]
