@@ -7,6 +7,7 @@ broker it uses, agrees on them and no broker plug-in can remap them.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Final, Literal, NamedTuple, get_args
 
@@ -50,6 +51,7 @@ def worker(worker_id: str) -> Address:
     return Address("worker", worker_id)
 
 
+@lru_cache(maxsize=16_384)
 def shard_of(address: Address, shards: int) -> str:
     """The shard that hosts this actor: `scheduler`, `agent-3`, `dispatcher-0`, with `shards` per kind."""
     if address.kind == "scheduler":

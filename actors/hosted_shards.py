@@ -16,7 +16,6 @@ class HostedShards:
     def __init__(self, shards: int) -> None:
         self._number = shards
         self._shards: dict[str, Shard] = {}
-        self._homes: dict[Address, Shard] = {}
 
     def __iter__(self) -> Iterator[Shard]:
         return iter(self._shards.values())
@@ -35,22 +34,14 @@ class HostedShards:
     def add(self, shard: Shard) -> None:
         """It runs here, instead of an earlier one of its name."""
         self._shards[shard.name] = shard
-        self._homes.clear()
 
     def remove(self, names: Collection[str]) -> list[Shard]:
         """Those of these names run here no longer; as they are."""
-        gone = [shard for name in sorted(names) if (shard := self._shards.pop(name, None)) is not None]
-        self._homes.clear()
-        return gone
+        return [shard for name in sorted(names) if (shard := self._shards.pop(name, None)) is not None]
 
     def find(self, address: Address) -> Shard | None:
         """The shard that hosts this actor, where it runs here."""
-        shard = self._homes.get(address)
-        if shard is None and address.kind in ACTORS:
-            shard = self._shards.get(shard_of(address, self._number))
-            if shard is not None:
-                self._homes[address] = shard
-        return shard
+        return self._shards.get(shard_of(address, self._number)) if address.kind in ACTORS else None
 
     def is_elsewhere(self, address: Address) -> bool:
         """Whether it is an actor that lives in another process."""

@@ -58,7 +58,7 @@ class Mending:
                 self._shards.add(shard)
                 for address, until in self._asleep_until.items():
                     if self._shards.find(address) is shard:
-                        shard.wakeups.set(address.key, until)
+                        shard.let_sleep(address.key, until)
 
     async def was_written(self, transaction: Transaction) -> bool:
         """Whether it is there after all, and only the answer was lost."""

@@ -28,6 +28,7 @@ class Shard:
         self.wakeups = Deadlines()
         self.entries: list[JournalEntry] = []
         self._states: dict[str, Any] = {}
+        self._asleep_until: dict[str, float] = {}
         self._codec: Codec[Any] = Codec(behaviour.event_types)
         self._messages_sent = messages_sent
         self._snapshot_seq = 0
@@ -44,11 +45,9 @@ class Shard:
         return list(self._states)
 
     def state(self, key: str) -> Any:
-        """The actor's state; an actor begins when it is first addressed."""
+        """The actor's state; one that has nothing to remember yet has the initial one, which is not kept."""
         state = self._states.get(key)
-        if state is None:
-            state = self._states[key] = self.behaviour.initial(key)
-        return state
+        return self.behaviour.initial(key) if state is None else state
 
     def next_message_id(self) -> str:
         """A new id: never given before by this owner, nor, the epoch being in it, by any other."""
@@ -57,7 +56,7 @@ class Shard:
 
     def apply(self, key: str, events: Sequence[Any], cause: str, now: float) -> None:
         """Evolve the actor by new events and keep them for the transaction."""
-        state = self.state(key)
+        state = self._states[key] = self.state(key)
         for event in events:
             self.behaviour.evolve(state, event)
             self.seq += 1
@@ -71,11 +70,16 @@ class Shard:
 
     def plan_wakeup(self, key: str, not_before: float = 0.0) -> None:
         """Note when the actor wants to be woken next."""
-        due = self.behaviour.next_due(self._states[key])
+        due = self.behaviour.next_due(self.state(key))
         if due is None:
             self.wakeups.cancel(key)
         else:
-            self.wakeups.set(key, max(due, not_before))
+            self.wakeups.set(key, max(due, not_before, self._asleep_until.get(key, 0.0)))
+
+    def let_sleep(self, key: str, until: float) -> None:
+        """Do not wake this actor before, whatever it decides meanwhile (Unix seconds)."""
+        self._asleep_until[key] = until
+        self.plan_wakeup(key)
 
     async def load(self, store: Store) -> None:
         """Rebuild every actor: the newest snapshot, then the events after it."""
@@ -87,7 +91,8 @@ class Shard:
                 self._snapshot_bytes += len(body)
             self.seq = self._snapshot_seq = snapshot.seq
         async for entry in store.journal(self.name, self._snapshot_seq):
-            self.behaviour.evolve(self.state(entry.key), self._codec.decode(entry.kind, entry.body))
+            state = self._states[entry.key] = self.state(entry.key)
+            self.behaviour.evolve(state, self._codec.decode(entry.kind, entry.body))
             self.seq = entry.seq
         for key in self._states:
             self.plan_wakeup(key)

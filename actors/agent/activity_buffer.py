@@ -76,18 +76,28 @@ class ActivityBuffer:
         """Whether the task was registered or refused, and has not ended."""
         return task_id in self._live or task_id in self.without_entry
 
-    def knows(self, task_id: str) -> bool:
-        """Whether the task was registered or refused, and has not been forgotten since."""
-        return task_id in self or task_id in self.without_entry or task_id in self.ended_without
+    def knows(self, task_id: str, submitted_at: float) -> bool:
+        """Whether the task that was submitted then was registered or refused, and has not been forgotten since.
+
+        An entry that had ended by then is of an earlier task, whose id is used anew.
+        """
+        ended = self._ended.get(task_id)
+        return (
+            self.is_under_way(task_id)
+            or task_id in self.ended_without
+            or (ended is not None and submitted_at <= ended[1])
+        )
 
     def refuse(self, task_id: str) -> None:
         """There is no room for an entry of this task."""
         self.refused += 1
+        self._ended.pop(task_id, None)
         self.without_entry[task_id] = None
 
     def register(self, task_id: str, at: float, activity: Activity | None) -> None:
         """The task has an entry from now on; None says nothing of what it does."""
         self.without_entry.pop(task_id, None)
+        self._ended.pop(task_id, None)
         self._live[task_id] = (_NOTHING_SAID if activity is None else fitting(activity), at, None)
 
     def touch(self, task_id: str, at: float) -> None:

@@ -17,7 +17,7 @@ from actors.messages.answers import ActivityListed, ActivityPurged
 def expect(state: AgentState, message: ExpectTask | RunTask, now: Now) -> Sequence[AgentEvent]:
     """The first word of a task: its entry, or that there is no room for one."""
     spec = message.spec
-    if state.activity is None or state.activity.knows(spec.task_id):
+    if state.activity is None or state.activity.knows(spec.task_id, spec.submitted_at):
         return ()
     if not message.has_room:
         return (ActivityRefused(spec.task_id, now),)

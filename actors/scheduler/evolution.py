@@ -35,7 +35,6 @@ def evolve(state: SchedulerState, event: ev.SchedulerEvent) -> None:
         case ev.InstanceDrainBegan():
             _turn(state, event.ti_uuid, "draining")
             state.absent.cancel(event.ti_uuid)
-            lines.move_to_serving_pools(state, state.instances[event.ti_uuid].pool)
             claims.review(state)
         case ev.InstanceRemoved():
             _instance_removed(state, event.ti_uuid)
@@ -65,6 +64,7 @@ def evolve(state: SchedulerState, event: ev.SchedulerEvent) -> None:
             agent.closed, agent.closed_until, agent.dismissed = False, 0.0, frozenset()
             lines.fill_slots(state, agent)
             claims.review(state)
+            lines.forget_idle(state, event.agent_id)
         case ev.PreemptionQueued():
             entry = state.tasks[event.task_id]
             entry.cannot_give_way = bool(entry.ti_uuid)
@@ -145,7 +145,9 @@ def _task_closed(state: SchedulerState, event: ev.TaskClosed) -> None:
     if entry.spec.has_own_agent:
         _leave_activity(state, entry)
     _free_place(state, entry)
-    lines.forget_idle(state, entry)
+    lines.forget_idle(state, entry.spec.agent_id)
+    for pool_name in entry.pools:
+        lines.forget_empty(state, pool_name)
 
 
 def _learn(state: SchedulerState, entry: TaskEntry, execution_ms: float) -> None:
@@ -206,9 +208,12 @@ def _free_place(state: SchedulerState, entry: TaskEntry) -> None:
 
 def _turn(state: SchedulerState, ti_uuid: str, condition: InstanceCondition) -> None:
     instance = state.instances[ti_uuid]
-    instance.condition = condition
+    pool = state.pools[instance.pool]
+    was_up, instance.condition = pool.is_up, condition
     state.note(instance)
     yielders.consider_all(state, instance)
+    if pool.is_up != was_up or condition == "draining":
+        lines.move_to_serving_pools(state, pool.name)
 
 
 def _instance_registered(state: SchedulerState, event: ev.InstanceRegistered) -> None:
@@ -243,6 +248,7 @@ def _instance_registered(state: SchedulerState, event: ev.InstanceRegistered) ->
     state.pool(pool).standings.put(instance, state.predictions)
     if known is not None and known.pool != pool:
         lines.move_to_serving_pools(state, known.pool)
+        lines.forget_empty(state, known.pool)
     lines.move_to_serving_pools(state, pool)
     lines.house(state, instance)
     yielders.consider_all(state, instance)
@@ -254,6 +260,7 @@ def _instance_removed(state: SchedulerState, ti_uuid: str) -> None:
     yielders.release(state, instance)
     state.predictions.forget_instance(ti_uuid)
     lines.leave_pool_of(state, instance)
+    lines.forget_empty(state, instance.pool)
 
 
 def _strategy_chosen(state: SchedulerState, event: ev.StrategyChosen) -> None:

@@ -13,7 +13,7 @@ def line_up(state: SchedulerState, entry: TaskEntry) -> None:
         _enter_pool(state, entry)
         return
     agent = state.agent(entry.spec.agent_id)
-    if not state.pool(entry.pool).is_served():
+    if not _is_up(state, entry.pool):
         agent.unserved.add(entry.spec.task_id)
         return
     rank = entry.rank
@@ -48,13 +48,15 @@ def fill_slots(state: SchedulerState, agent: AgentSlots) -> None:
 
 
 def move_to_serving_pools(state: SchedulerState, changed: str) -> None:
-    """Instances came to or left the pool `changed`: tasks that may use it go to the pool that serves them now."""
-    is_served = state.pool(changed).is_served()
+    """Instances came to or left the pool `changed`, or it is up or down now: tasks that may use it go to the pool that
+    serves them, and those of agents keep a slot only while that is up."""
     for entry in state.tasks.values():
         if entry.ti_uuid or changed not in entry.pools:
             continue
         serving = state.serving_pool(entry.pools)
-        if serving == entry.pool and (not entry.spec.has_own_agent or _is_unserved(state, entry) != is_served):
+        if serving == entry.pool and (
+            not entry.spec.has_own_agent or _is_unserved(state, entry) != _is_up(state, serving)
+        ):
             continue
         if entry.spec.task_id in state.delayed or (entry.spec.scope and entry.rank not in state.claims.standing):
             entry.pool = serving
@@ -84,14 +86,18 @@ def leave_pool_of(state: SchedulerState, instance: Instance) -> None:
         pool.rotation = 0
 
 
-def forget_idle(state: SchedulerState, ended: TaskEntry) -> None:
-    """An agent without tasks, and a pool without tasks and instances, are as good as never heard of."""
-    agent = state.agents.get(ended.spec.agent_id)
+def forget_idle(state: SchedulerState, agent_id: str) -> None:
+    """An agent without tasks is as good as never heard of."""
+    agent = state.agents.get(agent_id)
     if agent is not None and agent.is_idle:
-        del state.agents[ended.spec.agent_id]
-    pool = state.pools.get(ended.pool)
+        del state.agents[agent_id]
+
+
+def forget_empty(state: SchedulerState, pool_name: str) -> None:
+    """A pool without tasks and instances is as good as never heard of."""
+    pool = state.pools.get(pool_name)
     if pool is not None and not (pool.instances or pool.line or pool.returned):
-        del state.pools[ended.pool]
+        del state.pools[pool_name]
 
 
 def house(state: SchedulerState, instance: Instance) -> None:
@@ -155,6 +161,11 @@ def _leave_pool(state: SchedulerState, entry: TaskEntry) -> None:
     instance = state.instances.get(entry.tentative)
     if instance is not None:
         instance.own_line.discard(entry.spec.task_id)
+
+
+def _is_up(state: SchedulerState, pool_name: str) -> bool:
+    pool = state.pools.get(pool_name)
+    return pool is not None and pool.is_up
 
 
 def _is_unserved(state: SchedulerState, entry: TaskEntry) -> bool:

@@ -112,8 +112,8 @@ class AgentSlots:
     """An agent that a client named: it runs at most `slots` tasks at once.
 
     `offered` are its waiting tasks that stand in a pool's line, never more than it has slots free and always
-    its best; the rest wait in `line`. `unserved` are those whose pool has no instance: they must not keep a
-    slot from the others. While it is `closed` it takes no tasks; what ran then may have finished by `closed_until`
+    its best; the rest wait in `line`. `unserved` are those whose pool has no instance that is up: they must not keep
+    a slot from the others. While it is `closed` it takes no tasks; what ran then may have finished by `closed_until`
     (Unix seconds), and `dismissed` are the incarnations of the workers that were told to leave.
     """
 

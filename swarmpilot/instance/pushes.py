@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from typing import Any
 
 import msgspec
@@ -14,7 +15,8 @@ class BadPush(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Push:
-    """One run of one task. `key` identifies it: a repeat of the same key is the same run."""
+    """One run of one task. `key` identifies it: a repeat of the same key is the same run, as long as its `content` (a
+    digest of what is to be done) is the same."""
 
     key: str
     task_id: str
@@ -24,6 +26,7 @@ class Push:
     metadata: dict[str, Any]
     resumption: int = 0
     checkpoint: dict[str, Any] = field(default_factory=dict)
+    content: bytes = field(default=b"", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,7 @@ class _Yielding(msgspec.Struct):
     terminate: bool = False
 
 
+_ENCODE = msgspec.json.Encoder().encode
 _DECODER = msgspec.json.Decoder(_Body)
 _YIELDING = msgspec.json.Decoder(_Yielding)
 
@@ -73,7 +77,14 @@ def read_push(body: bytes, idempotency_key: str | None) -> Push:
         metadata=read.metadata or {},
         resumption=resumption,
         checkpoint=read.checkpoint or {},
+        # Not of the checkpoint: a repeat may come with a later one.
+        content=digest_of(_ENCODE((read.model_name, read.task_input, read.metadata))),
     )
+
+
+def digest_of(content: bytes) -> bytes:
+    """What tells this content from any other."""
+    return blake2b(content, digest_size=16).digest()
 
 
 def read_yield_request(body: bytes) -> YieldRequest:

@@ -17,8 +17,9 @@ from actors.messages.dispatcher import Report, ReportYield
 from actors.messages.wire import Codec
 from actors.messages.worker import StartTask, StopTask, YieldTask
 from swarmpilot.instance.ledger import Ledger, Taking
+from swarmpilot.instance.pushes import digest_of
 from swarmpilot.instance.reports import encode_result, error_result, failure_result
-from swarmpilot.safe_points import RunYielded, is_yield
+from swarmpilot.safe_points import is_yield
 from swarmpilot.worker.calling import Call
 from swarmpilot.worker.run_state import RunState
 from swarmpilot.worker.task import task_of
@@ -39,12 +40,15 @@ _ENDINGS: Codec[Ending] = Codec((Report, ReportYield))
 class Run:
     """One stay of a task in this worker."""
 
-    __slots__ = ("is_stopped", "key", "start", "state", "task_id")
+    __slots__ = ("content", "is_stopped", "key", "start", "state", "task_id")
 
     def __init__(self, start: StartTask) -> None:
         self.start = start
         self.task_id = start.task_id
         self.key = key_of(start)
+        # Not of the checkpoint: a repeat may come with a later one.
+        what = (start.agent_id, start.model_name, start.content_type)
+        self.content = digest_of(b"\n".join((*(text.encode() for text in what), start.metadata, start.input)))
         self.state = RunState(start)
         self.is_stopped = False
 
@@ -93,8 +97,7 @@ class Runner:
 
     def knows(self, start: StartTask) -> bool:
         """Whether it has this run, or has had it."""
-        key = key_of(start)
-        return self._ledger.held(key) is not None or self._ledger.report_of(key) is not None
+        return self._ledger.held(key_of(start)) is not None or self._ledger.has_ended(Run(start))
 
     def take(self, start: StartTask) -> None:
         """Run it, unless it runs already; one that has ended is reported again."""
@@ -151,7 +154,10 @@ class Runner:
         begun = time.perf_counter()
         try:
             result = await self._call(task_of(run.start), run.state)
-        except (Exception, RunYielded, BaseExceptionGroup, asyncio.CancelledError) as failure:
+        except (KeyboardInterrupt, GeneratorExit):
+            raise  # the process is told to end
+        except BaseException as failure:
+            # SystemExit among them: it ends the task, not the worker and all that runs beside it.
             if run.is_stopped or self._abandoned:
                 return None
             if is_yield(failure):

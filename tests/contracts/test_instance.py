@@ -247,15 +247,23 @@ def test_a_function_that_raises_gives_an_error_result(run: Run) -> None:
     run(scenario)
 
 
-@pytest.mark.parametrize("stop", [SystemExit(3), StopIteration()])
-def test_a_function_that_ends_its_program_ends_only_its_task(run: Run, stop: BaseException) -> None:
+class Unusual(BaseException):
+    """As libraries raise it that time functions out."""
+
+
+@pytest.mark.parametrize("stop", [SystemExit(3), StopIteration(), Unusual()])
+@pytest.mark.parametrize("is_async", [False, True])
+def test_a_function_that_ends_its_program_ends_only_its_task(run: Run, stop: BaseException, is_async: bool) -> None:
     def leaves(task_input: dict[str, Any]) -> dict[str, Any]:
         if task_input.get("leave"):
             raise stop
         return {"ok": True}
 
+    async def leaves_async(task_input: dict[str, Any]) -> dict[str, Any]:
+        return leaves(task_input)
+
     async def scenario() -> None:
-        async with bench(leaves) as b:
+        async with bench(leaves_async if is_async else leaves) as b:
             await b.push("t", leave=True)
             assert (await b.scheduler.next_report())["result"]["status"] == "error"
             await b.push("u")

@@ -5,21 +5,25 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from actors.addresses import SCHEDULER, Address, ReturnAddress, all_shards
 from actors.agent import AgentPolicy, agent_behaviour
+from actors.behaviour import AnyBehaviour, Decision, Received
 from actors.brokers.local import LocalBroker
 from actors.couriers.http import HttpCourier
 from actors.dispatcher import DispatcherPolicy, dispatcher_behaviour
 from actors.envelope import Envelope
 from actors.errors import StoreInUse, WrongShards
 from actors.messages.answers import StrategySet
+from actors.messages.runtime import TimePassed
 from actors.messages.scheduler import SetStrategy
 from actors.runtime import RuntimeSettings
-from actors.scheduler import SchedulerPolicy, scheduler_behaviour
+from actors.scheduler import SchedulerPolicy, SchedulerState, scheduler_behaviour
 from actors.stores import open_store
 from actors.supervisor import Supervisor
 from tests.contracts.town import SHARDS, House, Town
@@ -28,7 +32,12 @@ ASKER = Address("gateway", "test")
 
 
 @asynccontextmanager
-async def supervised(folder: Path, shards: int, answers: asyncio.Queue[Envelope]) -> AsyncIterator[LocalBroker]:
+async def supervised(
+    folder: Path,
+    shards: int,
+    answers: asyncio.Queue[Envelope],
+    scheduler: AnyBehaviour = scheduler_behaviour(SchedulerPolicy()),  # noqa: B008  (frozen)
+) -> AsyncIterator[LocalBroker]:
     """Actors that run on the store in `folder`; what they answer goes into `answers`."""
     store, broker = open_store(f"sqlite:///{folder / 'tasks.db'}"), LocalBroker(shards=shards)
     courier = HttpCourier(store, push_timeout_s=1, probe_timeout_s=1, callback_timeout_s=1)
@@ -37,7 +46,7 @@ async def supervised(folder: Path, shards: int, answers: asyncio.Queue[Envelope]
         broker,
         courier,
         {
-            "scheduler": scheduler_behaviour(SchedulerPolicy()),
+            "scheduler": scheduler,
             "agent": agent_behaviour(AgentPolicy()),
             "dispatcher": dispatcher_behaviour(DispatcherPolicy()),
         },
@@ -104,6 +113,27 @@ def test_a_message_that_breaks_an_actor_costs_only_itself(tmp_path: Path) -> Non
     assert first.message == StrategySet("weighted", "", "priority")
     assert "its log says why" in str(second.message)
     assert third.message == StrategySet("round_robin", "", "priority")
+
+
+def test_an_actor_that_fails_at_its_deadline_still_takes_messages(tmp_path: Path) -> None:
+    whole = scheduler_behaviour(SchedulerPolicy())
+
+    def decide(state: SchedulerState, received: Received[Any], now: float) -> Decision[Any]:
+        assert not isinstance(received.message, TimePassed), "a defect"
+        return whole.decide(state, received, now)
+
+    fails = replace(whole, decide=decide, next_due=lambda _: 0.0)
+
+    async def publish() -> list[str]:
+        answers: asyncio.Queue[Envelope] = asyncio.Queue()
+        async with supervised(tmp_path, 2, answers, fails) as broker:
+            heard = []
+            for correlation in ("1", "2"):
+                await broker.publish([asked(correlation, "weighted")])
+                heard.append((await asyncio.wait_for(answers.get(), 10)).id)
+            return heard
+
+    assert asyncio.run(publish()) == ["1", "2"]
 
 
 def test_a_process_that_nobody_can_speak_to_shares_its_store_with_nobody() -> None:

@@ -85,6 +85,18 @@ def test_what_a_function_raises_is_the_error_of_the_task() -> None:
     assert (result["status"], result["type"]) == ("error", "KeyError")
 
 
+@pytest.mark.parametrize("is_async", [False, True])
+def test_a_function_that_ends_its_program_ends_only_its_task(is_async: bool) -> None:
+    def leaves(task: Task) -> None:
+        raise SystemExit(3)
+
+    async def leaves_async(task: Task) -> None:
+        leaves(task)
+
+    state, result = result_of(leaves_async if is_async else leaves)
+    assert (state, result["status"]) == ("failed", "error")
+
+
 def test_what_json_cannot_hold_and_what_is_too_large_are_errors(monkeypatch: pytest.MonkeyPatch) -> None:
     async def unspeakable(task: Task) -> object:
         return object()
@@ -187,6 +199,26 @@ def test_an_attempt_is_run_once_and_reported_again_when_it_is_started_again() ->
         runner.take(START)
         assert await delivered.get() == next(report for report in ended if report.attempt == 1)
         assert sorted(runs) == [1, 2]
+
+    asyncio.run(run())
+
+
+def test_a_task_of_other_content_under_the_id_of_one_that_has_ended_is_run() -> None:
+    async def run() -> None:
+        delivered = asyncio.Queue[Ending]()
+
+        async def work(task: Task, state: RunState) -> dict[str, str]:
+            return {"weather": task.input["city"]}
+
+        runner = Runner(1, work, "w", lambda _, report: delivered.put_nowait(report))
+        for city in ("Rome", "Oslo"):
+            start = replace(START, input=msgspec.json.encode({"city": city}))
+            runner.take(start)
+            report = await delivered.get()
+            assert isinstance(report, Report)
+            assert msgspec.json.decode(report.result) == {"weather": city}
+            assert runner.knows(start)
+        assert not runner.knows(START)
 
     asyncio.run(run())
 

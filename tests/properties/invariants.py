@@ -38,6 +38,8 @@ def check(state: SchedulerState) -> None:
         busy = {t for t, entry in state.tasks.items() if entry.ti_uuid and entry.spec.agent_id == agent.agent_id}
         assert agent.busy == busy, f"slots of {agent.agent_id}: {agent.busy}, not {busy}"
         assert len(busy) <= agent.slots, f"{agent.agent_id} runs {len(busy)} on {agent.slots} slots"
+        kept = [task_id for task_id in agent.offered if not state.pools[state.tasks[task_id].pool].is_up]
+        assert not kept, f"{kept} keep slots of {agent.agent_id}, and nobody can run them"
     running = [entry for entry in state.tasks.values() if entry.ti_uuid]
     for n, entry in enumerate(running):
         together = [other.spec.task_id for other in running[:n] if overlap(entry.spec.scope, other.spec.scope)]
@@ -49,6 +51,7 @@ def check(state: SchedulerState) -> None:
     gone = {task_id for line in lines_of(state).values() for task_id in line} - state.tasks.keys()
     assert not gone, f"tasks that have ended still wait: {gone}"
     check_activity(state)
+    check_forgotten(state)
     expected = {t: serving_pool(state, e) for t, e in state.tasks.items() if not e.ti_uuid}
     actual = {t: e.pool for t, e in state.tasks.items() if not e.ti_uuid}
     assert actual == expected, "a task waits in a pool that does not serve it"
@@ -149,6 +152,16 @@ def check_activity(state: SchedulerState) -> None:
     entries = sum(1 for entry in own if entry.has_entry)
     assert room.entries == entries <= room.total, f"{entries} entries, counted as {room.entries}"
     assert room.without == len(own) - entries, f"{room.without} go without, not {len(own) - entries}"
+
+
+def check_forgotten(state: SchedulerState) -> None:
+    """Nothing is left of agents and pools that are nobody's any more."""
+    agents = {entry.spec.agent_id for entry in state.tasks.values()}
+    idle = {name for name, agent in state.agents.items() if not agent.closed} - agents
+    assert not idle, f"agents without tasks: {idle}"
+    wanted = {name for entry in state.tasks.values() for name in entry.pools}
+    empty = {name for name, pool in state.pools.items() if not pool.instances} - wanted
+    assert not empty, f"pools without instances that no task wants: {empty}"
 
 
 def check_quiet(state: SchedulerState) -> None:

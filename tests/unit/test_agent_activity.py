@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
+
 from actors.agent import AgentPolicy
 from actors.agent.activity_buffer import ActivityBuffer
 from actors.agent.events import ActivityForgotten, ActivityRefused, ActivityRegistered
@@ -54,6 +58,19 @@ def test_an_entry_lives_from_admission_through_the_end() -> None:
     assert listed(agent) == (ActivityEntry("a", ON_MAIN, 1005.0),)
     agent.tell(TaskEnded("a", 0, "ti", 1.0, b"{}"), after=5)
     assert listed(agent) == (ActivityEntry("a", ON_MAIN, 1010.0, ended=True),)
+
+
+@pytest.mark.parametrize("has_room", [True, False])
+def test_an_id_that_is_used_anew_has_an_entry_of_its_own(has_room: bool) -> None:
+    agent = an_agent()
+    end(agent, "monthly")
+    again = replace(spec("monthly", Activity(description="of June")), submitted_at=agent.now + 1)
+    agent.tell(ExpectTask(again, has_room=has_room), after=2)
+    expected = (ActivityEntry("monthly", Activity(description="of June"), agent.now),) if has_room else ()
+    assert listed(agent) == expected
+    agent.tell(RunTask(again, 1, "ti", has_room=has_room), after=1)
+    agent.tell(TaskEnded("monthly", 0, "ti", 1.0, b"{}"), after=1)
+    assert [(entry.task_id, entry.ended) for entry in listed(agent)] == [("monthly", True)] * has_room
 
 
 def test_the_list_is_ordered_by_the_last_change() -> None:

@@ -39,6 +39,35 @@ def test_a_repeated_key_is_one_run_while_waiting_running_and_ended() -> None:
     assert started(ledger) == []
 
 
+def pushed(task_input: str, checkpoint: str = "{}") -> Push:
+    return read_push(f'{{"task_id":"a","task_input":{task_input},"checkpoint":{checkpoint}}}'.encode(), "a:1")
+
+
+def test_other_content_under_a_key_that_has_ended_is_another_task_whose_id_is_used_anew() -> None:
+    ledger: Ledger[Push] = Ledger(1)
+    ledger.take(pushed('{"city": "Rome"}'))
+    ledger.startable()
+    ledger.end("a:1", b"Rome is hot")
+    assert ledger.take(pushed('{"city": "Rome"}', '{"later": 1}')) is Taking.ENDED
+    assert ledger.take(pushed('{"city": "Oslo"}')) is Taking.NEW
+    assert ledger.report_of("a:1") is None
+    assert started(ledger) == ["a:1"]
+    ledger.end("a:1", b"Oslo is cold")
+    assert ledger.take(pushed('{"city": "Oslo"}')) is Taking.ENDED
+
+
+def test_a_key_that_ended_a_day_ago_is_another_task_whose_id_is_used_anew() -> None:
+    now = [0.0]
+    ledger: Ledger[Push] = Ledger(1, clock=lambda: now[0])
+    ledger.take(push("monthly:1"))
+    ledger.startable()
+    ledger.end("monthly:1", b"of May")
+    now[0] = 86_400.0
+    assert ledger.take(push("monthly:1")) is Taking.ENDED
+    now[0] = 30 * 86_400.0
+    assert ledger.take(push("monthly:1")) is Taking.NEW
+
+
 def test_another_attempt_of_the_same_task_is_another_run() -> None:
     ledger: Ledger[Push] = Ledger(2)
     ledger.take(push("a:1"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from actors import addresses
 from actors.behaviour import Received, Reply, Send
 from actors.messages.answers import InstanceAccepted, InstanceRemoval
@@ -369,6 +371,27 @@ def test_a_task_that_nothing_serves_keeps_no_slot_from_the_others_of_its_agent()
     assert scheduling.register("i2", model="nowhere").bound == [], "the agent's one slot is taken"
     assert scheduling.settle("t1").bound == [("lost", "i2")]
     assert scheduling.settle("lost").bound == [("t2", "i1")]
+
+
+@pytest.mark.parametrize("is_down_first", [True, False])
+def test_a_task_whose_instances_are_all_down_keeps_no_slot_from_the_others_of_its_agent(is_down_first: bool) -> None:
+    scheduling = Scheduling()
+    scheduling.register("i1", model="m")
+    scheduling.register("i2", model="n")
+    scheduling.tell(submit("busy", model="m"))
+    if is_down_first:
+        scheduling.down("i1")
+    scheduling.tell(submit("first", agent="a", model="m", origin="grpc"))
+    told = scheduling.tell(submit("second", agent="a", model="n", origin="grpc"))
+    if not is_down_first:
+        assert not told.bound
+        told = scheduling.down("i1")
+    assert told.bound == [("second", "i2")]
+    scheduling.tell(submit("third", agent="a", model="n", origin="grpc"))
+    scheduling.settle("busy")
+    assert scheduling.up("i1").bound == [], "the agent's one slot is taken"
+    assert scheduling.settle("second").bound == [("first", "i1")]
+    assert scheduling.settle("first").bound == [("third", "i2")]
 
 
 def test_when_the_last_instance_leaves_its_tasks_free_the_slot_for_another_pool() -> None:

@@ -9,7 +9,7 @@ from actors.behaviour import Reply, Send
 from actors.messages.agent import ResourcesChanged
 from actors.messages.answers import InstanceRemoval, WorkerAttached
 from actors.messages.dispatcher import AttendInstance, ReleaseInstance
-from actors.messages.scheduler import AttachWorker, DetachWorker, RemoveInstance
+from actors.messages.scheduler import AttachWorker, DetachWorker, RemoveInstance, ShutdownAgent
 from actors.scheduler import SchedulerPolicy
 from actors.scheduler.events import InstanceRegistered, InstanceRemoved
 from actors.scheduler.registry import ABSENCE_S
@@ -103,6 +103,22 @@ def test_workers_and_instances_are_told_apart_however_they_are_called() -> None:
     assert scheduling.tell(RemoveInstance(host, 1)).answer == InstanceRemoval(None)
     assert scheduling.tell(DetachWorker(host)).answer == InstanceRemoval("ti")
     assert list(scheduling.queues()) == ["instance"]
+
+
+def test_nothing_is_left_of_agents_and_models_that_came_and_went() -> None:
+    scheduling = Scheduling()
+    for n in range(3):
+        scheduling.tell(submit(f"t{n}", agent=f"a{n}", model=f"m{n}", origin="grpc"))
+        attach(scheduling, f"ti{n}", f"w{n}", f"a{n}")
+        scheduling.tell(DetachWorker(f"w{n}"))
+        scheduling.settle(f"t{n}")
+    scheduling.register("instance", "old")
+    scheduling.register("instance", "new")
+    scheduling.remove("instance")
+    scheduling.tell(ShutdownAgent("z", 0.0))
+    attach(scheduling, "ti", "w", "z")
+    scheduling.tell(DetachWorker("w"))
+    assert (scheduling.state.pools, scheduling.state.agents) == ({}, {})
 
 
 @pytest.mark.parametrize("by", ["replayed", "copy"])

@@ -103,6 +103,16 @@ def test_messages_between_actors_here_are_decided_in_the_same_turn_and_stored_to
     assert not turn.outgoing
 
 
+def test_an_actor_that_has_nothing_to_remember_costs_no_memory() -> None:
+    shards = hosted(lambda *_: Decision())
+    turn = turn_of(shards)
+    for n in range(3):
+        turn.handle(word("anybody there?", agent(f"a{n}")), {})
+    turn.wake(shards["agent-0"], "a0")
+    turn.close()
+    assert shards["agent-0"].keys == []
+
+
 def test_each_entry_names_its_cause_its_time_and_its_place() -> None:
     shards = hosted(chain)
     turn = turn_of(shards)
@@ -242,10 +252,11 @@ def test_a_message_for_an_actor_that_lives_elsewhere_is_poison() -> None:
 def test_an_actor_is_woken_with_the_time_and_not_at_once_again() -> None:
     shards = hosted(lambda text, _: remember(text))
     shard = shards["agent-0"]
+    shard.apply("a", [Heard("before")], "cause", NOW)
     shard.state("a").due = NOW - 5.0
     turn = turn_of(shards)
     turn.wake(shard, "a")
-    assert shard.state("a").words == ["woken"]
+    assert shard.state("a").words == ["before", "woken"]
     assert shard.wakeups.earliest() == NOW + MIN_PAUSE_S
     shard.state("a").due = None
     turn.wake(shard, "a")
@@ -262,6 +273,7 @@ def test_the_answer_to_a_worker_is_sent_and_not_stored() -> None:
 
 def test_a_deadline_is_planned_by_the_end_of_the_turn_that_decides_it() -> None:
     shards = hosted(lambda text, _: remember(text))
+    shards["agent-0"].apply("a", [Heard("before")], "cause", NOW)
     shards["agent-0"].state("a").due = NOW + 7.0
     turn = turn_of(shards)
     turn.handle(word("x", to=agent("a")), {})
