@@ -212,8 +212,10 @@ def _turn(state: SchedulerState, ti_uuid: str, condition: InstanceCondition) -> 
     was_up, instance.condition = pool.is_up, condition
     state.note(instance)
     yielders.consider_all(state, instance)
-    if pool.is_up != was_up or condition == "draining":
+    if condition == "draining":
         lines.move_to_serving_pools(state, pool.name)
+    elif pool.is_up != was_up:
+        lines.renew_offers(state, pool)
 
 
 def _instance_registered(state: SchedulerState, event: ev.InstanceRegistered) -> None:

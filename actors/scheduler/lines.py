@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from actors.scheduler.instance import Instance
-from actors.scheduler.state import AgentSlots, SchedulerState, TaskEntry
+from actors.scheduler.state import AgentSlots, Pool, SchedulerState, TaskEntry
 from actors.scheduler.waiting_line import Rank, WaitingLine
 
 
@@ -48,8 +48,7 @@ def fill_slots(state: SchedulerState, agent: AgentSlots) -> None:
 
 
 def move_to_serving_pools(state: SchedulerState, changed: str) -> None:
-    """Instances came to or left the pool `changed`, or it is up or down now: tasks that may use it go to the pool that
-    serves them, and those of agents keep a slot only while that is up."""
+    """Instances came to or left the pool `changed`: tasks that may use it go to the pool that serves them."""
     for entry in state.tasks.values():
         if entry.ti_uuid or changed not in entry.pools:
             continue
@@ -65,6 +64,16 @@ def move_to_serving_pools(state: SchedulerState, changed: str) -> None:
         entry.pool = serving
         line_up(state, entry)
     for agent in state.agents.values():
+        fill_slots(state, agent)
+
+
+def renew_offers(state: SchedulerState, pool: Pool) -> None:
+    """The pool is up or down now: its tasks keep a slot from the others of their agent only while it is up."""
+    for agent in state.agents_in(pool.name):
+        waiting = agent.unserved if pool.is_up else {*agent.offered, *agent.line}
+        for task_id in sorted(task_id for task_id in waiting if state.tasks[task_id].pool == pool.name):
+            step_out(state, state.tasks[task_id])
+            line_up(state, state.tasks[task_id])
         fill_slots(state, agent)
 
 

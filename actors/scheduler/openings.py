@@ -66,5 +66,15 @@ def after_change(state: SchedulerState, pools: Iterable[str]) -> list[Send]:
     return [*in_pools(affected), Send(SCHEDULER, SeekRoom())]
 
 
+def after_falling(state: SchedulerState, pool_name: str) -> list[Send]:
+    """The pool may be down: agents offer what they have in other pools instead of what only it could run."""
+    offering = [
+        agent.agent_id
+        for agent in state.agents_in(pool_name)
+        if any(state.tasks[task_id].pool == pool_name for task_id in agent.offered)
+    ]
+    return [Send(SCHEDULER, PlaceTasksOf(tuple(sorted(offering))))] if offering else []
+
+
 def _displaced(state: SchedulerState, spec: TaskSpec, rank: Rank) -> list[Rank]:
     return state.claims.standing.all_after(rank, paths_of(spec.scope))

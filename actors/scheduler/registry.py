@@ -139,8 +139,8 @@ def mark_down(state: SchedulerState, message: InstanceWentDown, now: Now) -> Dec
         events=[ev.InstanceMarkedDown(message.ti_uuid, message.reason, forget_at)],
         effects=[
             *agents.told_of(state, instance.pool, instance.ti_uuid, "down"),
-            # What agents cannot run any more leaves its slots to what they have in other pools.
-            *openings.after_change(state, state.pools.keys()),
+            *openings.after_change(state, {instance.pool}),
+            *openings.after_falling(state, instance.pool),
         ],
     )
 

@@ -14,6 +14,7 @@ from actors.scheduler.instance import Instance, plain_host
 from actors.scheduler.line_rules import LineRules
 from actors.scheduler.moment import Moment
 from actors.scheduler.order_names import DEFAULT_ORDER
+from actors.scheduler.pools import agent_of_pool
 from actors.scheduler.prediction import Prediction, Predictions, Remaining, remaining
 from actors.scheduler.scopes import ScopeIndex
 from actors.scheduler.standings import Standings
@@ -247,6 +248,13 @@ class SchedulerState:
             if pool is not None and pool.is_served(leaving):
                 return name
         return pools[-1]
+
+    def agents_in(self, pool_name: str) -> list[AgentSlots]:
+        """The agents that may have tasks in this pool."""
+        owner = agent_of_pool(pool_name)
+        if owner is None:
+            return list(self.agents.values())
+        return [self.agents[owner]] if owner in self.agents else []
 
     def may_claim(self, spec: TaskSpec, pool_name: str) -> bool:
         """Whether somebody could run the task as things stand, so that others may have to wait for it."""

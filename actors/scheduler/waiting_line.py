@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from heapq import heapify, heappop, heappush
 from typing import TypeAlias
 
@@ -25,6 +25,10 @@ class WaitingLine:
 
     def __contains__(self, task_id: str) -> bool:
         return task_id in self._live
+
+    def __iter__(self) -> Iterator[str]:
+        """The ids, in any order."""
+        return iter(self._live)
 
     def push(self, rank: Rank) -> None:
         """Add a task."""

@@ -270,16 +270,16 @@ def ready_tasks(state: SchedulerState) -> list[TaskEntry]:
     for entry in waiting:
         if not entry.spec.has_own_agent:
             ready.append(entry)
-        elif left[entry.spec.agent_id] > 0 and is_served(state, entry):
+        elif left[entry.spec.agent_id] > 0 and is_up(state, entry):
             left[entry.spec.agent_id] -= 1
             ready.append(entry)
     return ready
 
 
-def is_served(state: SchedulerState, entry: TaskEntry) -> bool:
-    """Whether any instance, up or down, is there to run the task one day."""
+def is_up(state: SchedulerState, entry: TaskEntry) -> bool:
+    """Whether any instance answers that could run the task."""
     pool = serving_pool(state, entry)
-    return any(i.pool == pool and i.condition != "draining" for i in state.instances.values())
+    return any(i.pool == pool and i.condition == "up" for i in state.instances.values())
 
 
 def claims(state: SchedulerState, entry: TaskEntry) -> bool:
@@ -287,9 +287,7 @@ def claims(state: SchedulerState, entry: TaskEntry) -> bool:
     if not entry.spec.scope or entry.ti_uuid or entry.spec.task_id in state.delayed:
         return False
     agent = state.agents.get(entry.spec.agent_id)
-    pool = serving_pool(state, entry)
-    is_up = any(i.pool == pool and i.condition == "up" for i in state.instances.values())
-    return is_up and not (agent is not None and agent.closed)
+    return is_up(state, entry) and not (agent is not None and agent.closed)
 
 
 def blockers(state: SchedulerState, entry: TaskEntry) -> list[TaskEntry]:
