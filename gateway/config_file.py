@@ -8,6 +8,7 @@ from typing import Annotated
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from actors.messages.scheduler import MOST_CAPACITY
 from gateway.bad_request import shown
 from gateway.field_faults import RULES, described
 
@@ -34,7 +35,7 @@ class InstanceEntry(BaseModel):
     host: str = Field(min_length=1)
     port: int = Field(ge=1, le=65535)
     model_name: str | None = Field(None, min_length=1)
-    capacity: int | None = Field(None, ge=1)
+    capacity: int | None = Field(None, ge=1, le=MOST_CAPACITY)
 
 
 class AgentEntry(BaseModel):

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from actors.messages.scheduler import MOST_CAPACITY
 from gateway.schema_fields import Host, Name, Port, Request, Response
 
 _UUID = "550e8400-e29b-41d4-a716-446655440000"
@@ -22,7 +23,7 @@ class RegisterRequest(Request):
     capacity: int | None = Field(
         None,
         ge=1,
-        le=10_000,
+        le=MOST_CAPACITY,
         description="Tasks it runs at once; without it, the instance's own number of replicas, else 1.",
     )
 

@@ -16,7 +16,7 @@ from actors.envelope import Envelope
 from actors.envelope_json import decode_envelopes
 from actors.messages.answers import Refused, TaskStopped, TaskTaken, WorkerAlive, WorkerLeaving, YieldNoted
 from actors.messages.dispatcher import Report, ReportProgress, ReportYield
-from actors.messages.scheduler import AttachWorker, DetachWorker
+from actors.messages.scheduler import MOST_CAPACITY, AttachWorker, DetachWorker
 from actors.messages.tasks import CHECKPOINT_BYTES, SECTION_MS
 from gateway.bad_request import BadRequest, line_of, name_of, object_of, whole_number_of
 from gateway.json_body import check_nesting, decode_json
@@ -25,7 +25,6 @@ from gateway.translate import ACTIVITY_FIELDS, agent_name, shown_text
 MOST_ENVELOPES: Final = 256
 MOST_WORKER_ID_BYTES: Final = 200
 """The id is part of the name of a queue, which AMQP limits to 255 bytes."""
-MOST_CAPACITY: Final = 10_000
 
 WorkerAnswer: TypeAlias = TaskTaken | YieldNoted | TaskStopped | WorkerAlive | WorkerLeaving | Refused
 RunReport: TypeAlias = Report | ReportYield | ReportProgress

@@ -7,7 +7,6 @@ POST /task/{id}/preempt: {checkpoint, execution_time} of a run that has given wa
 
 from __future__ import annotations
 
-from math import isfinite
 from typing import Any
 
 import msgspec
@@ -15,11 +14,13 @@ import msgspec
 from actors.courier import InstanceReport
 from actors.errands import Endpoint, PushToInstance, YieldOnInstance
 from actors.messages.dispatcher import PushAnswered, YieldAnswered
+from actors.messages.scheduler import MOST_CAPACITY
 from actors.messages.tasks import CHECKPOINT_BYTES, SECTION_MS
 
 _LONGEST_DETAIL = 300
 _LONGEST_ID = 255
 """A report cannot name a task by more, and a store may not find one by more than a few times that."""
+_LONGEST_DURATION = 1e18
 _BUSY = (408, 429)
 _GONE = (404, 409, 410)
 _MODEL_KEYS = ("model_name", "model", "deployed_model", "model_id")
@@ -90,12 +91,14 @@ def read_yield(errand: YieldOnInstance, status: int, body: bytes) -> YieldAnswer
     checkpoint = bytes(answer.checkpoint).strip()
     if checkpoint == b"null":
         section = answer.section[:_LONGEST_DETAIL] if isinstance(answer.section, str) else ""
-        return YieldAnswered(*run, "noted", section=section, deferred_ms=min(_sound(answer.deferred_ms), SECTION_MS))
+        return YieldAnswered(
+            *run, "noted", section=section, deferred_ms=min(_duration(answer.deferred_ms) or 0.0, SECTION_MS)
+        )
     if read_object(checkpoint) is None:
         raise Unreadable(f"the checkpoint must be a JSON object, got {checkpoint[:100].decode(errors='replace')}")
     if len(checkpoint) > CHECKPOINT_BYTES:
         raise Unreadable(f"the checkpoint must not be larger than {CHECKPOINT_BYTES} bytes, and has {len(checkpoint)}")
-    return YieldAnswered(*run, "yielded", checkpoint, _sound(answer.execution_time))
+    return YieldAnswered(*run, "yielded", checkpoint, _duration(answer.execution_time) or 0.0)
 
 
 def read_report(endpoint: Endpoint, answer: dict[str, Any]) -> InstanceReport:
@@ -106,7 +109,7 @@ def read_report(endpoint: Endpoint, answer: dict[str, Any]) -> InstanceReport:
     return InstanceReport(
         endpoint,
         model_name=next((v for v in _values(_MODEL_KEYS, model, flat) if isinstance(v, str)), ""),
-        capacity=next((v for v in _values(_CAPACITY_KEYS, model, flat) if type(v) is int and v > 0), None),
+        capacity=next((min(v, MOST_CAPACITY) for v in _values(_CAPACITY_KEYS, model, flat) if _counts(v)), None),
         uptime_s=read_uptime(flat),
         capabilities=tuple(str(name) for name in capabilities) if isinstance(capabilities, list) else (),
     )
@@ -114,17 +117,19 @@ def read_report(endpoint: Endpoint, answer: dict[str, Any]) -> InstanceReport:
 
 def read_uptime(answer: dict[str, Any]) -> float | None:
     """Seconds since the instance was started, None where it does not tell."""
-    for value in _values(_UPTIME_KEYS, answer, _inner(answer, "data")):
-        if isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value) and value >= 0:
-            return float(value)
-    return None
+    told = map(_duration, _values(_UPTIME_KEYS, answer, _inner(answer, "data")))
+    return next((uptime for uptime in told if uptime is not None), None)
 
 
-def _sound(duration: object) -> float:
-    """A duration, 0 where it is none."""
-    if isinstance(duration, bool) or not isinstance(duration, int | float) or not isfinite(duration):
-        return 0.0
-    return max(0.0, float(duration))
+def _counts(value: object) -> bool:
+    return type(value) is int and value > 0
+
+
+def _duration(value: object) -> float | None:
+    """None where it is none: of another type, negative, or of more digits than a float takes."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _LONGEST_DURATION:
+        return None
+    return float(value)
 
 
 def _inner(answer: dict[str, Any], key: str) -> dict[str, Any]:

@@ -12,6 +12,9 @@ from actors.task_lifecycle import TaskState
 Protocol: TypeAlias = Literal["submit", "enqueue", "worker"]
 """How an instance is spoken to: over HTTP (`/queue/submit`, the older `/queue/enqueue`), or as an attached worker."""
 
+MOST_CAPACITY = 10_000
+"""Tasks that one instance or worker runs at once, at most."""
+
 CANCEL, PREEMPT = "cancel", "preempt"
 """Capabilities of an instance: it can be told to stop a run; it can be asked to let one give way."""
 

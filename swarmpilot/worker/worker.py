@@ -12,7 +12,7 @@ from typing import Any, TypeVar, assert_never
 
 from actors.messages import Answer
 from actors.messages.answers import Refused, TaskStopped, TaskTaken, WorkerAlive, WorkerLeaving
-from actors.messages.scheduler import AttachWorker
+from actors.messages.scheduler import MOST_CAPACITY, AttachWorker
 from actors.messages.worker import LeaveAgent, PingWorker, StartTask, StopTask, WorkerMessage, YieldTask
 from swarmpilot.instance.signals import run_until_stopped
 from swarmpilot.instance.work.call import takes_context
@@ -77,8 +77,8 @@ class Worker:
     ) -> None:
         if not agent_id:
             raise ValueError("agent_id must not be empty")
-        if not 1 <= capacity <= 10_000:
-            raise ValueError(f"capacity must be from 1 to 10000, got {capacity}")
+        if not 1 <= capacity <= MOST_CAPACITY:
+            raise ValueError(f"capacity must be from 1 to {MOST_CAPACITY}, got {capacity}")
         self.agent_id = agent_id
         self.capacity = capacity
         self.worker_id = worker_id or f"{agent_id[:80]}-{uuid.uuid4().hex[:12]}"

@@ -13,6 +13,7 @@ from actors.errands import PostCallback, ProbeInstance
 from actors.messages import Message
 from actors.messages.agent import CallbackAnswered
 from actors.messages.dispatcher import ProbeAnswered
+from actors.messages.scheduler import MOST_CAPACITY
 from actors.task_lifecycle import TaskState
 from tests.contracts.courier_rigs import TASK, Instance, Shelf, a_courier, says, says_at
 from tests.free_ports import free_port
@@ -44,6 +45,19 @@ def test_both_generations_are_discovered_and_probed() -> None:
 
     bare, _ = asyncio.run(scene(says_at(info={"deployed_model": None, "uptime": "soon", "capabilities": "none"})))
     assert (bare.model_name, bare.capacity, bare.uptime_s, bare.capabilities) == ("", None, None, ())
+
+
+@pytest.mark.parametrize(("replicas", "capacity"), [(10**30, MOST_CAPACITY), (0, None), (True, None), ("3", None)])
+@pytest.mark.parametrize("uptime", [10**400, -1.0, True, "12"])
+def test_what_an_instance_cannot_mean_is_as_if_it_had_not_told_it(
+    replicas: object, capacity: int | None, uptime: object
+) -> None:
+    async def scene(instance: Instance) -> Any:
+        async with instance.listening() as endpoint, a_courier() as courier:
+            return await courier.discover(endpoint.host, endpoint.port)
+
+    report = asyncio.run(scene(says_at(info={"replicas": replicas, "uptime": uptime})))
+    assert (report.capacity, report.uptime_s) == (capacity, None)
 
 
 @pytest.mark.parametrize(("body", "status"), [({"detail": "no"}, 500), (["no", "object"], 200)])
