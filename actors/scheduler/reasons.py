@@ -35,6 +35,8 @@ def why_waiting(state: SchedulerState, spec: TaskSpec, pools: tuple[str, ...], r
     pool = state.pools.get(state.serving_pool(pools))
     if pool is None or not pool.is_served():
         return f"waiting for a TaskInstance or worker that serves {describe(pools)}"
+    if not pool.is_up:
+        return f"waiting for a TaskInstance or worker that serves {describe((pool.name,))} to answer again"
     if spec.scope and (behind := _behind(state, spec, rank)):
         return behind
     agent = state.agents.get(spec.agent_id)

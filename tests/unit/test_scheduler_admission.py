@@ -63,7 +63,8 @@ def test_a_model_whose_only_instance_is_down_has_one_to_wait_for() -> None:
     scheduling = Scheduling()
     scheduling.register("i1")
     scheduling.down("i1")
-    assert scheduling.tell(submit("t1")).answer == TaskAccepted("t1", "i1", "waiting for a free TaskInstance")
+    silent = "waiting for a TaskInstance or worker that serves model 'm' to answer again"
+    assert scheduling.tell(submit("t1")).answer == TaskAccepted("t1", "i1", silent)
 
 
 def test_over_grpc_a_task_waits_for_instances_and_its_reason_names_who_could_run_it() -> None:
@@ -86,6 +87,9 @@ def test_the_reason_follows_what_is_missing() -> None:
     assert reason(scheduling, "t2", "a") == "waiting for a slot: agent a is at its limit of 1 running"
     scheduling.tell(submit("t3", agent="b", origin="grpc"))
     assert reason(scheduling, "t3", "b") == "waiting for a free TaskInstance"
+    scheduling.down("i1")
+    silent = "waiting for a TaskInstance or worker that serves model 'm' to answer again"
+    assert reason(scheduling, "t2", "a") == reason(scheduling, "t3", "b") == silent
 
 
 def test_a_task_admitted_before_its_instance_came_no_longer_waits_for_one() -> None:
