@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
-from typing import Final, TypeAlias
+from typing import TypeAlias
 from uuid import uuid4
 
 from pamqp.commands import Basic
@@ -22,12 +22,10 @@ from actors.addresses import SCHEDULER, Address, ReturnAddress
 from actors.envelope import Envelope
 from actors.messages import Message
 from rabbitmq.deliveries import Delivered
+from rabbitmq.frames import LONGEST_NAME
 
 IDENTITY = "message-identity"
 """Key under which `translate` finds the identity among the headers; absent where the message has none."""
-
-LONGEST_CORRELATION: Final = 255
-"""AMQP's limit (bytes)."""
 
 Translate: TypeAlias = Callable[[bytes, Mapping[str, object]], Sequence[Message]]
 """The messages that a body and its headers mean. Raises ValueError, with a text naming field, rule and value."""
@@ -62,7 +60,7 @@ def return_address(properties: Basic.Properties) -> ReturnAddress | None:
 
 
 def _numbered(back: ReturnAddress, number: str) -> ReturnAddress:
-    given, longest = len(back.correlation.encode()), LONGEST_CORRELATION - len(number)
+    given, longest = len(back.correlation.encode()), LONGEST_NAME - len(number)
     if given > longest:
         rule = f"must be at most {longest} bytes long, since each answer has the number of its command behind it"
         raise ValueError(f"correlation_id: {rule}; got {given}")

@@ -8,6 +8,8 @@ from __future__ import annotations
 from struct import Struct
 
 PERSISTENT, TRANSIENT = 2, 1
+LONGEST_NAME = 255
+"""Of what AMQP calls a short string (bytes): routing keys, correlation ids and all other names."""
 
 _FRAME = Struct(">BHI").pack
 _PUBLISH = b"\x00\x3c\x00\x28\x00\x00"
@@ -63,8 +65,8 @@ def message(
 
 def _short(text: str) -> bytes:
     raw = text.encode()
-    if len(raw) > 255:
-        raise ValueError(f"must not be longer than 255 bytes, got {len(raw)}")
+    if len(raw) > LONGEST_NAME:
+        raise ValueError(f"must not be longer than {LONGEST_NAME} bytes, got {len(raw)}")
     return bytes([len(raw)]) + raw
 
 

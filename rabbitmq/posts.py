@@ -13,7 +13,6 @@ from rabbitmq.publisher import Post
 from rabbitmq.topology import EVENTS
 
 JSON = "application/json"
-LONGEST_ROUTING_KEY = 255
 
 
 _numbers = count(1)
@@ -41,4 +40,4 @@ def answer(queue: str, parcel: Parcel) -> Post:
 
 def _shortened(topic: str) -> str:
     """AMQP's limit is in bytes; a name that is too long must not hold up what waits behind it."""
-    return topic.encode()[:LONGEST_ROUTING_KEY].decode(errors="ignore")
+    return topic.encode()[: frames.LONGEST_NAME].decode(errors="ignore")

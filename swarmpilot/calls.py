@@ -67,6 +67,15 @@ def submit_batches(
     ]
 
 
+def with_the_rest_failed(
+    answers: list[SubmittedTask | SchedulerError], tasks: int, failure: SchedulerError
+) -> list[SubmittedTask | SchedulerError]:
+    """The answers to as many tasks, of which a later request failed. Raises the failure where it was the first."""
+    if not answers:
+        raise failure
+    return answers + [failure] * (tasks - len(answers))
+
+
 def query(task_id: str) -> Call[TaskRecord]:
     """Ask for a task's record."""
     return Call("GET", "/task/query?" + urlencode({"task_id": task_id}), task_record)

@@ -83,9 +83,7 @@ class Client:
             try:
                 told = self._perform(batch)
             except SchedulerError as failure:
-                if not answers:
-                    raise
-                return answers + [failure] * (len(given) - len(answers))
+                return calls.with_the_rest_failed(answers, len(given), failure)
             answers += told
         return answers
 

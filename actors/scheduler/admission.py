@@ -43,9 +43,7 @@ def submit(state: SchedulerState, received: Received[SubmitTask], now: Now) -> D
     if not spec.has_own_agent:
         return Decision(events=[queued], effects=[keep, Reply(answer), *place, *opened])
     has_room, registered, warnings = activity.register(state, spec)
-    serving = state.pools.get(pool)
-    is_served = serving is not None and serving.is_up
-    expect = Send(addresses.agent(spec.agent_id), ExpectTask(spec, has_room, is_served))
+    expect = Send(addresses.agent(spec.agent_id), ExpectTask(spec, has_room, state.is_up(pool)))
     return Decision(events=[queued, *registered], effects=[keep, Reply(answer), *warnings, expect, *place, *opened])
 
 

@@ -13,7 +13,7 @@ def line_up(state: SchedulerState, entry: TaskEntry) -> None:
         _enter_pool(state, entry)
         return
     agent = state.agent(entry.spec.agent_id)
-    if not _is_up(state, entry.pool):
+    if not state.is_up(entry.pool):
         agent.unserved.add(entry.spec.task_id)
         return
     rank = entry.rank
@@ -54,7 +54,7 @@ def move_to_serving_pools(state: SchedulerState, changed: str) -> None:
             continue
         serving = state.serving_pool(entry.pools)
         if serving == entry.pool and (
-            not entry.spec.has_own_agent or _is_unserved(state, entry) != _is_up(state, serving)
+            not entry.spec.has_own_agent or _is_unserved(state, entry) != state.is_up(serving)
         ):
             continue
         if entry.spec.task_id in state.delayed or (entry.spec.scope and entry.rank not in state.claims.standing):
@@ -69,8 +69,9 @@ def move_to_serving_pools(state: SchedulerState, changed: str) -> None:
 
 def renew_offers(state: SchedulerState, pool: Pool) -> None:
     """The pool is up or down now: its tasks keep a slot from the others of their agent only while it is up."""
+    is_up = pool.is_up
     for agent in state.agents_in(pool.name):
-        waiting = agent.unserved if pool.is_up else {*agent.offered, *agent.line}
+        waiting = agent.unserved if is_up else {*agent.offered, *agent.line}
         for task_id in sorted(task_id for task_id in waiting if state.tasks[task_id].pool == pool.name):
             step_out(state, state.tasks[task_id])
             line_up(state, state.tasks[task_id])
@@ -170,11 +171,6 @@ def _leave_pool(state: SchedulerState, entry: TaskEntry) -> None:
     instance = state.instances.get(entry.tentative)
     if instance is not None:
         instance.own_line.discard(entry.spec.task_id)
-
-
-def _is_up(state: SchedulerState, pool_name: str) -> bool:
-    pool = state.pools.get(pool_name)
-    return pool is not None and pool.is_up
 
 
 def _is_unserved(state: SchedulerState, entry: TaskEntry) -> bool:

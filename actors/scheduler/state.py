@@ -256,10 +256,15 @@ class SchedulerState:
             return list(self.agents.values())
         return [self.agents[owner]] if owner in self.agents else []
 
+    def is_up(self, pool_name: str) -> bool:
+        """Whether any instance of this pool answers."""
+        pool = self.pools.get(pool_name)
+        return pool is not None and pool.is_up
+
     def may_claim(self, spec: TaskSpec, pool_name: str) -> bool:
         """Whether somebody could run the task as things stand, so that others may have to wait for it."""
-        pool, agent = self.pools.get(pool_name), self.agents.get(spec.agent_id)
-        return pool is not None and pool.is_up and not (agent is not None and agent.closed)
+        agent = self.agents.get(spec.agent_id)
+        return self.is_up(pool_name) and not (agent is not None and agent.closed)
 
     def predict(self, entry: TaskEntry, instance: Instance) -> Prediction:
         """How long the task takes on this instance."""
