@@ -16,6 +16,8 @@ from tests.postgres_server import PostgresServer
 from tests.rabbit_queues import delete_queues
 from tests.rabbit_server import RabbitServer, obtain
 
+pytest_plugins = ["tests.crashed_workers"]
+
 HERE = Path(__file__).parent
 
 settings.register_profile("swarmpilot", deadline=None)  # how fast a test runs says nothing here
