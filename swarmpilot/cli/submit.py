@@ -14,7 +14,7 @@ from swarmpilot.errors import TaskFailed
 def submit(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="Model that is to run the task.", show_default=False)],
     task_input: Annotated[
-        str, typer.Argument(metavar="JSON", help="The task's input: JSON, @file, or - for stdin.", show_default=False)
+        str, typer.Argument(metavar="INPUT", help="The task's input: JSON, @file, or - for stdin.", show_default=False)
     ],
     wait: Annotated[bool, typer.Option("--wait", "-w", help="Wait for the task and print its result.")] = False,
     timeout: Annotated[float | None, typer.Option(min=0.0, help="Longest wait, in seconds; the task goes on.")] = None,
@@ -43,7 +43,7 @@ def submit(
 
       echo '{"service_ms": 500}' | swarmpilot submit my-model - --task-id nightly-1
     """
-    body, extra = json_object("JSON", task_input), json_object("--metadata", metadata)
+    body, extra = json_object("INPUT", task_input), json_object("--metadata", metadata)
     with client_for(url) as client:
         submitted = client.submit(
             model, body, metadata=extra, priority=_priority(priority), task_id=task_id, scope=scope

@@ -88,7 +88,7 @@ def test_queues_shows_every_instance(world: World) -> None:
     ("arguments", "code", "said"),
     [
         (["submit", "nobody", "{}"], 1, "No TaskInstances configured for model nobody"),
-        (["submit", "sim", "{"], 2, "JSON must be JSON"),
+        (["submit", "sim", "{"], 2, "INPUT must be JSON"),
         (["submit", "sim", "[]"], 2, "must be a JSON object"),
         (["submit", "sim", "@/no/such/file"], 2, "cannot read /no/such/file"),
         (["submit", "sim", "{}", "--priority", "99"], 1, "priority"),
