@@ -67,7 +67,7 @@ async def submit(edge: Edge, query: bytes, body: bytes) -> bytes:
 
 
 async def submit_batch(edge: Edge, query: bytes, body: bytes) -> bytes:
-    """Admit several tasks, each with a result of its own. Raises Problem (503) where none can be admitted now."""
+    """Admit several tasks, each with a result of its own. Raises Problem (503) where one reason keeps all out."""
     refuse_while_draining(edge)
     request = decode_request(_BATCH, BatchRequest, body)
     decode_json(body)
@@ -85,7 +85,8 @@ async def submit_batch(edge: Edge, query: bytes, body: bytes) -> bytes:
         return _result("success", accepted.task_id, accepted.scheduled_ti)
 
     results = await asyncio.gather(*(one(task) for task in request.tasks))
-    if all(result["code"] == 503 for result in results):
+    # A task that may be admitted all the same has a reason of its own: the id to submit it again under.
+    if {(result["code"], result["detail"]) for result in results} == {(503, results[0]["detail"])}:
         raise Problem(503, results[0]["detail"])
     count = sum(result["status"] == "success" for result in results)
     status = "success" if count == len(results) else "partial" if count else "error"

@@ -331,5 +331,10 @@ def test_a_submit_without_an_answer_names_the_id_under_which_a_retry_is_safe() -
                 assert re.fullmatch(text + "mine", agents.detail)
                 assert (fresh.status, agents.status) == (503, 503)
                 assert "retry-after" in fresh.headers
+                batch = await rest.post("/queue/submit_batch", {"model_name": MODEL, "tasks": [{"task_input": {}}] * 3})
+                assert (batch.status, batch.body["status"], batch.body["accepted"]) == (200, "error", 0)
+                assert {result["code"] for result in batch.body["results"]} == {503}
+                ids = {result["detail"].rpartition(" ")[2] for result in batch.body["results"]}
+                assert len(ids) == 3, "each has one of its own"
 
     asyncio.run(run())
