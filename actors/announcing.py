@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -34,8 +33,7 @@ def told_of(event: Any, columns: Mapping[str, Any]) -> dict[str, Any]:
             return dict(columns) if "state" in columns else {}
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
+class Fact(msgspec.Struct, frozen=True):
     """A task came into another state at `at` (Unix seconds); `columns` are what changed in its row."""
 
     shard: str

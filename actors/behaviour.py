@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, Literal, NamedTuple, TypeAlias, TypeVar
+from typing import Any, Generic, Literal, TypeAlias, TypeVar
+
+from msgspec import Struct
 
 from actors.addresses import Address, ReturnAddress
 from actors.errands import Errand
@@ -33,8 +35,7 @@ class Recalled:
     scheduled_ti: str
 
 
-@dataclass(slots=True)
-class Received(Generic[Received_]):
+class Received(Struct, Generic[Received_]):
     """A message as it reached an actor.
 
     `chance` is a random number in [0, 1). `recalled` is the task that the store already knows under the
@@ -48,7 +49,7 @@ class Received(Generic[Received_]):
     recalled: Recalled | None = None
 
 
-class Send(NamedTuple):
+class Send(Struct, frozen=True):
     """Send a message to another actor, or a note to oneself.
 
     A note to oneself is not stored: what it is about must follow from the state, to be taken up on `Resumed`.
@@ -58,15 +59,13 @@ class Send(NamedTuple):
     message: Message
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(Struct, frozen=True):
     """Answer whoever asked; nobody is told where nobody asked."""
 
     answer: Answer
 
 
-@dataclass(frozen=True, slots=True)
-class Keep:
+class Keep(Struct, frozen=True):
     """Store a payload in the same transaction as the events. For an input, `metadata` goes with it.
 
     Of inputs and results of a task the first stays, of checkpoints the last.
@@ -79,8 +78,7 @@ class Keep:
     metadata: bytes = b"{}"
 
 
-@dataclass(frozen=True, slots=True)
-class Warn:
+class Warn(Struct, frozen=True):
     """Tell whoever operates the service, in its log: what happened, and the figures or names to it."""
 
     event: str
@@ -90,7 +88,7 @@ class Warn:
 Effect: TypeAlias = Send | Reply | Keep | Warn | Errand
 
 
-class Decision(NamedTuple, Generic[Event]):
+class Decision(Struct, Generic[Event], frozen=True):
     """What to remember, and what to tell the world once it is remembered."""
 
     events: Sequence[Event] = ()
@@ -104,7 +102,7 @@ class Behaviour(Generic[State, Received_, Event]):
     `next_due` gives the Unix time at which the actor wants a `TimePassed`, None for never: deadlines are
     part of the state, so that they survive with it. `is_blank` says that a state is as good as the initial one,
     so that it need not be kept. `dump` and `load` turn the state into a tree of plain
-    dataclasses of type `snapshot_type` and back. `recall` names the task whose stored record the message
+    records of type `snapshot_type` and back. `recall` names the task whose stored record the message
     has to be decided with.
     """
 

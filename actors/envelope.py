@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import NamedTuple
+from msgspec import Struct
 
 from actors.addresses import Address, ReturnAddress
 from actors.messages import Message
 
 
-class Envelope(NamedTuple):
+class Envelope(Struct, frozen=True):
     """A message with its id, its receiver, and where an answer goes.
 
     `id` derives from the cause (shard, sequence number, position), so that a repeat is recognised by the
@@ -24,8 +23,7 @@ class Envelope(NamedTuple):
     store_id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Announcement:
+class Announcement(Struct, frozen=True):
     """Facts for whoever listens on the topic exchange `swarm.events`: one routing key, one JSON list.
 
     `body` is the JSON text of a list of facts, each {task_id, state, at, ...}.

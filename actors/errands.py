@@ -5,14 +5,14 @@ Errands are not stored: an actor's state says what is under way, and on `Resumed
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from actors.messages.scheduler import Protocol
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(Struct, frozen=True):
     """Where a TaskInstance listens and how it is spoken to."""
 
     host: str
@@ -20,8 +20,7 @@ class Endpoint:
     protocol: Protocol = "submit"
 
 
-@dataclass(frozen=True, slots=True)
-class PushToInstance:
+class PushToInstance(Struct, frozen=True):
     """Give a task to an instance -> PushAnswered. Over HTTP with `Idempotency-Key: <task_id>:<attempt>`.
 
     A run that resumes an attempt says so: `<task_id>:<attempt>.<resumption>`.
@@ -34,15 +33,13 @@ class PushToInstance:
     resumption: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class ProbeInstance:
+class ProbeInstance(Struct, frozen=True):
     """Ask an instance how it is -> ProbeAnswered."""
 
     endpoint: Endpoint
 
 
-@dataclass(frozen=True, slots=True)
-class CancelOnInstance:
+class CancelOnInstance(Struct, frozen=True):
     """Tell an instance to stop a task (only where it lists the capability); no outcome."""
 
     endpoint: Endpoint
@@ -51,8 +48,7 @@ class CancelOnInstance:
     resumption: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class YieldOnInstance:
+class YieldOnInstance(Struct, frozen=True):
     """Ask an instance to let a run give way (only where it lists `preempt`) -> YieldAnswered.
 
     `terminate`: it was asked before; this is the last word before it is stopped.
@@ -67,8 +63,7 @@ class YieldOnInstance:
     terminate: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class TellToLeave:
+class TellToLeave(Struct, frozen=True):
     """Tell an attached worker that its agent is being shut down; no outcome."""
 
     endpoint: Endpoint
@@ -76,8 +71,7 @@ class TellToLeave:
     grace_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class PostCallback:
+class PostCallback(Struct, frozen=True):
     """POST a task's final record to its `callback_url` -> CallbackAnswered."""
 
     url: str

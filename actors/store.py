@@ -14,6 +14,8 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
+from msgspec import Struct
+
 from actors.activity_reader import ActivityReader
 from actors.behaviour import Keep
 from actors.dead_letters import DeadLetter, DeadLetterReader
@@ -49,8 +51,7 @@ class JournalEntry:
     epoch: int = field(default=0, compare=False)
 
 
-@dataclass(frozen=True, slots=True)
-class ShardAppend:
+class ShardAppend(Struct, frozen=True):
     """New entries of one shard, under the epoch that the writer believes to hold."""
 
     shard: str
@@ -58,8 +59,7 @@ class ShardAppend:
     entries: Sequence[JournalEntry]
 
 
-@dataclass(frozen=True, slots=True)
-class OutboxRow:
+class OutboxRow(Struct, frozen=True):
     """What one turn of a shard must send: encoded envelopes and announcements, until all are marked sent."""
 
     id: str

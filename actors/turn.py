@@ -10,8 +10,9 @@ from __future__ import annotations
 import random
 from collections import deque
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
 from typing import Any, TypeAlias
+
+from msgspec import Struct, field
 
 from actors.activity_rows import note_entry
 from actors.addresses import Address
@@ -42,8 +43,7 @@ class Poisoned(Exception):
         self.failed = failed
 
 
-@dataclass(frozen=True, slots=True)
-class SentErrand:
+class SentErrand(Struct, frozen=True):
     """An errand, and who wants to know its outcome."""
 
     sender: Address
@@ -51,8 +51,7 @@ class SentErrand:
     outcome_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
+class Outgoing(Struct, frozen=True):
     """What a shard has to send over the broker, in order, and the id of the outbox row that has all of it."""
 
     row_id: str

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 import structlog
+from msgspec.structs import replace
 
 from actors.addresses import SCHEDULER
 from actors.dead_letters import DeadLetter, replay_id
@@ -89,7 +90,7 @@ class DeadLetters:
             envelope = decode_envelope(letter.body)
         except ValueError as error:
             raise Unreadable(str(error)) from error
-        return [envelope._replace(id=replay_id(letter), reply_to=None)]
+        return [replace(envelope, id=replay_id(letter), reply_to=None)]
 
     async def _keep(self, delivery: DeadDelivery) -> None:
         try:

@@ -6,8 +6,9 @@ rule, and is not a reason to lose the task.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from actors.messages.tasks import DESCRIPTION_WORDS, Activity
 

@@ -5,16 +5,16 @@ Times (`at`, `due`) are Unix seconds.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias, get_args
+
+from msgspec import Struct
 
 from actors.agent_lifecycle import LifecycleState
 from actors.messages.tasks import ACTIVITY_BUFFER_FULL, Activity
 from actors.task_lifecycle import TaskState
 
 
-@dataclass(frozen=True, slots=True)
-class TaskExpected:
+class TaskExpected(Struct, frozen=True):
     """The task was admitted, and has an entry in the activity buffer."""
 
     task_id: str
@@ -22,8 +22,7 @@ class TaskExpected:
     activity: Activity | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ActivityRefused:
+class ActivityRefused(Struct, frozen=True):
     """The activity buffer had no room for the task's entry: the task goes without until there is."""
 
     task_id: str
@@ -31,8 +30,7 @@ class ActivityRefused:
     code: str = ACTIVITY_BUFFER_FULL
 
 
-@dataclass(frozen=True, slots=True)
-class ActivityRegistered:
+class ActivityRegistered(Struct, frozen=True):
     """The task that was refused an entry has one now."""
 
     task_id: str
@@ -40,8 +38,7 @@ class ActivityRegistered:
     activity: Activity | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class AttemptPlaced:
+class AttemptPlaced(Struct, frozen=True):
     """The task is bound to an instance and on its way there; it times out at `due` unless it starts.
 
     `timeout_ms` and `callback_url` are those of its spec. `agent_moves`: what the agent becomes by it, where that is
@@ -59,8 +56,7 @@ class AttemptPlaced:
     agent_moves: LifecycleState | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class AttemptBegan:
+class AttemptBegan(Struct, frozen=True):
     """The instance has taken the task at `at`; it times out at `due`. `gives_way`: it has been asked to, before.
 
     `agent_moves`: what the agent becomes by it, where that is not what it was.
@@ -75,8 +71,7 @@ class AttemptBegan:
     agent_moves: LifecycleState | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class AttemptAbandoned:
+class AttemptAbandoned(Struct, frozen=True):
     """The attempt did not work out; the task goes back into the line for another after `delay_s` seconds."""
 
     task_id: str
@@ -87,8 +82,7 @@ class AttemptAbandoned:
     delay_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class TaskFinished:
+class TaskFinished(Struct, frozen=True):
     """The task has reached its one end. `execution_ms` is what the instance reported, None where none did.
 
     `attempt` is the one that was current. `ti_uuid` is the instance that reported, or, where no report
@@ -105,8 +99,7 @@ class TaskFinished:
     error_code: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class LateReportSeen:
+class LateReportSeen(Struct, frozen=True):
     """An attempt that had been given up reported an end that no longer counts: it changes nothing."""
 
     task_id: str
@@ -114,8 +107,7 @@ class LateReportSeen:
     ti_uuid: str
 
 
-@dataclass(frozen=True, slots=True)
-class PreemptionBegan:
+class PreemptionBegan(Struct, frozen=True):
     """The run is asked to give way until `due`."""
 
     task_id: str
@@ -128,8 +120,7 @@ class PreemptionBegan:
     due: float
 
 
-@dataclass(frozen=True, slots=True)
-class PreemptionDeferred:
+class PreemptionDeferred(Struct, frozen=True):
     """The run is inside `section`, which it had declared not to be interrupted: it has until `due`."""
 
     task_id: str
@@ -138,16 +129,14 @@ class PreemptionDeferred:
     due: float
 
 
-@dataclass(frozen=True, slots=True)
-class PreemptionSpared:
+class PreemptionSpared(Struct, frozen=True):
     """Nobody needs the run's place any more: it may still give way, but is not forced to."""
 
     task_id: str
     at: float
 
 
-@dataclass(frozen=True, slots=True)
-class TerminationBegan:
+class TerminationBegan(Struct, frozen=True):
     """The run has not been heard of within its grace: it is told for the last time, and stopped at `due`."""
 
     task_id: str
@@ -157,8 +146,7 @@ class TerminationBegan:
     due: float
 
 
-@dataclass(frozen=True, slots=True)
-class RunSuspended:
+class RunSuspended(Struct, frozen=True):
     """The run has given way after `execution_ms`; its checkpoint is in the store. The task waits to be resumed."""
 
     task_id: str
@@ -169,30 +157,26 @@ class RunSuspended:
     execution_ms: float
 
 
-@dataclass(frozen=True, slots=True)
-class ShutdownBegan:
+class ShutdownBegan(Struct, frozen=True):
     """The agent is being shut down; what runs may finish until `due`."""
 
     at: float
     due: float
 
 
-@dataclass(frozen=True, slots=True)
-class ShutdownEnded:
+class ShutdownEnded(Struct, frozen=True):
     """Nothing runs any more, or what did was stopped. The agent stays closed."""
 
     at: float
 
 
-@dataclass(frozen=True, slots=True)
-class ShutdownLifted:
+class ShutdownLifted(Struct, frozen=True):
     """A worker has attached again: the agent is open."""
 
     at: float
 
 
-@dataclass(frozen=True, slots=True)
-class ResourcesSeen:
+class ResourcesSeen(Struct, frozen=True):
     """So many workers are attached and answer. `served`: they, or TaskInstances, could run the agent's tasks."""
 
     at: float
@@ -201,8 +185,7 @@ class ResourcesSeen:
     served: bool
 
 
-@dataclass(frozen=True, slots=True)
-class AgentMoved:
+class AgentMoved(Struct, frozen=True):
     """The agent is in another state of its lifecycle, because of `cause`. (Starts of tasks are moves themselves.)
 
     `before` is None where it was first heard of. `code` says why it has failed, "" where it has not. At `due` it will
@@ -217,8 +200,7 @@ class AgentMoved:
     due: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ActivityForgotten:
+class ActivityForgotten(Struct, frozen=True):
     """These entries of ended tasks were purged from the activity buffer, by request or because they were too old.
 
     `is_everything`: nothing is left of any task that had ended, neither of those that the buffer no longer knew.
@@ -228,8 +210,7 @@ class ActivityForgotten:
     is_everything: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ProgressNoted:
+class ProgressNoted(Struct, frozen=True):
     """The worker of the current run said how far it is. None: nothing new; of `activity`, so do empty fields.
 
     `progress` is from 0 to 1. `has_checkpoint`: it left one, which is stored beside the task.
@@ -244,15 +225,13 @@ class ProgressNoted:
     has_checkpoint: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class CallbackDelivered:
+class CallbackDelivered(Struct, frozen=True):
     """The final record was accepted by the task's `callback_url`."""
 
     task_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class CallbackPostponed:
+class CallbackPostponed(Struct, frozen=True):
     """Posting the final record failed for the `tries`-th time; the next try is due at `due`."""
 
     task_id: str
@@ -261,15 +240,13 @@ class CallbackPostponed:
     detail: str
 
 
-@dataclass(frozen=True, slots=True)
-class CallbackRepeated:
+class CallbackRepeated(Struct, frozen=True):
     """The final record is being posted again."""
 
     task_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class CallbackAbandoned:
+class CallbackAbandoned(Struct, frozen=True):
     """Posting the final record failed `tries` times, the last as `detail` says; it is not tried again."""
 
     task_id: str

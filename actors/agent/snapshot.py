@@ -1,4 +1,4 @@
-"""An agent's state as a tree of plain dataclasses, and back; what is loaded behaves as what was dumped."""
+"""An agent's state as a tree of plain records, and back; what is loaded behaves as what was dumped."""
 
 from __future__ import annotations
 

@@ -5,14 +5,14 @@ Times (`at`, `due`, `until`, ...) are Unix seconds.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias, get_args
+
+from msgspec import Struct
 
 from actors.messages.scheduler import Protocol
 
 
-@dataclass(frozen=True, slots=True)
-class InstanceAttended:
+class InstanceAttended(Struct, frozen=True):
     """The instance is this dispatcher's to look after, and counts as up."""
 
     host: str
@@ -24,13 +24,11 @@ class InstanceAttended:
     incarnation: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class InstanceReleased:
+class InstanceReleased(Struct, frozen=True):
     """The instance was removed; it is no longer probed."""
 
 
-@dataclass(frozen=True, slots=True)
-class PushBegan:
+class PushBegan(Struct, frozen=True):
     """The task is being pushed to the instance."""
 
     task_id: str
@@ -39,8 +37,7 @@ class PushBegan:
     resumption: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class PushHeld:
+class PushHeld(Struct, frozen=True):
     """The task arrived before the word of which instance this is; it waits for that until `due`."""
 
     task_id: str
@@ -50,8 +47,7 @@ class PushHeld:
     resumption: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class PushAccepted:
+class PushAccepted(Struct, frozen=True):
     """The instance has taken the task at `at`. `remote_id` is its own id for it, "" where it uses ours."""
 
     task_id: str
@@ -60,8 +56,7 @@ class PushAccepted:
     at: float
 
 
-@dataclass(frozen=True, slots=True)
-class PushDoubted:
+class PushDoubted(Struct, frozen=True):
     """The task was sent and the answer never came, for the `tries`-th time; sent again at `due`."""
 
     task_id: str
@@ -71,16 +66,14 @@ class PushDoubted:
     detail: str
 
 
-@dataclass(frozen=True, slots=True)
-class PushRepeated:
+class PushRepeated(Struct, frozen=True):
     """The task is being pushed again, under the same idempotency key."""
 
     task_id: str
     attempt: int
 
 
-@dataclass(frozen=True, slots=True)
-class FlightFailed:
+class FlightFailed(Struct, frozen=True):
     """The attempt cannot end here any more; its agent is told why."""
 
     task_id: str
@@ -88,8 +81,7 @@ class FlightFailed:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class FlightDropped:
+class FlightDropped(Struct, frozen=True):
     """The agent gave the attempt up."""
 
     task_id: str
@@ -97,16 +89,14 @@ class FlightDropped:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class ReportTaken:
+class ReportTaken(Struct, frozen=True):
     """The instance reported the end of the task."""
 
     task_id: str
     attempt: int
 
 
-@dataclass(frozen=True, slots=True)
-class YieldAsked:
+class YieldAsked(Struct, frozen=True):
     """The run has to give way within `grace_ms`; `terminate`: it is told so for the last time."""
 
     task_id: str
@@ -117,8 +107,7 @@ class YieldAsked:
     terminate: bool
 
 
-@dataclass(frozen=True, slots=True)
-class YieldHeard:
+class YieldHeard(Struct, frozen=True):
     """The instance knows that the run has to give way. While inside `section` it cannot, for at most `deferred_ms`."""
 
     task_id: str
@@ -128,8 +117,7 @@ class YieldHeard:
     deferred_ms: float
 
 
-@dataclass(frozen=True, slots=True)
-class YieldTaken:
+class YieldTaken(Struct, frozen=True):
     """The run has given way; its agent has the checkpoint."""
 
     task_id: str
@@ -137,61 +125,53 @@ class YieldTaken:
     resumption: int
 
 
-@dataclass(frozen=True, slots=True)
-class ProbeSent:
+class ProbeSent(Struct, frozen=True):
     """The instance is being probed since `at`, and will be again at `due`."""
 
     at: float
     due: float
 
 
-@dataclass(frozen=True, slots=True)
-class ProbeAdvanced:
+class ProbeAdvanced(Struct, frozen=True):
     """There is reason to doubt the instance: the next probe is due at `due`, earlier than planned."""
 
     due: float
 
 
-@dataclass(frozen=True, slots=True)
-class InstanceMissed:
+class InstanceMissed(Struct, frozen=True):
     """The instance could not be reached, for the `failures`-th time in a row."""
 
     failures: int
     detail: str
 
 
-@dataclass(frozen=True, slots=True)
-class InstanceRefused:
+class InstanceRefused(Struct, frozen=True):
     """The instance refused a push through a fault of its own, for the `refusals`-th time in a row."""
 
     refusals: int
     detail: str
 
 
-@dataclass(frozen=True, slots=True)
-class InstanceHeard:
+class InstanceHeard(Struct, frozen=True):
     """The instance answers: no failures count against it. `booted_at` is what its uptime implies."""
 
     booted_at: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class InstanceRestarted:
+class InstanceRestarted(Struct, frozen=True):
     """The instance was started anew about `booted_at` and has forgotten what it had accepted before."""
 
     booted_at: float
 
 
-@dataclass(frozen=True, slots=True)
-class InstanceLost:
+class InstanceLost(Struct, frozen=True):
     """The instance counts as down, until it answers a probe at or after `until`."""
 
     reason: str
     until: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class InstanceRecovered:
+class InstanceRecovered(Struct, frozen=True):
     """The instance counts as up again."""
 
 

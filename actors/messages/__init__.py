@@ -1,5 +1,8 @@
 """The closed vocabulary of the actors: one union per receiver, requests imperative, facts in the past tense.
 
+Messages, and the events that actors remember, are frozen msgspec structs: one is made in a tenth of the time that a
+frozen dataclass takes, and a task is some fifty of them.
+
 This package is all that the gateway and the users' library import of the service.
 """
 

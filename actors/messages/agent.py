@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from actors.messages.runtime import Resumed, TimePassed
 from actors.messages.tasks import Activity, TaskSpec
 
 
-@dataclass(frozen=True, slots=True)
-class ExpectTask:
+class ExpectTask(Struct, frozen=True):
     """From the scheduler: a task of yours was admitted and waits (sent where a client named the agent).
 
     `has_room` is False where the activity buffer has no room for its entry, `is_served` where nothing that could run
@@ -22,8 +22,7 @@ class ExpectTask:
     is_served: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class RunTask:
+class RunTask(Struct, frozen=True):
     """From the scheduler: this task is bound to an instance that has a place free; bring it to an end.
 
     `has_room` is False where the activity buffer has no room for its entry.
@@ -36,16 +35,14 @@ class RunTask:
     resumption: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class RegisterActivity:
+class RegisterActivity(Struct, frozen=True):
     """From the scheduler: there is room now for the entry of this task. `waits`: it has not been placed yet."""
 
     spec: TaskSpec
     waits: bool
 
 
-@dataclass(frozen=True, slots=True)
-class PreemptTask:
+class PreemptTask(Struct, frozen=True):
     """From the scheduler: this run has to give way at its next safe point, within `grace_s` (None: the setting)."""
 
     task_id: str
@@ -55,8 +52,7 @@ class PreemptTask:
     grace_s: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SparePreemption:
+class SparePreemption(Struct, frozen=True):
     """From the scheduler: nobody needs the place of this run any more; it is not to be forced out of it."""
 
     task_id: str
@@ -64,20 +60,17 @@ class SparePreemption:
     resumption: int
 
 
-@dataclass(frozen=True, slots=True)
-class BeginShutdown:
+class BeginShutdown(Struct, frozen=True):
     """From the scheduler: the agent is being shut down; what runs may finish within `grace_s` seconds."""
 
     grace_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class ReopenAgent:
+class ReopenAgent(Struct, frozen=True):
     """From the scheduler: a worker has attached again; the shutdown is over, or does not go on."""
 
 
-@dataclass(frozen=True, slots=True)
-class ResourcesChanged:
+class ResourcesChanged(Struct, frozen=True):
     """From the scheduler: so many workers are attached as this agent, and so many of them answer.
 
     `served`: they could run its tasks, or TaskInstances could run some that wait.
@@ -88,25 +81,21 @@ class ResourcesChanged:
     served: bool
 
 
-@dataclass(frozen=True, slots=True)
-class DescribeAgent:
+class DescribeAgent(Struct, frozen=True):
     """Ask how the agent is. -> AgentDescribed."""
 
 
-@dataclass(frozen=True, slots=True)
-class PollActivity:
+class PollActivity(Struct, frozen=True):
     """Ask for the activity buffer. -> ActivityListed."""
 
 
-@dataclass(frozen=True, slots=True)
-class PurgeActivity:
+class PurgeActivity(Struct, frozen=True):
     """Forget entries of ended tasks, the named ones or (empty) all. -> ActivityPurged."""
 
     task_ids: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class AttemptStarted:
+class AttemptStarted(Struct, frozen=True):
     """From a dispatcher: the instance has taken the task."""
 
     task_id: str
@@ -114,8 +103,7 @@ class AttemptStarted:
     resumption: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class AttemptFailed:
+class AttemptFailed(Struct, frozen=True):
     """From a dispatcher: this attempt cannot end any more (refused, lost, instance down)."""
 
     task_id: str
@@ -125,8 +113,7 @@ class AttemptFailed:
     resumption: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class AttemptYielded:
+class AttemptYielded(Struct, frozen=True):
     """From a dispatcher: this run has given way, leaving `checkpoint` (JSON text)."""
 
     task_id: str
@@ -137,8 +124,7 @@ class AttemptYielded:
     checkpoint: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class YieldDeferred:
+class YieldDeferred(Struct, frozen=True):
     """From a dispatcher: the run cannot give way for at most `deferred_ms`, being inside `section`."""
 
     task_id: str
@@ -148,8 +134,7 @@ class YieldDeferred:
     deferred_ms: float
 
 
-@dataclass(frozen=True, slots=True)
-class NoteProgress:
+class NoteProgress(Struct, frozen=True):
     """From a dispatcher: how far this run is, as its worker says (see ReportProgress)."""
 
     task_id: str
@@ -160,8 +145,7 @@ class NoteProgress:
     checkpoint: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class TaskEnded:
+class TaskEnded(Struct, frozen=True):
     """From a dispatcher: the instance reported the end.
 
     `attempt` 0 means the report did not say which attempt it is of, as the guide's does not.
@@ -177,8 +161,7 @@ class TaskEnded:
     resumption: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class CallbackAnswered:
+class CallbackAnswered(Struct, frozen=True):
     """The outcome of posting a final record to a task's `callback_url`."""
 
     task_id: str

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
+
+from msgspec import Struct
 
 from actors.agent_lifecycle import LifecycleState
 from actors.messages.tasks import Activity
 
 
-@dataclass(frozen=True, slots=True)
-class TaskAccepted:
+class TaskAccepted(Struct, frozen=True):
     """The task is recorded. `scheduled_ti` is its instance, tentative while it waits, "" where none serves it yet.
 
     `reason` says what it waits for, "" where it waits for nothing in particular.
@@ -24,31 +24,27 @@ class TaskAccepted:
 RefusalCode: TypeAlias = Literal["no_instances", "conflict", "shutting_down", "not_found", "invalid"]
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(Struct, frozen=True):
     """The request was understood and is not done; nothing changed."""
 
     code: RefusalCode
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class InstanceAccepted:
+class InstanceAccepted(Struct, frozen=True):
     """The instance is registered under this id."""
 
     ti_uuid: str
     model_name: str
 
 
-@dataclass(frozen=True, slots=True)
-class InstanceRemoval:
+class InstanceRemoval(Struct, frozen=True):
     """The instance that was taken out, or None where none is registered at that host and port."""
 
     ti_uuid: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class StrategySet:
+class StrategySet(Struct, frozen=True):
     """The strategy now in force, and the order of the line."""
 
     name: str
@@ -59,8 +55,7 @@ class StrategySet:
 InstanceCondition: TypeAlias = Literal["up", "down", "draining"]
 
 
-@dataclass(frozen=True, slots=True)
-class QueueOfInstance:
+class QueueOfInstance(Struct, frozen=True):
     """One instance and what a task submitted now would meet there. Times in milliseconds."""
 
     model_name: str
@@ -75,8 +70,7 @@ class QueueOfInstance:
     waiting: int
 
 
-@dataclass(frozen=True, slots=True)
-class QueuesDescribed:
+class QueuesDescribed(Struct, frozen=True):
     """All instances asked for, with the strategy and the order in force and totals of the scheduler.
 
     `own_strategies` are the users' own that are configured, `strategy_faults` the wrong answers that these have given.
@@ -91,15 +85,13 @@ class QueuesDescribed:
     strategy_faults: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class WaitExplained:
+class WaitExplained(Struct, frozen=True):
     """What the task waits for, in words; "" where it does not wait."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class CandidateExplained:
+class CandidateExplained(Struct, frozen=True):
     """An instance as it was when a task was placed. Times in ms, as expected then; None where they did not count.
 
     `score` is what the strategy went by, the least being best; None where there is none, or it was passed over.
@@ -121,8 +113,7 @@ class CandidateExplained:
     score: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class PlacementExplained:
+class PlacementExplained(Struct, frozen=True):
     """Why a task started where it did, or waits; "unknown" where nothing is remembered of it.
 
     `chosen` and `meant` are ti_uuids: where it started, and what the strategy gave it when it was admitted. `unit` is
@@ -140,22 +131,19 @@ class PlacementExplained:
     candidates: tuple[CandidateExplained, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class PreemptionAnswered:
+class PreemptionAnswered(Struct, frozen=True):
     """Whether the preemption request was queued (SW4RM)."""
 
     enqueued: bool
 
 
-@dataclass(frozen=True, slots=True)
-class ShutdownAnswered:
+class ShutdownAnswered(Struct, frozen=True):
     """Whether the shutdown request was accepted (SW4RM)."""
 
     ok: bool
 
 
-@dataclass(frozen=True, slots=True)
-class AgentDescribed:
+class AgentDescribed(Struct, frozen=True):
     """How an agent is, by its own word; `state` is None where it was never heard of. Times are Unix seconds.
 
     `code` says why it has failed. At `due` it will have been in this state for too long. `under_way` counts the tasks
@@ -173,8 +161,7 @@ class AgentDescribed:
     shutdown_due: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class WorkerOfAgent:
+class WorkerOfAgent(Struct, frozen=True):
     """A worker that is attached as an agent."""
 
     worker_id: str
@@ -184,8 +171,7 @@ class WorkerOfAgent:
     running: int
 
 
-@dataclass(frozen=True, slots=True)
-class AgentResources:
+class AgentResources(Struct, frozen=True):
     """What the scheduler knows of an agent: how many tasks it may run at once, and the workers it has."""
 
     agent_id: str
@@ -194,16 +180,14 @@ class AgentResources:
     workers: tuple[WorkerOfAgent, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class AgentsListed:
+class AgentsListed(Struct, frozen=True):
     """Agents that have a task, a worker or a shutdown, by their ids. `more`: others come after them."""
 
     agents: tuple[AgentResources, ...]
     more: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ActivityEntry:
+class ActivityEntry(Struct, frozen=True):
     """One line of an activity buffer; `timestamp` is Unix seconds of its last change, `progress` from 0 to 1."""
 
     task_id: str
@@ -213,8 +197,7 @@ class ActivityEntry:
     progress: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ActivityListed:
+class ActivityListed(Struct, frozen=True):
     """The activity buffer of one agent, oldest first.
 
     `refused` counts the registrations that were ever refused because there was no room; `without_entry` are
@@ -226,15 +209,13 @@ class ActivityListed:
     without_entry: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class ActivityPurged:
+class ActivityPurged(Struct, frozen=True):
     """How many entries were forgotten."""
 
     purged: int
 
 
-@dataclass(frozen=True, slots=True)
-class ActivityRoomDescribed:
+class ActivityRoomDescribed(Struct, frozen=True):
     """How full the activity buffers of all agents are together.
 
     `refused` counts the registrations that were ever refused, `without_entry` the tasks that still have none.
@@ -250,16 +231,14 @@ class ActivityRoomDescribed:
     total_nearly_full: bool
 
 
-@dataclass(frozen=True, slots=True)
-class ReportAnswered:
+class ReportAnswered(Struct, frozen=True):
     """The report was taken in. `counted` is False for a repeat or a late report of an earlier attempt."""
 
     task_id: str
     counted: bool
 
 
-@dataclass(frozen=True, slots=True)
-class WorkerAttached:
+class WorkerAttached(Struct, frozen=True):
     """The worker gets tasks of its agent from now on; the agent runs at most `slots` at once, on all its workers."""
 
     ti_uuid: str
@@ -267,16 +246,14 @@ class WorkerAttached:
     slots: int
 
 
-@dataclass(frozen=True, slots=True)
-class TaskTaken:
+class TaskTaken(Struct, frozen=True):
     """From a worker: it runs this attempt, or has run it."""
 
     task_id: str
     attempt: int
 
 
-@dataclass(frozen=True, slots=True)
-class YieldNoted:
+class YieldNoted(Struct, frozen=True):
     """From a worker: it knows that this run has to give way.
 
     `is_held` is False where it has no such run (any more). While the run is inside `section`, it cannot give way for at
@@ -291,8 +268,7 @@ class YieldNoted:
     deferred_ms: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class TaskStopped:
+class TaskStopped(Struct, frozen=True):
     """From a worker: it was told to stop this attempt. `was_held` is False where it had no such attempt."""
 
     task_id: str
@@ -300,16 +276,14 @@ class TaskStopped:
     was_held: bool
 
 
-@dataclass(frozen=True, slots=True)
-class WorkerAlive:
+class WorkerAlive(Struct, frozen=True):
     """From a worker: it is there, its process since `uptime_s` seconds."""
 
     uptime_s: float
     running: int
 
 
-@dataclass(frozen=True, slots=True)
-class WorkerLeaving:
+class WorkerLeaving(Struct, frozen=True):
     """From a worker: it goes once it has finished what it runs."""
 
     running: int

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
+
+from msgspec import Struct
 
 from actors.messages.runtime import Resumed, TimePassed
 from actors.messages.scheduler import Protocol
 from actors.messages.tasks import Activity
 
 
-@dataclass(frozen=True, slots=True)
-class AttendInstance:
+class AttendInstance(Struct, frozen=True):
     """From the scheduler: look after this TaskInstance or worker from now on (also sent when its data change).
 
     A worker's `host` is its id. `incarnation` is that of an attached worker's process, "" where it is not told.
@@ -27,13 +27,11 @@ class AttendInstance:
     incarnation: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ReleaseInstance:
+class ReleaseInstance(Struct, frozen=True):
     """From the scheduler: the instance was removed and holds nothing any more; stop probing it."""
 
 
-@dataclass(frozen=True, slots=True)
-class PushTask:
+class PushTask(Struct, frozen=True):
     """From an agent: give this task to the instance."""
 
     task_id: str
@@ -42,8 +40,7 @@ class PushTask:
     resumption: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class DropTask:
+class DropTask(Struct, frozen=True):
     """From an agent: this attempt no longer counts; tell the instance to stop it where it can be told."""
 
     task_id: str
@@ -52,8 +49,7 @@ class DropTask:
     resumption: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class AskToYield:
+class AskToYield(Struct, frozen=True):
     """From an agent: ask the instance to let this run give way within `grace_ms`; `terminate`: for the last time."""
 
     task_id: str
@@ -64,16 +60,14 @@ class AskToYield:
     terminate: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class TellWorkerToLeave:
+class TellWorkerToLeave(Struct, frozen=True):
     """From the scheduler: tell the worker that its agent is being shut down; what it runs may take `grace_ms`."""
 
     reason: str
     grace_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(Struct, frozen=True):
     """From the gateway: an instance says that a task has ended.
 
     `attempt` 0: not said. `agent_id` comes from the task's record, so that a report of a task that this
@@ -90,8 +84,7 @@ class Report:
     resumption: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class ReportYield:
+class ReportYield(Struct, frozen=True):
     """From a worker: this run has given way, leaving `checkpoint` (JSON text) to go on from. -> ReportAnswered.
 
     `execution_ms` is what it took up to there.
@@ -106,8 +99,7 @@ class ReportYield:
     checkpoint: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class ReportProgress:
+class ReportProgress(Struct, frozen=True):
     """From a worker: how far this run is. -> ReportAnswered. None or b"" leaves what was said before.
 
     `progress` is from 0 to 1. `checkpoint` (JSON text) is where a next attempt may go on from, should this one be lost.
@@ -126,8 +118,7 @@ PushOutcome: TypeAlias = Literal["accepted", "refused", "unreachable", "unknown"
 """`refused`: the instance answered no. `unreachable`: nothing was sent. `unknown`: sent, and no answer."""
 
 
-@dataclass(frozen=True, slots=True)
-class PushAnswered:
+class PushAnswered(Struct, frozen=True):
     """What came of a push. `remote_id` is the instance's own id for the task, "" where it uses ours.
 
     `is_fault`: the instance refused because of itself (5xx, 408, 429), not because of the task.
@@ -146,8 +137,7 @@ YieldOutcome: TypeAlias = Literal["yielded", "noted", "gone", "unheard"]
 """`noted`: it will. `gone`: the instance has no such run. `unheard`: it could not be asked, or does not tell."""
 
 
-@dataclass(frozen=True, slots=True)
-class YieldAnswered:
+class YieldAnswered(Struct, frozen=True):
     """What came of asking a run to give way. `yielded` comes with its checkpoint (JSON text) and execution time.
 
     While the run is inside `section`, it cannot give way for at most `deferred_ms`.
@@ -163,8 +153,7 @@ class YieldAnswered:
     deferred_ms: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class ProbeAnswered:
+class ProbeAnswered(Struct, frozen=True):
     """What came of a probe. `uptime_s` is None where the instance does not tell."""
 
     alive: bool

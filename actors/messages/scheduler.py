@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
+
+from msgspec import Struct
 
 from actors.messages.runtime import Resumed, TimePassed
 from actors.messages.tasks import TaskSpec
@@ -19,8 +20,7 @@ CANCEL, PREEMPT = "cancel", "preempt"
 """Capabilities of an instance: it can be told to stop a run; it can be asked to let one give way."""
 
 
-@dataclass(frozen=True, slots=True)
-class SubmitTask:
+class SubmitTask(Struct, frozen=True):
     """Admit a task. Answered by TaskAccepted or TaskRefused.
 
     `input` is the payload as given (for REST: the JSON text of `task_input`), `metadata` the JSON text of
@@ -37,8 +37,7 @@ class SubmitTask:
     waits_for_instances: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class RegisterInstance:
+class RegisterInstance(Struct, frozen=True):
     """Add a TaskInstance that has been probed. Answered by InstanceAccepted.
 
     `ti_uuid` is the id to give it unless one is registered at this host and port already.
@@ -53,16 +52,14 @@ class RegisterInstance:
     capabilities: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class RemoveInstance:
+class RemoveInstance(Struct, frozen=True):
     """Take an instance out: what runs there finishes, what waits for it goes elsewhere. -> InstanceRemoval."""
 
     host: str
     port: int
 
 
-@dataclass(frozen=True, slots=True)
-class AttachWorker:
+class AttachWorker(Struct, frozen=True):
     """Give tasks of this agent to a worker that has connected. -> WorkerAttached.
 
     `ti_uuid` is the id to give it unless a worker of this id is attached already, which keeps its own.
@@ -76,15 +73,13 @@ class AttachWorker:
     incarnation: str
 
 
-@dataclass(frozen=True, slots=True)
-class DetachWorker:
+class DetachWorker(Struct, frozen=True):
     """Give the worker nothing more: what it runs finishes. -> InstanceRemoval."""
 
     worker_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class SetStrategy:
+class SetStrategy(Struct, frozen=True):
     """Choose placement strategy, order of the line or both ("" leaves one), for one model or (model_name "") for all.
 
     -> StrategySet or Refused.
@@ -95,34 +90,29 @@ class SetStrategy:
     order: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class DescribeQueues:
+class DescribeQueues(Struct, frozen=True):
     """Ask for the instances and their expected waiting times, of one model or of all (""). -> QueuesDescribed."""
 
     model_name: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ExplainWait:
+class ExplainWait(Struct, frozen=True):
     """Ask what a task waits for. -> WaitExplained."""
 
     task_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class ExplainPlacement:
+class ExplainPlacement(Struct, frozen=True):
     """Ask why a task started where it did, or waits, with the numbers of all candidates. -> PlacementExplained."""
 
     task_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class DescribeActivityRoom:
+class DescribeActivityRoom(Struct, frozen=True):
     """Ask how full the activity buffers are. -> ActivityRoomDescribed."""
 
 
-@dataclass(frozen=True, slots=True)
-class RequestPreemption:
+class RequestPreemption(Struct, frozen=True):
     """Ask a task to give way. -> PreemptionAnswered(enqueued) (SW4RM, RequestPreemption).
 
     Where it has not within `grace_s` seconds (None: the setting), it is forced to.
@@ -134,16 +124,14 @@ class RequestPreemption:
     grace_s: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ShutdownAgent:
+class ShutdownAgent(Struct, frozen=True):
     """No new task is accepted for or started on this agent. -> ShutdownAnswered. `grace_s` in seconds."""
 
     agent_id: str
     grace_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class ListAgents:
+class ListAgents(Struct, frozen=True):
     """Ask for one agent, or (agent_id "") for at most `limit` of those whose ids follow `after`. -> AgentsListed."""
 
     agent_id: str = ""
@@ -151,8 +139,7 @@ class ListAgents:
     limit: int = 100
 
 
-@dataclass(frozen=True, slots=True)
-class ReturnTask:
+class ReturnTask(Struct, frozen=True):
     """From an agent: this attempt did not work out; put the task back in the line as attempt `attempt`.
 
     It keeps its arrival stamp. It is not given to instance `avoid` while another can take it, and to none
@@ -166,8 +153,7 @@ class ReturnTask:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class SuspendTask:
+class SuspendTask(Struct, frozen=True):
     """From an agent: this run has given way; put the task back in the line, with its arrival stamp and attempt."""
 
     task_id: str
@@ -176,8 +162,7 @@ class SuspendTask:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class TaskSettled:
+class TaskSettled(Struct, frozen=True):
     """From an agent: the task has reached its end; its slot and its credit are free.
 
     `execution_ms` is what the instance reported, where it did.
@@ -188,37 +173,32 @@ class TaskSettled:
     execution_ms: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class InstanceWentDown:
+class InstanceWentDown(Struct, frozen=True):
     """From a dispatcher: the instance does not answer; give it nothing."""
 
     ti_uuid: str
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class InstanceCameUp:
+class InstanceCameUp(Struct, frozen=True):
     """From a dispatcher: the instance answers again."""
 
     ti_uuid: str
 
 
-@dataclass(frozen=True, slots=True)
-class PlaceTasks:
+class PlaceTasks(Struct, frozen=True):
     """From the scheduler to itself: something changed in this pool; start what can be started there."""
 
     pool: str
 
 
-@dataclass(frozen=True, slots=True)
-class PlaceTasksOf:
+class PlaceTasksOf(Struct, frozen=True):
     """From the scheduler to itself: these agents offer other tasks now; start what can be started of them."""
 
     agents: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class SeekRoom:
+class SeekRoom(Struct, frozen=True):
     """From the scheduler to itself: should something that runs give way to this task, if it still waits?
 
     `agent_id` alone stands for all that wait for a slot of this agent, neither for all that wait for a slot or scope.
@@ -228,8 +208,7 @@ class SeekRoom:
     agent_id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class FillActivityRoom:
+class FillActivityRoom(Struct, frozen=True):
     """From the scheduler to itself: there is room in an activity buffer; register what was refused."""
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 Origin = Literal["rest", "grpc", "amqp"]
 
@@ -33,8 +34,7 @@ ACTIVITY_BUFFER_FULL = "activity_buffer_full"
 """Code of a registration that was refused because the agent, or all agents together, have as many as they may."""
 
 
-@dataclass(frozen=True, slots=True)
-class Activity:
+class Activity(Struct, frozen=True):
     """Where a task works and on what, as the activity buffer shows it (SW4RM, ActivityEntry).
 
     `description` has at most DESCRIPTION_WORDS words.
@@ -46,8 +46,7 @@ class Activity:
     description: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Features:
+class Features(Struct, frozen=True):
     """What a task says about how long it will take, each where it does: all amounts are finite and not negative.
 
     `kind` names tasks that are alike. Sizes are in tokens, or in whatever unit all tasks of a kind share;
@@ -60,8 +59,7 @@ class Features:
     expected_ms: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class TaskSpec:
+class TaskSpec(Struct, frozen=True):
     """Everything about a task that the actors decide by. The payload is not here: it is stored once.
 
     `priority` is -19..20, higher is more important. `submitted_at` is Unix seconds. `digest` identifies

@@ -21,7 +21,7 @@ class UnknownType(ValueError):
 
 
 class Codec(Generic[T]):
-    """Encodes a closed set of dataclasses as `name` plus JSON body, and decodes by name."""
+    """Encodes a closed set of types as `name` plus JSON body, and decodes by name."""
 
     def __init__(self, types: Iterable[type]) -> None:
         self._encoder = msgspec.json.Encoder()

@@ -7,12 +7,12 @@ of its dispatcher.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class StartTask:
+
+class StartTask(Struct, frozen=True):
     """Run this attempt of a task. -> TaskTaken. The same task, attempt and resumption again is the same run.
 
     `resumption` counts from 0 how often the attempt has been resumed after it had given way; `checkpoint` is the JSON
@@ -34,8 +34,7 @@ class StartTask:
     checkpoint: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class YieldTask:
+class YieldTask(Struct, frozen=True):
     """This run has to give way at its next safe point, within `grace_ms`. -> YieldNoted.
 
     `terminate`: it was asked before and has not been heard of: this is the last word before it is stopped.
@@ -49,8 +48,7 @@ class YieldTask:
     terminate: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class StopTask:
+class StopTask(Struct, frozen=True):
     """This run no longer counts: stop it where that is possible. -> TaskStopped."""
 
     task_id: str
@@ -59,16 +57,14 @@ class StopTask:
     resumption: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class LeaveAgent:
+class LeaveAgent(Struct, frozen=True):
     """The agent is being shut down: finish what you run within `grace_ms`, then go. -> WorkerLeaving."""
 
     reason: str
     grace_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class PingWorker:
+class PingWorker(Struct, frozen=True):
     """Say that you are there. -> WorkerAlive."""
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from actors.messages.scheduler import Protocol
 from actors.messages.tasks import ACTIVITY_BUFFER_FULL, TaskSpec
@@ -11,8 +12,7 @@ from actors.scheduler.fair_line import ShareUse
 from actors.task_lifecycle import TaskState
 
 
-@dataclass(frozen=True, slots=True)
-class InstanceRegistered:
+class InstanceRegistered(Struct, frozen=True):
     """A TaskInstance is known from now on, or its data have changed."""
 
     ti_uuid: str
@@ -25,22 +25,19 @@ class InstanceRegistered:
     incarnation: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class InstanceDrainBegan:
+class InstanceDrainBegan(Struct, frozen=True):
     """The instance gets no more tasks; it goes once it holds none."""
 
     ti_uuid: str
 
 
-@dataclass(frozen=True, slots=True)
-class InstanceRemoved:
+class InstanceRemoved(Struct, frozen=True):
     """The instance is forgotten."""
 
     ti_uuid: str
 
 
-@dataclass(frozen=True, slots=True)
-class InstanceMarkedDown:
+class InstanceMarkedDown(Struct, frozen=True):
     """The instance does not answer. A worker is forgotten at `forget_at` (Unix seconds) unless it comes back."""
 
     ti_uuid: str
@@ -48,15 +45,13 @@ class InstanceMarkedDown:
     forget_at: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class InstanceMarkedUp:
+class InstanceMarkedUp(Struct, frozen=True):
     """The instance answers again."""
 
     ti_uuid: str
 
 
-@dataclass(frozen=True, slots=True)
-class TaskQueued:
+class TaskQueued(Struct, frozen=True):
     """A task was admitted and waits. `pools` are the pools that may run it, best first (see `pools`).
 
     `admitted_at` grows from task to task; `key` is its place among equals in importance (see `orders`), 0.0 in records
@@ -78,16 +73,14 @@ class TaskQueued:
         return self.spec.task_id
 
 
-@dataclass(frozen=True, slots=True)
-class TaskMoved:
+class TaskMoved(Struct, frozen=True):
     """A waiting task has another tentative instance, its former one having been removed."""
 
     task_id: str
     scheduled_ti: str
 
 
-@dataclass(frozen=True, slots=True)
-class TaskBound:
+class TaskBound(Struct, frozen=True):
     """A task was given to an instance that has a place for it."""
 
     task_id: str
@@ -98,8 +91,7 @@ class TaskBound:
     resumption: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class TaskRequeued:
+class TaskRequeued(Struct, frozen=True):
     """An attempt did not work out: back in the line as `attempt`, not before `not_before` (Unix seconds)."""
 
     task_id: str
@@ -110,15 +102,13 @@ class TaskRequeued:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class TaskReadied:
+class TaskReadied(Struct, frozen=True):
     """The delay of a returned task is over."""
 
     task_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class TaskClosed:
+class TaskClosed(Struct, frozen=True):
     """The task has ended: it holds no place any more."""
 
     task_id: str
@@ -126,24 +116,21 @@ class TaskClosed:
     execution_ms: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class StrategyChosen:
+class StrategyChosen(Struct, frozen=True):
     """The placement strategy for one model, or ("") for all."""
 
     name: str
     model_name: str
 
 
-@dataclass(frozen=True, slots=True)
-class OrderChosen:
+class OrderChosen(Struct, frozen=True):
     """The order of the line for tasks of one model, or ("") of all, that are admitted from now on."""
 
     name: str
     model_name: str
 
 
-@dataclass(frozen=True, slots=True)
-class AgentClosed:
+class AgentClosed(Struct, frozen=True):
     """The agent takes no new tasks; what runs may finish until `until` (Unix seconds).
 
     `dismissed` are the incarnations of the workers that it had, which do not open it when they connect again.
@@ -155,15 +142,13 @@ class AgentClosed:
     dismissed: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class AgentReopened:
+class AgentReopened(Struct, frozen=True):
     """A worker has attached again: the agent takes tasks, and what waited goes on."""
 
     agent_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class PreemptionStarted:
+class PreemptionStarted(Struct, frozen=True):
     """A running task is asked to give way to `for_task`; "" where somebody just asked."""
 
     task_id: str
@@ -174,8 +159,7 @@ class PreemptionStarted:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class PreemptionWithdrawn:
+class PreemptionWithdrawn(Struct, frozen=True):
     """The task need not give way to `for_task`, which could not use its place."""
 
     task_id: str
@@ -183,8 +167,7 @@ class PreemptionWithdrawn:
     for_task: str
 
 
-@dataclass(frozen=True, slots=True)
-class TaskSuspended:
+class TaskSuspended(Struct, frozen=True):
     """The task has given way, and waits to be resumed, with the place in line that it always had."""
 
     task_id: str
@@ -194,30 +177,26 @@ class TaskSuspended:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class ProtectionEnded:
+class ProtectionEnded(Struct, frozen=True):
     """The resumed task has run long enough to be chosen to give way again."""
 
     task_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class StartsDeferred:
+class StartsDeferred(Struct, frozen=True):
     """An instance of the pool is free, and what waits is done sooner on a busy one; looked at again at `until`."""
 
     pool: str
     until: float
 
 
-@dataclass(frozen=True, slots=True)
-class DeferralEnded:
+class DeferralEnded(Struct, frozen=True):
     """That moment has come."""
 
     pool: str
 
 
-@dataclass(frozen=True, slots=True)
-class PreemptionQueued:
+class PreemptionQueued(Struct, frozen=True):
     """Somebody asked a task to give way that waits, or whose instance cannot be asked: it changes nothing."""
 
     task_id: str
@@ -225,8 +204,7 @@ class PreemptionQueued:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class EntryRefused:
+class EntryRefused(Struct, frozen=True):
     """The activity buffer had no room for the task that was just queued, by the limit of agent `full`, "" for all."""
 
     task_id: str
@@ -235,16 +213,14 @@ class EntryRefused:
     code: str = ACTIVITY_BUFFER_FULL
 
 
-@dataclass(frozen=True, slots=True)
-class EntryGranted:
+class EntryGranted(Struct, frozen=True):
     """There is room now for the entry of a task that was refused one."""
 
     task_id: str
     agent_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class ActivityRoomLow:
+class ActivityRoomLow(Struct, frozen=True):
     """The activity buffer of this agent, or ("") of all together, is nearly full."""
 
     agent_id: str
@@ -252,8 +228,7 @@ class ActivityRoomLow:
     limit: int
 
 
-@dataclass(frozen=True, slots=True)
-class ActivityRoomEased:
+class ActivityRoomEased(Struct, frozen=True):
     """It is no longer nearly full."""
 
     agent_id: str

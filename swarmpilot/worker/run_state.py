@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from actors.messages.dispatcher import ReportProgress
 from actors.messages.tasks import (

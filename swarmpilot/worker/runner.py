@@ -6,11 +6,11 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from functools import partial
 from typing import TypeAlias, cast
 
 import msgspec
+from msgspec.structs import replace
 
 from actors.messages.answers import YieldNoted
 from actors.messages.dispatcher import Report, ReportYield

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator
-from dataclasses import MISSING, fields, replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -14,6 +13,7 @@ import jsonschema
 import msgspec
 import pytest
 import yaml
+from msgspec.structs import fields, replace
 
 from actors import announcing
 from actors.addresses import Address, Kind, ReturnAddress, queue_of, worker
@@ -76,7 +76,7 @@ def references(node: object) -> Iterator[str]:
 def sample(type_: type, **given: Any) -> Any:
     """An answer with something in every field."""
     values = {
-        field.name: given[field.name] if field.name in given else FIELD_SAMPLES[str(field.type)]
+        field.name: given[field.name] if field.name in given else FIELD_SAMPLES[type_.__annotations__[field.name]]
         for field in fields(type_)
     }
     return type_(**values)
@@ -150,9 +150,9 @@ def test_what_is_said_to_and_by_workers_has_exactly_the_documented_fields() -> N
         assert schema["contentType"] == BUNDLE_TYPE
         described = schema["payload"]["properties"]
         assert {name: one["type"] for name, one in described.items()} == {
-            field.name: FIELD_TYPES[str(field.type)] for field in fields(type_)
+            field.name: FIELD_TYPES[type_.__annotations__[field.name]] for field in fields(type_)
         }
-        needed = {field.name for field in fields(type_) if field.default is MISSING}
+        needed = {field.name for field in fields(type_) if field.required}
         assert set(schema["payload"].get("required", ())) == needed
     activity = MESSAGES["ReportProgress"]["payload"]["properties"]["activity"]["properties"]
     assert {name: one["maxLength"] for name, one in activity.items()} == {

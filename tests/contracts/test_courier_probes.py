@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 import pytest
 
 from actors.courier import InstanceUnreachable
@@ -26,7 +27,7 @@ def test_both_generations_are_discovered_and_probed() -> None:
     async def scene(instance: Instance) -> tuple[Any, Message | None]:
         async with instance.listening() as endpoint, a_courier() as courier:
             report = await courier.discover(endpoint.host, endpoint.port)
-            return replace(report, endpoint=replace(report.endpoint, port=0)), await courier.run(
+            return replace(report, endpoint=msgspec.structs.replace(report.endpoint, port=0)), await courier.run(
                 ProbeInstance(report.endpoint)
             )
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from typing import TypeAlias
 
 import pytest
+from msgspec.structs import replace
 
 from actors.addresses import queue_of, worker
 from actors.broker import Broker, Delivery
@@ -110,7 +111,7 @@ def test_a_push_gives_the_whole_task_and_says_where_to_report(rig: Rig) -> None:
 
 
 def test_an_input_of_any_bytes_arrives_as_it_is(rig: Rig) -> None:
-    shelf = Shelf(payloads={"input": replace(INPUT, body=bytes(range(256)), content_type="application/x")})
+    shelf = Shelf(payloads={"input": dataclasses.replace(INPUT, body=bytes(range(256)), content_type="application/x")})
     _, [start] = outcome(rig, PUSH, lambda _: TaskTaken("t 1", 2), shelf)
     assert isinstance(start, StartTask)
     assert (start.input, start.content_type) == (bytes(range(256)), "application/x")
@@ -166,7 +167,7 @@ def test_a_worker_that_refuses_has_not_taken_it(rig: Rig) -> None:
 
 
 def test_a_task_that_is_not_in_the_store_is_refused_without_asking(rig: Rig) -> None:
-    came, asked = outcome(rig, PUSH, lambda _: TaskTaken("t 1", 2), Shelf(replace(TASK, task_id="other")))
+    came, asked = outcome(rig, PUSH, lambda _: TaskTaken("t 1", 2), Shelf(dataclasses.replace(TASK, task_id="other")))
     assert isinstance(came, PushAnswered)
     assert came.outcome == "refused"
     assert not asked

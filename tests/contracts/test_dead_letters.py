@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import pytest
@@ -174,9 +174,7 @@ def test_a_replay_that_comes_again_after_it_failed_does_not_end_the_letter(tmp_p
 
 def test_over_rest() -> None:
     async def break_something(service: Embedded) -> None:
-        message = SetStrategy("weighted")
-        object.__setattr__(message, "name", None)
-        await service.service.edge.asker.ask(SCHEDULER, message)
+        await service.service.edge.asker.ask(SCHEDULER, SetStrategy(name=cast(Any, None)))
 
     async def scene() -> None:
         async with embedded() as service, rest_client(service.url) as rest:

@@ -118,9 +118,7 @@ def test_the_documented_strategies_are_those_of_the_scheduler() -> None:
 
 async def look_at_the_dead(rest: Rest, service: Embedded) -> None:
     """The same of dead letters, of which there is one then: what the scheduler cannot cope with."""
-    message = SetStrategy("weighted")
-    object.__setattr__(message, "name", None)
-    await service.service.edge.asker.ask(SCHEDULER, message)
+    await service.service.edge.asker.ask(SCHEDULER, SetStrategy(name=cast(Any, None)))
 
     async def look() -> str | None:
         letters = (await rest.get("/dead")).body["letters"]

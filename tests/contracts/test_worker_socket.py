@@ -6,12 +6,12 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
 import aiohttp
 import pytest
+from msgspec.structs import replace
 
 from actors.addresses import SCHEDULER, Address, ReturnAddress, dispatcher, worker
 from actors.envelope import Envelope

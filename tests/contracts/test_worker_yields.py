@@ -6,11 +6,11 @@ import asyncio
 import re
 import threading
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from actors.messages.answers import YieldNoted
 from actors.messages.dispatcher import Report, ReportProgress, ReportYield

@@ -5,9 +5,11 @@ A plan is data, so that parts of it can be left out to see which of them a failu
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from random import Random
 from typing import Literal, TypeAlias
+
+from msgspec.structs import replace
 
 from actors.addresses import all_shards, kind_of_shard
 from actors.messages import Message

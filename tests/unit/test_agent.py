@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from actors.addresses import SCHEDULER, dispatcher
 from actors.agent import AgentPolicy

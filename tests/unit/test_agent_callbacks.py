@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from actors.agent import AgentPolicy, AgentState, agent_behaviour
 from actors.agent.events import (

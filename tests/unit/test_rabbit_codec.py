@@ -40,7 +40,7 @@ def test_an_answer_is_its_fields_with_the_type_in_front() -> None:
 
 
 def test_no_answer_has_a_field_of_its_own_that_type_would_hide() -> None:
-    assert not [answer for answer in get_args(Answer) if "type" in answer.__dataclass_fields__]
+    assert not [answer for answer in get_args(Answer) if "type" in answer.__struct_fields__]
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import dataclasses
 from typing import Any
+
+from msgspec.structs import replace
 
 from actors.agent.events import TaskFinished
 from actors.scheduler.events import TaskMoved, TaskQueued
@@ -48,4 +50,4 @@ def test_a_task_that_is_moved_after_its_end_stays_where_it_was() -> None:
         updated_at=1.0,
     )
     assert _findings(events, row) == []
-    assert _findings(events, replace(row, scheduled_ti="")) != []
+    assert _findings(events, dataclasses.replace(row, scheduled_ti="")) != []

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from actors.messages.scheduler import SetStrategy, SubmitTask
 from actors.messages.tasks import Features

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from actors.addresses import SCHEDULER, Address, ReturnAddress, agent, dispatcher, shard_of, worker
 from actors.agent.events import PreemptionBegan
@@ -266,7 +267,7 @@ def test_an_actor_is_woken_with_the_time_and_not_at_once_again() -> None:
 def test_the_answer_to_a_worker_is_sent_and_not_stored() -> None:
     turn = turn_of(hosted(lambda text, _: remember(text, Reply(PreemptionAnswered(True)))))
     back = ReturnAddress(worker("w"), "c-1")
-    turn.handle(word("x")._replace(reply_to=back), {})
+    turn.handle(replace(word("x"), reply_to=back), {})
     assert not turn.close().outbox, "a worker asks again until it is answered"
     assert turn.unstored == [Envelope("c-1", worker("w"), PreemptionAnswered(True))]
 

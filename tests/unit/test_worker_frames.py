@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from actors.addresses import SCHEDULER, ReturnAddress, dispatcher, worker
 from actors.envelope import Envelope
@@ -173,7 +173,7 @@ def test_a_worker_cannot_put_off_giving_way_for_ever() -> None:
         assert check_answer(answer) is answer
     for field, value in [("deferred_ms", -1.0), ("deferred_ms", 3_600_001.0), ("section", "x" * 256)]:
         with pytest.raises(BadRequest, match=field):
-            check_answer(replace(noted, **{field: value}))  # type: ignore[arg-type]
+            check_answer(replace(noted, **{field: value}))
 
 
 @pytest.mark.parametrize("message", [RemoveInstance("h", 1), StopTask("t", 1, ""), YieldTask("t", 1, 0, "", 0), ATTACH])
