@@ -100,7 +100,10 @@ class Pool:
 
     def is_served(self, leaving: str = "") -> bool:
         """Whether any instance but `leaving` is there to stay, up or down."""
-        return any(i.condition != "draining" and i.ti_uuid != leaving for i in self.instances.values())
+        for instance in self.instances.values():  # `any` would make a generator each time, and this is asked often
+            if instance.condition != "draining" and instance.ti_uuid != leaving:
+                return True
+        return False
 
     @property
     def is_up(self) -> bool:
