@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from actors.courier import Courier, InstanceReport
+from actors.couriers.uptimes import Uptimes
 from actors.errands import Errand, PostCallback
 from actors.messages import Message
+from actors.messages.dispatcher import ProbeAnswered
 
 
 class CourierByProtocol:
@@ -13,6 +15,7 @@ class CourierByProtocol:
     def __init__(self, http: Courier, workers: Courier) -> None:
         self._http = http
         self._workers = workers
+        self._uptimes = Uptimes()
 
     async def open(self) -> None:
         """Make both ready."""
@@ -26,9 +29,11 @@ class CourierByProtocol:
 
     async def run(self, errand: Errand) -> Message | None:
         """Run the errand; see the port."""
-        if not isinstance(errand, PostCallback) and errand.endpoint.protocol == "worker":
-            return await self._workers.run(errand)
-        return await self._http.run(errand)
+        if isinstance(errand, PostCallback):
+            return await self._http.run(errand)
+        courier = self._workers if errand.endpoint.protocol == "worker" else self._http
+        outcome = await courier.run(errand)
+        return self._uptimes.note(errand.endpoint, outcome) if isinstance(outcome, ProbeAnswered) else outcome
 
     async def discover(self, host: str, port: int) -> InstanceReport:
         """Probe an unknown instance; only those that listen can be."""

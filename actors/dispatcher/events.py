@@ -164,6 +164,13 @@ class InstanceRestarted(Struct, frozen=True):
     booted_at: float
 
 
+class ClockJumped(Struct, frozen=True):
+    """Our wall clock, `at` by now, has jumped by `by_s` (s), while the instance, which answers, went on as it was."""
+
+    at: float
+    by_s: float
+
+
 class InstanceLost(Struct, frozen=True):
     """The instance counts as down, until it answers a probe at or after `until`."""
 
@@ -195,6 +202,7 @@ DispatcherEvent: TypeAlias = (
     | InstanceRefused
     | InstanceHeard
     | InstanceRestarted
+    | ClockJumped
     | InstanceLost
     | InstanceRecovered
 )

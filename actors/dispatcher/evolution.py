@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import assert_never
 
 from actors.dispatcher.events import (
+    ClockJumped,
     DispatcherEvent,
     FlightDropped,
     FlightFailed,
@@ -93,6 +94,7 @@ def _evolve_instance(
     | InstanceRefused
     | InstanceHeard
     | InstanceRestarted
+    | ClockJumped
     | InstanceLost
     | InstanceRecovered,
 ) -> None:
@@ -114,6 +116,12 @@ def _evolve_instance(
             state.booted_at = state.booted_at if event.booted_at is None else event.booted_at
         case InstanceRestarted():
             state.failures, state.booted_at = 0, event.booted_at
+        case ClockJumped():
+            began = (state.booted_at or 0.0) + event.by_s
+            state.failures, state.booted_at = 0, began
+            for flight in state.flights.values():
+                if flight.accepted_at is not None:  # before the jump, or by the new time already
+                    flight.accepted_at = min(max(flight.accepted_at + event.by_s, began), event.at)
         case InstanceLost():
             state.is_up, state.down_reason, state.down_until = False, event.reason, event.until
         case InstanceRecovered():

@@ -11,6 +11,7 @@ from actors.backoff import exponential, spread
 from actors.behaviour import Decision, Now, Send
 from actors.dispatcher.draft import Draft
 from actors.dispatcher.events import (
+    ClockJumped,
     DispatcherEvent,
     InstanceHeard,
     InstanceLost,
@@ -60,7 +61,7 @@ def hear(
     if not answer.alive:
         miss(policy, state, answer.detail, state.flights, now, draft)
         return draft.decision()
-    _note_boot(policy, state, answer.uptime_s, now, draft)
+    _note_boot(policy, state, answer, now, draft)
     if not draft.events and state.failures:
         draft.events.append(InstanceHeard())
     if not state.is_up and now >= state.down_until:
@@ -117,20 +118,21 @@ def _doubtful(state: DispatcherState) -> dict[str, Flight]:
     return {task_id: flight for task_id, flight in state.flights.items() if flight.phase != "accepted"}
 
 
-def _note_boot(
-    policy: DispatcherPolicy, state: DispatcherState, uptime_s: float | None, now: Now, draft: Draft
-) -> None:
+def _note_boot(policy: DispatcherPolicy, state: DispatcherState, answer: ProbeAnswered, now: Now, draft: Draft) -> None:
     """Fail what the instance accepted before it was started anew.
 
     `now - uptime` is late by the probe's way and the uptime's rounding, at most by `slack`. Where the
-    estimate has moved by more than that, the instance was restarted since; else only what was accepted
-    before the earliest possible start is surely forgotten.
+    estimate has moved by more than that, the instance was restarted since, or our clock has jumped; else only what was
+    accepted before the earliest possible start is surely forgotten.
     """
-    if uptime_s is None:
+    if answer.uptime_s is None:
         return
-    booted_at = now - uptime_s
+    booted_at = now - answer.uptime_s
     slack = policy.probe_timeout_s + _UPTIME_STEP_S
     moved = 0.0 if state.booted_at is None else booted_at - state.booted_at
+    if answer.goes_on and abs(moved) > slack:
+        draft.events.append(ClockJumped(now, moved))
+        return
     surely_before = booted_at if moved > slack else booted_at - slack
     forgotten = {
         task_id: flight

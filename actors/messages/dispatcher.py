@@ -154,11 +154,15 @@ class YieldAnswered(Struct, frozen=True):
 
 
 class ProbeAnswered(Struct, frozen=True):
-    """What came of a probe. `uptime_s` is None where the instance does not tell."""
+    """What came of a probe. `uptime_s` is None where the instance does not tell.
+
+    `goes_on`: its uptime has grown by as much as a steady clock since it told last, so it was not started anew.
+    """
 
     alive: bool
     detail: str = ""
     uptime_s: float | None = None
+    goes_on: bool = False
 
 
 DispatcherMessage: TypeAlias = (

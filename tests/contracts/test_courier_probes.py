@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from actors.courier import InstanceUnreachable
+from actors.couriers.by_protocol import CourierByProtocol
 from actors.errands import PostCallback, ProbeInstance
 from actors.messages import Message
 from actors.messages.agent import CallbackAnswered
@@ -116,3 +117,15 @@ def test_a_callback_that_is_not_taken_says_so() -> None:
         assert isinstance(answer, CallbackAnswered), url
         assert not answer.delivered, url
         assert answer.detail, url
+
+
+def test_an_instance_that_tells_as_much_as_before_and_what_has_passed_since_goes_on() -> None:
+    async def scene() -> list[Message | None]:
+        async with says_at(info=NEWER).listening() as endpoint, a_courier() as http:
+            courier = CourierByProtocol(http, http)
+            return [await courier.run(ProbeInstance(endpoint)) for _ in range(2)]
+
+    assert asyncio.run(scene()) == [
+        ProbeAnswered(True, uptime_s=12.0),
+        ProbeAnswered(True, uptime_s=12.0, goes_on=True),
+    ]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from actors.addresses import SCHEDULER, agent
 from actors.behaviour import Decision, Send
 from actors.dispatcher import DispatcherEvent, DispatcherPolicy, DispatcherState, dispatcher_behaviour
 from actors.dispatcher.events import (
+    ClockJumped,
     FlightFailed,
     InstanceHeard,
     InstanceLost,
@@ -162,6 +165,22 @@ def test_a_known_restart_costs_also_what_was_accepted_just_before() -> None:
     accept(dispatcher, "t")
     restarted = dispatcher.tell(ProbeAnswered(True, uptime_s=4.0), after=5)
     assert restarted.effects == [failed("t", "instance restarted")]
+
+
+@pytest.mark.parametrize("by_s", [3600.0, -3600.0], ids=["ahead", "back"])
+def test_a_clock_that_jumps_costs_no_task_and_hides_no_restart(by_s: float) -> None:
+    dispatcher = attending()
+    dispatcher.tell(ProbeAnswered(True, uptime_s=100.0))
+    accept(dispatcher, "before")
+    dispatcher.now += by_s
+    accept(dispatcher, "between")
+    jumped = dispatcher.tell(ProbeAnswered(True, uptime_s=105.0, goes_on=True), after=5)
+    assert jumped.events == [ClockJumped(dispatcher.now, by_s)]
+    accept(dispatcher, "after")
+    assert dispatcher.tell(ProbeAnswered(True, uptime_s=110.0), after=5) == NOTHING
+    restarted = dispatcher.tell(ProbeAnswered(True, uptime_s=1.0), after=5)
+    lost = [event.task_id for event in restarted.events if isinstance(event, FlightFailed)]
+    assert lost == ["before", "between", "after"]
 
 
 def test_a_first_uptime_shorter_than_a_flight_is_a_restart_too() -> None:
