@@ -210,7 +210,7 @@ def _task(
     return {
         "task_input": task_input,
         "metadata": {**(metadata or {}), **with_priority, **with_scope},
-        "task_id": task_id or f"task-{uuid.uuid4().hex}",
+        "task_id": f"task-{uuid.uuid4().hex}" if task_id is None else task_id,
     }
 
 

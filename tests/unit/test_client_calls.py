@@ -61,6 +61,10 @@ def test_a_request_to_give_way_names_agent_and_task(grace_s: float | None, body:
     assert json.loads(call.body or b"") == body
     assert read(call, 200, {"enqueued": True}) is True
     assert read(call, 200, {"enqueued": False}) is False
+def test_an_empty_id_is_not_replaced_by_a_new_one() -> None:
+    assert json.loads(calls.submit("m", {}, None, None, "").body or b"")["task_id"] == ""
+
+
 
 
 @pytest.mark.parametrize(
