@@ -6,6 +6,7 @@ import http.client
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, TypeVar
 from urllib.parse import SplitResult, urlsplit
@@ -260,18 +261,17 @@ class Client:
                 if not call.is_repeatable or time.monotonic() + pause > deadline:
                     raise
                 time.sleep(pause)
+        if not call.is_repeatable:
+            self.close()  # an idle connection may have been closed by the server, and nothing could be sent again then
         raise AssertionError("delays never end")
 
     def _exchange(self, call: Call[Any]) -> tuple[int, str | None, bytes]:
         connection: http.client.HTTPConnection | None = self._local.__dict__.pop("connection", None)
         try:
             if connection is not None:
-                try:
+                # Most likely the server closed the idle connection; a new one tells.
+                with suppress(ConnectionError, http.client.HTTPException):
                     return self._send(connection, call)
-                except (ConnectionError, http.client.HTTPException):
-                    # Most likely the server closed the idle connection; where a repeat is safe, a new one tells.
-                    if not call.is_repeatable:
-                        raise SchedulerUnreachable(f"the connection to {self.url} was lost") from None
             return self._send(self._connect(self._timeout_s), call)
         except (OSError, http.client.HTTPException) as failure:
             reason = getattr(failure, "strerror", None) or str(failure) or type(failure).__name__

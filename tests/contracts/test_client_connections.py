@@ -36,6 +36,34 @@ def silent_after_one_answer() -> Iterator[str]:
 
 @pytest.mark.parametrize("url", ["ftp://here", "http://", "http://here:99999", "here:port"])
 def test_what_is_no_address_of_a_scheduler_is_told_at_once(url: str) -> None:
+REMOVED = b'{"status":"success","message":"removed","host":"h","port":1,"ti_uuid":"u"}'
+
+
+@pytest.fixture
+def gone_after_one_answer() -> Iterator[str]:
+    """The address of a server that closes each connection after one answer, as if it had been idle for too long."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve() -> None:
+            for answer in (HEALTHY, b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(REMOVED), REMOVED)):
+                connection, _ = listening.accept()
+                with connection:
+                    connection.recv(65536)
+                    connection.sendall(answer)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield "http://{}:{}".format(*listening.getsockname())
+
+
+def test_what_may_be_sent_only_once_is_not_lost_to_a_connection_that_was_idle_for_too_long(
+    gone_after_one_answer: str,
+) -> None:
+    with Client(gone_after_one_answer, timeout_s=10.0) as client:
+        assert client.health().status == "healthy"
+        assert client.remove("h", 1) == "u"
+
+
     with pytest.raises(ValueError, match="expected an address like http"):
         Client(url)
 
