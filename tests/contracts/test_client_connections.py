@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import threading
 from collections.abc import Iterator
 
 import pytest
 
-from swarmpilot import Client
+from swarmpilot import AsyncClient, Client
 from swarmpilot.errors import SchedulerUnreachable
+from tests.embedded import embedded, instance
 
 HEALTHY = b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 20\r\n\r\n{"status":"healthy"}'
 
@@ -34,8 +36,6 @@ def silent_after_one_answer() -> Iterator[str]:
         assert not thread.is_alive(), "the client has kept a connection that is of no use"
 
 
-@pytest.mark.parametrize("url", ["ftp://here", "http://", "http://here:99999", "here:port"])
-def test_what_is_no_address_of_a_scheduler_is_told_at_once(url: str) -> None:
 REMOVED = b'{"status":"success","message":"removed","host":"h","port":1,"ti_uuid":"u"}'
 
 
@@ -64,8 +64,24 @@ def test_what_may_be_sent_only_once_is_not_lost_to_a_connection_that_was_idle_fo
         assert client.remove("h", 1) == "u"
 
 
-    with pytest.raises(ValueError, match="expected an address like http"):
-        Client(url)
+@pytest.mark.parametrize("url", ["ftp://here", "http://", "http://here:99999", "here:port"])
+def test_what_is_no_address_of_a_scheduler_is_told_at_once(url: str) -> None:
+    for client in (Client, AsyncClient):
+        with pytest.raises(ValueError, match="expected an address like http"):
+            client(url)
+
+
+@pytest.mark.parametrize("name", [".", "..", "a/../b", "%2e", "ü ?#"])
+def test_agents_and_tasks_may_have_any_name(name: str) -> None:
+    async def run() -> None:
+        async with embedded() as service, instance(service, "m"), AsyncClient(service.url) as client:
+            await client.submit("m", {}, metadata={"agent_id": name}, task_id=name)
+            assert (await client.agent(name)).agent_id == name
+            assert await client.preempt(name)
+            with Client(service.url) as other:
+                assert (await asyncio.to_thread(other.agent, name)).agent_id == name
+
+    asyncio.run(run())
 
 
 def test_a_scheduler_that_hangs_is_unreachable_over_a_kept_connection_too(silent_after_one_answer: str) -> None:
