@@ -22,3 +22,12 @@ def test_a_wrong_setting_of_the_environment_is_told_in_the_same_words_by_all_com
     monkeypatch.setenv("SWARMPILOT_AGING_TO", "99")
     assert run([command]) == 2
     assert capsys.readouterr().err == "swarmpilot: aging_to: must be less than or equal to 20; got '99'\n"
+
+
+@pytest.mark.parametrize("name", ["PRIORITY_ORDER", "SWARMPILOT_PRIORITY_ORDER"])
+def test_a_setting_with_two_names_is_told_by_that_of_the_option(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    monkeypatch.setenv(name, "higher")
+    assert run(["start"]) == 2
+    assert capsys.readouterr().err == "swarmpilot: priority_order: must be 'importance' or 'nice'; got 'higher'\n"
