@@ -31,3 +31,13 @@ def test_a_setting_with_two_names_is_told_by_that_of_the_option(
     monkeypatch.setenv(name, "higher")
     assert run(["start"]) == 2
     assert capsys.readouterr().err == "swarmpilot: priority_order: must be 'importance' or 'nice'; got 'higher'\n"
+
+
+@pytest.mark.parametrize("command", [["instance", "--model", "m"], ["worker", "--agent", "a", "--call", "json:loads"]])
+def test_a_wrong_log_level_is_told_by_instances_and_workers_as_by_the_service(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: list[str]
+) -> None:
+    monkeypatch.setenv("LOG_LEVEL", "loud")
+    assert run(command) == 2
+    error = capsys.readouterr().err
+    assert error == "swarmpilot: log_level: must be 'DEBUG', 'INFO', 'WARNING' or 'ERROR'; got 'loud'\n"
