@@ -45,6 +45,8 @@ def set_up_logs(level: str) -> None:
     if level.upper() not in logging.getLevelNamesMapping():
         raise Usage(f"log_level: must be 'DEBUG', 'INFO', 'WARNING' or 'ERROR'; got {level!r}")
     logging.basicConfig(level=level.upper(), format="%(asctime)s %(levelname)-7s %(message)s", datefmt="%H:%M:%S")
+    # It calls every failed reconnect an error; a worker says the same once.
+    logging.getLogger("aiormq").setLevel(logging.CRITICAL)
 
 
 def json_object(name: str, text: str) -> dict[str, Any]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
+
 import pytest
 
 from actors.settings import Settings
 from swarmpilot.cli import run
+from swarmpilot.cli.options import set_up_logs
 
 
 @pytest.mark.parametrize("name", ["LOG_LEVEL", "SWARMPILOT_LOG_LEVEL"])
@@ -41,3 +44,13 @@ def test_a_wrong_log_level_is_told_by_instances_and_workers_as_by_the_service(
     assert run(command) == 2
     error = capsys.readouterr().err
     assert error == "swarmpilot: log_level: must be 'DEBUG', 'INFO', 'WARNING' or 'ERROR'; got 'loud'\n"
+
+
+def test_a_broker_that_stays_away_is_told_by_the_worker_alone() -> None:
+    drivers = logging.getLogger("aiormq")
+    before = drivers.level
+    try:
+        set_up_logs("info")
+        assert not drivers.isEnabledFor(logging.ERROR)
+    finally:
+        drivers.setLevel(before)
