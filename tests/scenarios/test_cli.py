@@ -122,6 +122,7 @@ def test_queues_shows_every_instance(world: World) -> None:
         (["instance", "--model", "m", "--call", "json:nothing"], 2, "module json has no nothing"),
         (["instance", "--model", "m", "--call", "json:dumps", "--upstream", "http://x"], 2, "choose one of"),
         (["instance", "--model", "m", "--speed", "0"], 2, "speed must be above 0"),
+        (["instance", "--model", ""], 2, "model must not be empty"),
     ],
 )
 def test_an_error_is_one_clear_line(
