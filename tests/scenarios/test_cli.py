@@ -123,6 +123,7 @@ def test_queues_shows_every_instance(world: World) -> None:
         (["instance", "--model", "m", "--call", "json:dumps", "--upstream", "http://x"], 2, "choose one of"),
         (["instance", "--model", "m", "--speed", "0"], 2, "speed must be above 0"),
         (["instance", "--model", ""], 2, "model must not be empty"),
+        (["instance", "--model", "m", "--upstream", "localhost:11434"], 2, "the upstream server's address must be"),
     ],
 )
 def test_an_error_is_one_clear_line(
