@@ -9,13 +9,14 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 import aiohttp
+from yarl import URL
 
 from swarmpilot import calls
 from swarmpilot.activity import SILENCE_S, ActivityChange, ActivityEntry, ActivityEvents, ActivityPages, ActivityQuery
 from swarmpilot.agents import AgentRecord
 from swarmpilot.backoff import Patience, delays
 from swarmpilot.calls import Call
-from swarmpilot.client import DEFAULT_URL, FIRST_POLL_S, LONGEST_POLL_S, POLL_FACTOR
+from swarmpilot.client import DEFAULT_URL, FIRST_POLL_S, LONGEST_POLL_S, POLL_FACTOR, checked_address
 from swarmpilot.dead import DeadRecord, Replay
 from swarmpilot.errors import SchedulerError, SchedulerUnavailable, SchedulerUnreachable, TaskFailed, WaitTimeout
 from swarmpilot.placement import Placement
@@ -36,7 +37,9 @@ class AsyncClient:
     def __init__(
         self, url: str = DEFAULT_URL, *, timeout_s: float = 30.0, retry_for_s: float = 0.0, connections: int = 64
     ) -> None:
-        self.url = (url if "://" in url else f"http://{url}").rstrip("/")
+        parts = checked_address(url)
+        self.url = f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
+        self._base = str(URL(self.url)).rstrip("/")
         self._timeout_s = timeout_s
         self._retry_for_s = retry_for_s
         self._connections = connections
@@ -275,7 +278,7 @@ class AsyncClient:
     async def _listen(self, path: str, events: ActivityEvents, patience: Patience) -> AsyncIterator[ActivityChange]:
         silence = aiohttp.ClientTimeout(total=None, sock_read=max(self._timeout_s, SILENCE_S))
         try:
-            async with self._session.get(self.url + path, headers=events.headers, timeout=silence) as answer:
+            async with self._session.get(self._at(path), headers=events.headers, timeout=silence) as answer:
                 if answer.status != 200:
                     retry_after, body = answer.headers.get("Retry-After"), await answer.read()
                     calls.read_answer(Call("GET", path, dict), answer.status, retry_after, body)
@@ -289,5 +292,9 @@ class AsyncClient:
         raise SchedulerUnreachable(f"the scheduler at {self.url} ended the stream")
 
     async def _send(self, call: Call[Any]) -> tuple[int, str | None, bytes]:
-        async with self._session.request(call.method, self.url + call.path, data=call.body) as answer:
+        async with self._session.request(call.method, self._at(call.path), data=call.body) as answer:
             return answer.status, answer.headers.get("Retry-After"), await answer.read()
+
+    def _at(self, path: str) -> URL:
+        """The path as it is: what is made of an id `.` or `..` is no step through folders."""
+        return URL(self._base + path, encoded=True)

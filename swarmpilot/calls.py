@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 from urllib.parse import quote, urlencode
@@ -25,6 +25,9 @@ from swarmpilot.records import Health, InstanceQueue, SubmittedTask, TaskRecord,
 T = TypeVar("T")
 
 BATCH = 500
+BATCH_BYTES = 1024 * 1024
+"""Bytes of tasks in a request for many of them, at most; one that is larger goes alone. Bodies have a limit
+(max_body_bytes, and what a proxy allows), and no task is to meet it because of the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +61,12 @@ def submit_batches(
     priority: int | str | None,
     scope: str | None = None,
 ) -> list[Call[list[SubmittedTask | SchedulerError]]]:
-    """Submit many tasks, up to 500 a request."""
-    tasks = [_task(task_input, metadata, priority, None, scope) for task_input in inputs]
-    parts = [tasks[start : start + BATCH] for start in range(0, len(tasks), BATCH)]
+    """Submit many tasks, up to 500 a request or 1 MiB."""
+    tasks = [_encode(_task(task_input, metadata, priority, None, scope)) for task_input in inputs]
+    head = b'{"model_name": %b, "tasks": [' % _encode(model)
     return [
-        Call("POST", "/queue/submit_batch", _submitted_batch, _encode({"model_name": model, "tasks": part}))
-        for part in parts
+        Call("POST", "/queue/submit_batch", _submitted_batch, b"%b%b]}" % (head, b", ".join(part)))
+        for part in _parts(tasks)
     ]
 
 
@@ -210,11 +213,22 @@ def _task(
     return {
         "task_input": task_input,
         "metadata": {**(metadata or {}), **with_priority, **with_scope},
-        "task_id": task_id or f"task-{uuid.uuid4().hex}",
+        "task_id": f"task-{uuid.uuid4().hex}" if task_id is None else task_id,
     }
 
 
-def _encode(body: Mapping[str, Any]) -> bytes:
+def _parts(tasks: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
+    begin = size = 0
+    for end, task in enumerate(tasks):
+        if end > begin and (end - begin == BATCH or size + len(task) > BATCH_BYTES):
+            yield tasks[begin:end]
+            begin, size = end, 0
+        size += len(task)
+    if tasks:
+        yield tasks[begin:]
+
+
+def _encode(body: object) -> bytes:
     return json.dumps(body).encode()
 
 

@@ -6,6 +6,7 @@ import http.client
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, TypeVar
 from urllib.parse import SplitResult, urlsplit
@@ -39,11 +40,8 @@ class Client:
     """
 
     def __init__(self, url: str = DEFAULT_URL, *, timeout_s: float = 30.0, retry_for_s: float = 0.0) -> None:
-        parts = urlsplit(url if "://" in url else f"http://{url}")
-        if parts.scheme not in ("http", "https") or not parts.hostname or not _has_sound_port(parts):
-            raise ValueError(f"expected an address like {DEFAULT_URL}, got {url!r}")
+        self._parts = parts = checked_address(url)
         self.url = f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
-        self._parts = parts
         self._timeout_s = timeout_s
         self._retry_for_s = retry_for_s
         self._local = threading.local()
@@ -263,15 +261,14 @@ class Client:
         raise AssertionError("delays never end")
 
     def _exchange(self, call: Call[Any]) -> tuple[int, str | None, bytes]:
+        if not call.is_repeatable:
+            self.close()  # an idle connection may have been closed by the server, and nothing could be sent again then
         connection: http.client.HTTPConnection | None = self._local.__dict__.pop("connection", None)
         try:
             if connection is not None:
-                try:
+                # Most likely the server closed the idle connection; a new one tells.
+                with suppress(ConnectionError, http.client.HTTPException):
                     return self._send(connection, call)
-                except (ConnectionError, http.client.HTTPException):
-                    # Most likely the server closed the idle connection; where a repeat is safe, a new one tells.
-                    if not call.is_repeatable:
-                        raise SchedulerUnreachable(f"the connection to {self.url} was lost") from None
             return self._send(self._connect(self._timeout_s), call)
         except (OSError, http.client.HTTPException) as failure:
             reason = getattr(failure, "strerror", None) or str(failure) or type(failure).__name__
@@ -316,6 +313,14 @@ class Client:
         else:
             self._local.connection = connection
         return answer.status, answer.headers.get("Retry-After"), body
+
+
+def checked_address(url: str) -> SplitResult:
+    """The parts of a scheduler's address. Raises ValueError where it is none."""
+    parts = urlsplit(url if "://" in url else f"http://{url}")
+    if parts.scheme not in ("http", "https") or not parts.hostname or not _has_sound_port(parts):
+        raise ValueError(f"expected an address like {DEFAULT_URL}, got {url!r}")
+    return parts
 
 
 def _has_sound_port(parts: SplitResult) -> bool:

@@ -79,7 +79,7 @@ def replay(
 ) -> int:
     """Send dead letters again, as new messages. One that has its effect is gone from the list; twice does it once.
 
-    Exits 1 where one failed again.
+    Exits 1 where one failed again, or is not there.
 
     [bold]Examples[/bold]
 
@@ -89,14 +89,18 @@ def replay(
     """
     if bool(letter_ids) == all_:
         raise Usage("give the ids of dead letters, or --all")
-    failed = 0
+    failed, missing = 0, []
     with client_for(url) as client:
         for letter_id in letter_ids or [letter.id for letter in client.dead_letters()]:
-            replayed = client.replay(letter_id)
+            try:
+                replayed = client.replay(letter_id)
+            except TaskNotFound as failure:  # replayed before, or by somebody else: no reason to leave out the others
+                missing.append(str(failure))
+                continue
             typer.echo(f"{letter_id}: {replayed.outcome}{f': {replayed.reason}' if replayed.reason else ''}")
             failed += replayed.outcome == "failed"
-    if failed:
-        raise Failure(f"{failed} failed again")
+    if failed or (missing and letter_ids):
+        raise Failure("; ".join([*missing, *([f"{failed} failed again"] if failed else [])]))
     return 0
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
 
-from swarmpilot.cli.options import DEFAULT_URL, Usage
+from swarmpilot.cli.options import DEFAULT_URL, Usage, set_up_logs
 
 
 def instance(
@@ -75,7 +74,7 @@ def instance(
         raise Usage(f"choose one of {' and '.join(chosen)}")
     if preemptible and upstream is not None:
         raise Usage("--preemptible needs tasks with safe points; those of an --upstream have none")
-    logging.basicConfig(level=log_level.upper(), format="%(asctime)s %(levelname)-7s %(message)s", datefmt="%H:%M:%S")
+    set_up_logs(log_level)
 
     from swarmpilot.instance import TaskInstance
 

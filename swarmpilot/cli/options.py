@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -39,6 +40,15 @@ def client_for(url: str) -> Client:
         raise Usage(f"--url: {failure}") from None
 
 
+def set_up_logs(level: str) -> None:
+    """Log at this level and above, a line an event, for a person. Raises Usage."""
+    if level.upper() not in logging.getLevelNamesMapping():
+        raise Usage(f"log_level: must be 'DEBUG', 'INFO', 'WARNING' or 'ERROR'; got {level!r}")
+    logging.basicConfig(level=level.upper(), format="%(asctime)s %(levelname)-7s %(message)s", datefmt="%H:%M:%S")
+    # It calls every failed reconnect an error; a worker says the same once.
+    logging.getLogger("aiormq").setLevel(logging.CRITICAL)
+
+
 def json_object(name: str, text: str) -> dict[str, Any]:
     """The JSON object in `text`, in the file of `@file`, or on standard input for `-`. Raises Usage."""
     if text == "-":
@@ -61,4 +71,4 @@ def _short(text: str) -> str:
     return repr(text if len(text) <= 60 else text[:57] + "...")
 
 
-__all__ = ["DEFAULT_URL", "Failure", "Url", "Usage", "client_for", "json_object"]
+__all__ = ["DEFAULT_URL", "Failure", "Url", "Usage", "client_for", "json_object", "set_up_logs"]

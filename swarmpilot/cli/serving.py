@@ -97,4 +97,4 @@ def _named(settings: list[str]) -> dict[str, object]:
 
 
 def _name(location: tuple[int | str, ...]) -> str:
-    return ".".join(str(part) for part in location).lower()
+    return ".".join(str(part) for part in location).lower().removeprefix("swarmpilot_")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Annotated
 
 import typer
 
-from swarmpilot.cli.options import DEFAULT_URL, Usage
+from swarmpilot.cli.options import DEFAULT_URL, Usage, set_up_logs
 
 
 def worker(
@@ -42,7 +41,7 @@ def worker(
 
       swarmpilot worker --agent worker-1 --call my_module:run --capacity 4 --url http://scheduler:8102
     """
-    logging.basicConfig(level=log_level.upper(), format="%(asctime)s %(levelname)-7s %(message)s", datefmt="%H:%M:%S")
+    set_up_logs(log_level)
 
     from swarmpilot.instance.work.call import find_function
     from swarmpilot.worker import Worker

@@ -70,14 +70,18 @@ class Membership:
 
 def checked_url(url: str) -> str:
     """The scheduler's address without a slash at its end. Raises ValueError where it is none."""
-    try:
-        parts = urlsplit(url)
-        is_one = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        is_one = False
-    if not is_one:
+    if not is_address(url):
         raise ValueError(f"the scheduler's address must be like http://127.0.0.1:8102, got {url!r}")
     return url.rstrip("/")
+
+
+def is_address(url: str) -> bool:
+    """Whether an HTTP server can be there."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def advertised(address: str) -> tuple[str, int]:

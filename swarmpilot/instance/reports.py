@@ -52,7 +52,15 @@ def error_result(text: str, kind: str) -> dict[str, str]:
 def failure_result(failure: BaseException) -> dict[str, str]:
     """The result of a task whose work raised."""
     kind = type(failure).__name__
-    return error_result(str(failure) or kind, kind)
+    return error_result(failure_text(failure) or kind, kind)
+
+
+def failure_text(failure: BaseException) -> str:
+    """What it says, as text that JSON can hold; "" where it cannot say it: it is of the task's making, maybe odd."""
+    try:
+        return str(failure).encode(errors="backslashreplace").decode()
+    except Exception:
+        return ""
 
 
 def encode_result(result: Any) -> bytes:
@@ -60,7 +68,7 @@ def encode_result(result: Any) -> bytes:
     try:
         encoded = _ENCODER.encode(result)
     except Exception as failure:
-        text = f"the function returned what JSON cannot hold ({type(result).__name__}): {failure}"
+        text = f"the function returned what JSON cannot hold ({type(result).__name__}): {failure_text(failure)}"
         return _ENCODER.encode(error_result(text, "ResultNotJson"))
     # The guide's result is an object; any other value goes where its examples have theirs.
     return encoded if encoded[:1] == b"{" or result is None else b'{"output":' + encoded + b"}"

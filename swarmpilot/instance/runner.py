@@ -11,7 +11,14 @@ from functools import partial
 
 from swarmpilot.instance.ledger import Ledger
 from swarmpilot.instance.pushes import Push, YieldRequest
-from swarmpilot.instance.reports import encode_report, encode_yield, error_result, failure_result, yield_in
+from swarmpilot.instance.reports import (
+    encode_report,
+    encode_yield,
+    error_result,
+    failure_result,
+    failure_text,
+    yield_in,
+)
 from swarmpilot.instance.work import TaskContext, Work
 from swarmpilot.instance.work.giving_way import Preemption
 from swarmpilot.safe_points import encode_checkpoint, is_yield
@@ -120,13 +127,13 @@ class Runner:
         except asyncio.CancelledError:
             # `cancel` is the only one to end a run this way, so it is an ending like any other.
             result = CANCELLED.result
-        except (KeyboardInterrupt, GeneratorExit):
+        except KeyboardInterrupt:
             raise  # the process is told to end
         except BaseException as failure:
             # SystemExit among them: it ends the task, not the instance and all that runs beside it.
             if is_yield(failure):
                 return Outcome((time.perf_counter() - begun) * 1000.0, checkpoint=preemption.checkpoint)
-            log.warning("task %s failed: %s: %s", push.task_id, type(failure).__name__, failure)
+            log.warning("task %s failed: %s: %s", push.task_id, type(failure).__name__, failure_text(failure))
             log.debug("task %s failed here:", push.task_id, exc_info=True)
             result = failure_result(failure)
         return Outcome((time.perf_counter() - begun) * 1000.0, result)

@@ -55,6 +55,8 @@ class TaskInstance:
         drain_timeout_s: float = 300.0,
         preemptible: bool = False,
     ) -> None:
+        if not model:
+            raise ValueError("model must not be empty")
         self.model = model
         self.host = host
         self.port = port

@@ -18,7 +18,7 @@ from actors.messages.wire import Codec
 from actors.messages.worker import StartTask, StopTask, YieldTask
 from swarmpilot.instance.ledger import Ledger, Taking
 from swarmpilot.instance.pushes import digest_of
-from swarmpilot.instance.reports import encode_result, error_result, failure_result
+from swarmpilot.instance.reports import encode_result, error_result, failure_result, failure_text
 from swarmpilot.safe_points import is_yield
 from swarmpilot.worker.calling import Call
 from swarmpilot.worker.run_state import RunState
@@ -154,7 +154,7 @@ class Runner:
         begun = time.perf_counter()
         try:
             result = await self._call(task_of(run.start), run.state)
-        except (KeyboardInterrupt, GeneratorExit):
+        except KeyboardInterrupt:
             raise  # the process is told to end
         except BaseException as failure:
             # SystemExit among them: it ends the task, not the worker and all that runs beside it.
@@ -162,7 +162,7 @@ class Runner:
                 return None
             if is_yield(failure):
                 return self._yielded(run, _ms_since(begun))
-            log.warning("task %s failed: %s: %s", run.task_id, type(failure).__name__, failure)
+            log.warning("task %s failed: %s: %s", run.task_id, type(failure).__name__, failure_text(failure))
             log.debug("task %s failed here:", run.task_id, exc_info=True)
             result = failure_result(failure)
         return self._ended(run, _ms_since(begun), result)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import threading
 from collections.abc import Iterator
 
 import pytest
 
-from swarmpilot import Client
+from swarmpilot import AsyncClient, Client
 from swarmpilot.errors import SchedulerUnreachable
+from tests.embedded import embedded, instance
 
 HEALTHY = b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 20\r\n\r\n{"status":"healthy"}'
 
@@ -34,10 +36,52 @@ def silent_after_one_answer() -> Iterator[str]:
         assert not thread.is_alive(), "the client has kept a connection that is of no use"
 
 
+REMOVED = b'{"status":"success","message":"removed","host":"h","port":1,"ti_uuid":"u"}'
+
+
+@pytest.fixture
+def gone_after_one_answer() -> Iterator[str]:
+    """The address of a server that closes each connection after one answer, as if it had been idle for too long."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve() -> None:
+            for answer in (HEALTHY, b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(REMOVED), REMOVED)):
+                connection, _ = listening.accept()
+                with connection:
+                    connection.recv(65536)
+                    connection.sendall(answer)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield "http://{}:{}".format(*listening.getsockname())
+
+
+def test_what_may_be_sent_only_once_is_not_lost_to_a_connection_that_was_idle_for_too_long(
+    gone_after_one_answer: str,
+) -> None:
+    with Client(gone_after_one_answer, timeout_s=10.0) as client:
+        assert client.health().status == "healthy"
+        assert client.remove("h", 1) == "u"
+
+
 @pytest.mark.parametrize("url", ["ftp://here", "http://", "http://here:99999", "here:port"])
 def test_what_is_no_address_of_a_scheduler_is_told_at_once(url: str) -> None:
-    with pytest.raises(ValueError, match="expected an address like http"):
-        Client(url)
+    for client in (Client, AsyncClient):
+        with pytest.raises(ValueError, match="expected an address like http"):
+            client(url)
+
+
+@pytest.mark.parametrize("name", [".", "..", "a/../b", "%2e", "ü ?#"])
+def test_agents_and_tasks_may_have_any_name(name: str) -> None:
+    async def run() -> None:
+        async with embedded() as service, instance(service, "m"), AsyncClient(service.url) as client:
+            await client.submit("m", {}, metadata={"agent_id": name}, task_id=name)
+            assert (await client.agent(name)).agent_id == name
+            assert await client.preempt(name)
+            with Client(service.url) as other:
+                assert (await asyncio.to_thread(other.agent, name)).agent_id == name
+
+    asyncio.run(run())
 
 
 def test_a_scheduler_that_hangs_is_unreachable_over_a_kept_connection_too(silent_after_one_answer: str) -> None:

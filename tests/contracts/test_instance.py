@@ -251,7 +251,12 @@ class Unusual(BaseException):
     """As libraries raise it that time functions out."""
 
 
-@pytest.mark.parametrize("stop", [SystemExit(3), StopIteration(), Unusual()])
+class Speechless(Exception):
+    def __str__(self) -> str:
+        raise AttributeError("response")
+
+
+@pytest.mark.parametrize("stop", [SystemExit(3), StopIteration(), GeneratorExit(), Unusual(), Speechless()])
 @pytest.mark.parametrize("is_async", [False, True])
 def test_a_function_that_ends_its_program_ends_only_its_task(run: Run, stop: BaseException, is_async: bool) -> None:
     def leaves(task_input: dict[str, Any]) -> dict[str, Any]:

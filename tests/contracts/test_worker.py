@@ -85,10 +85,16 @@ def test_what_a_function_raises_is_the_error_of_the_task() -> None:
     assert (result["status"], result["type"]) == ("error", "KeyError")
 
 
+class Speechless(Exception):
+    def __str__(self) -> str:
+        raise AttributeError("response")
+
+
+@pytest.mark.parametrize("stop", [SystemExit(3), GeneratorExit(), Speechless()])
 @pytest.mark.parametrize("is_async", [False, True])
-def test_a_function_that_ends_its_program_ends_only_its_task(is_async: bool) -> None:
+def test_a_function_that_ends_its_program_ends_only_its_task(stop: BaseException, is_async: bool) -> None:
     def leaves(task: Task) -> None:
-        raise SystemExit(3)
+        raise stop
 
     async def leaves_async(task: Task) -> None:
         leaves(task)

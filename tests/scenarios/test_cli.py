@@ -122,6 +122,9 @@ def test_queues_shows_every_instance(world: World) -> None:
         (["instance", "--model", "m", "--call", "json:nothing"], 2, "module json has no nothing"),
         (["instance", "--model", "m", "--call", "json:dumps", "--upstream", "http://x"], 2, "choose one of"),
         (["instance", "--model", "m", "--speed", "0"], 2, "speed must be above 0"),
+        (["instance", "--model", ""], 2, "model must not be empty"),
+        (["instance", "--model", "m", "--upstream", "localhost:11434"], 2, "the upstream server's address must be"),
+        (["dead", "replay", "this", "that"], 1, "Dead letter this not found; Dead letter that not found"),
     ],
 )
 def test_an_error_is_one_clear_line(

@@ -40,11 +40,29 @@ def test_a_submit_names_its_task_so_that_a_repeat_is_the_same_task() -> None:
     assert read(call, 200, {"status": "success", "task_id": "t", "scheduled_ti": "u"}) == SubmittedTask("t", "u")
 
 
+def test_a_request_for_many_tasks_holds_500_of_them_or_1_mib() -> None:
+    def counts(sizes: list[int]) -> list[int]:
+        batches = calls.submit_batches("m", [{"x": "x" * size} for size in sizes], None, None)
+        bodies = [json.loads(batch.body or b"") for batch in batches]
+        assert [len(task["task_input"]["x"]) for body in bodies for task in body["tasks"]] == sizes
+        assert all(body["model_name"] == "m" for body in bodies)
+        return [len(body["tasks"]) for body in bodies]
+
+    assert counts([]) == []
+    assert counts([1] * 1001) == [500, 500, 1]
+    assert counts([400_000] * 5) == [2, 2, 1]
+    assert counts([1, 3_000_000, 3_000_000, 1, 1]) == [1, 1, 1, 2]
+
+
 def test_a_scope_travels_as_metadata() -> None:
     body = json.loads(calls.submit("m", {}, {"scope": "a", "u": 2}, None, "t", "repo.docs").body or b"")
     assert body["metadata"] == {"u": 2, "scope": "repo.docs"}
     [batch] = calls.submit_batches("m", [{}, {}], None, None, "repo.docs")
     assert [task["metadata"] for task in json.loads(batch.body or b"")["tasks"]] == [{"scope": "repo.docs"}] * 2
+
+
+def test_an_empty_id_is_not_replaced_by_a_new_one() -> None:
+    assert json.loads(calls.submit("m", {}, None, None, "").body or b"")["task_id"] == ""
 
 
 @pytest.mark.parametrize(

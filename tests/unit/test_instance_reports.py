@@ -69,6 +69,24 @@ def test_a_failure_without_words_is_named_by_its_type() -> None:
     assert failure_result(KeyError()) == {"status": "error", "error": "KeyError", "type": "KeyError"}
 
 
+class Speechless(Exception):
+    def __str__(self) -> str:
+        raise AttributeError("response")
+
+
+def test_a_failure_that_cannot_be_put_into_words_is_named_by_its_type() -> None:
+    assert failure_result(Speechless()) == {"status": "error", "error": "Speechless", "type": "Speechless"}
+
+
+def test_a_failure_that_names_a_file_whose_name_is_no_utf_8_says_so_as_text() -> None:
+    failure = FileNotFoundError(2, "No such file or directory", b"caf\xe9".decode(errors="surrogateescape"))
+    told = result_of(failure_result(failure))
+    assert (told["type"], told["error"]) == (
+        "FileNotFoundError",
+        "[Errno 2] No such file or directory: 'caf\\udce9'",
+    )
+
+
 def test_a_refused_result_gives_way_to_an_error_and_the_rest_stays() -> None:
     before = encode_report(PUSH, "one", 12.5, {"output": "x" * 100})
     after = json.loads(replaced_result(before, "413 too large"))

@@ -9,6 +9,7 @@ from typing import Any
 import aiohttp
 
 from swarmpilot.backoff import delays
+from swarmpilot.instance.membership import is_address
 from swarmpilot.instance.work import TaskContext, TaskInput, Work
 
 CONNECT_ATTEMPTS = 4
@@ -25,7 +26,12 @@ def completion_url(base: str, task_input: TaskInput) -> str:
 
 
 def forward(base: str, model_name: str, *, api_key: str | None = None, timeout_s: float = 3600.0) -> Work:
-    """Work that posts to the server at `base`, with `model` set to `model_name` where the input has none."""
+    """Work that posts to the server at `base`, with `model` set to `model_name` where the input has none.
+
+    Raises ValueError where `base` is no address.
+    """
+    if not is_address(base):
+        raise ValueError(f"the upstream server's address must be like http://localhost:11434, got {base!r}")
     headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
     sessions: list[aiohttp.ClientSession] = []
 
