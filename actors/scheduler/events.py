@@ -203,7 +203,10 @@ class ProtectionEnded:
 
 @dataclass(frozen=True, slots=True)
 class StartsDeferred:
-    """An instance of the pool is free, and what waits is done sooner on a busy one; looked at again at `until`."""
+    """An instance of the pool is free, and what waits is done sooner on a busy one; looked at again at `until`.
+
+    Said once, and again where that is sooner than was said before.
+    """
 
     pool: str
     until: float

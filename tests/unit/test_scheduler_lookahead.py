@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from actors.messages.scheduler import SetStrategy
+from actors.messages.tasks import Features
 from actors.scheduler.events import DeferralEnded, StartsDeferred
 from tests.unit.scheduling import Scheduling, submit
 
@@ -54,6 +55,27 @@ def test_one_that_is_long_overdue_is_not_waited_for_any_longer() -> None:
         assert due is not None, "nobody looks again"
         looked += len(scheduling.pass_time(due - scheduling.now).of(DeferralEnded))
     assert looked > 1
+    assert scheduling.running()["t1"] == "slow"
+
+
+def test_one_that_had_better_not_wait_for_long_is_looked_at_again_before_one_that_could_have() -> None:
+    scheduling = fast_and_slow()
+    for n in range(5):
+        scheduling.tell(submit(f"long{n}", features=Features("long")))
+        scheduling.settle(f"long{n}", 60_000.0)
+    scheduling.tell(submit("long", features=Features("long")))
+    [until] = [told.until for told in scheduling.tell(submit("longer", features=Features("long"))).of(StartsDeferred)]
+    assert until > scheduling.now + 30.0
+    for task_id in ("long", "longer"):
+        scheduling.settle(task_id)
+    scheduling.tell(submit("t0"))
+    scheduling.tell(submit("t1"))
+    assert scheduling.running() == {"t0": "fast"}
+    while "t1" not in scheduling.running():
+        due = scheduling.behaviour.next_due(scheduling.state)
+        assert due is not None
+        assert due < until, "by now it is long overdue"
+        scheduling.pass_time(due - scheduling.now)
     assert scheduling.running()["t1"] == "slow"
 
 
