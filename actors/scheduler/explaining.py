@@ -24,12 +24,11 @@ CHOICE = "the choice of"
 
 def keep(state: SchedulerState, entry: TaskEntry, ti_uuid: str, now: float) -> None:
     """The task is about to start on this instance: remember what there is to say, if it is to be remembered."""
-    instance, rules = state.instances[ti_uuid], state.placement
+    instance, rules, explained = state.instances[ti_uuid], state.placement, state.explained
     pool = state.pools[instance.pool]
+    explained.pop(entry.spec.task_id, None)
     if not rules.explain_starts or len(pool.instances) > rules.explain_instances:
         return
-    explained = state.explained
-    explained.pop(entry.spec.task_id, None)
     strategy = state.strategy(instance.model_name)
     why, able = _why(state, pool, entry, instance, strategy)
     explained[entry.spec.task_id] = _moment(state, pool, entry, now, ti_uuid, why, able)

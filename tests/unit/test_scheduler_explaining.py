@@ -154,6 +154,17 @@ def test_none_are_where_it_is_switched_off_or_the_pool_is_too_large(rules: Place
     assert not scheduling.state.explained
 
 
+def test_a_start_that_is_not_remembered_is_not_explained_by_the_one_before() -> None:
+    scheduling = two_instances(rules=PlacementRules(explain_instances=2))
+    scheduling.tell(submit("t1"))
+    assert explained(scheduling, "t1").status == "started"
+    scheduling.register("i3")
+    scheduling.give_back("t1")
+    scheduling.pass_time(0.0)
+    assert "t1" in scheduling.running()
+    assert explained(scheduling, "t1") == PlacementExplained("t1", "unknown")
+
+
 def test_replay_remembers_the_same() -> None:
     scheduling = two_instances("tail")
     for n in range(5):
