@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from actors.messages.scheduler import SetStrategy
+from actors.messages.answers import WaitExplained
+from actors.messages.scheduler import ExplainWait, SetStrategy
 from actors.messages.tasks import Features
 from actors.scheduler.events import DeferralEnded, StartsDeferred
 from tests.unit.scheduling import Scheduling, submit
@@ -33,6 +34,28 @@ def test_a_task_waits_for_the_faster_one() -> None:
     assert scheduling.now < deferred.until < scheduling.now + 0.3
     assert not scheduling.tell(submit("t2")).of(StartsDeferred), "said once is enough"
     assert scheduling.settle("t0", 100.0).bound == [("t1", "fast")]
+
+
+def test_who_is_left_waiting_hears_that_it_is_not_for_a_free_one() -> None:
+    scheduling = fast_and_slow()
+    scheduling.tell(submit("t0"))
+    scheduling.tell(submit("t1"))
+    answer = scheduling.tell(ExplainWait("t1")).answer
+    assert answer == WaitExplained("waiting for a TaskInstance that is done with it sooner than those that are free")
+    scheduling.down("slow")
+    assert scheduling.tell(ExplainWait("t1")).answer == WaitExplained("waiting for a free TaskInstance")
+
+
+def test_who_may_not_start_where_it_has_failed_hears_so() -> None:
+    scheduling = Scheduling()
+    for name in ("i1", "i2"):
+        scheduling.register(name)
+    scheduling.tell(submit("t1"))
+    scheduling.tell(submit("t2"))
+    scheduling.give_back("t1")
+    scheduling.pass_time(0.0)
+    answer = scheduling.tell(ExplainWait("t1")).answer
+    assert answer == WaitExplained("waiting for a TaskInstance other than those where it has failed")
 
 
 def test_with_enough_in_line_the_slow_one_is_worth_it_for_one_further_back() -> None:
