@@ -140,3 +140,17 @@ def test_agents_are_listed_in_order_and_in_pages() -> None:
     assert scheduling.tell(ListAgents(limit=2)).answer == AgentsListed((a, b), more=True)
     assert scheduling.tell(ListAgents(after="b", limit=2)).answer == AgentsListed((c,))
     assert scheduling.tell(ListAgents("nobody")).answer == AgentsListed((AgentResources("nobody", 2, False, ()),))
+
+
+def test_a_task_that_moves_to_other_instances_does_not_go_before_a_better_one_of_its_agent() -> None:
+    scheduling = Scheduling()
+    for name, model in (("i1", "x"), ("i2", "y"), ("i3", "a")):
+        scheduling.register(name, model)
+        scheduling.tell(submit(f"busy {name}", model=model))
+    scheduling.tell(submit("first", agent="a", model="x"))
+    scheduling.tell(submit("second", agent="a", model="y"))
+    scheduling.tell(submit("third", agent="a", model="x", origin="grpc"))
+    scheduling.remove("i1")
+    assert scheduling.settle("busy i3").runs == [], "it would take the slot of the second"
+    assert scheduling.settle("busy i2").runs == ["second"]
+    assert scheduling.settle("second").runs == ["third"]
