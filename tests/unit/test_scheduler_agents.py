@@ -154,3 +154,15 @@ def test_a_task_that_moves_to_other_instances_does_not_go_before_a_better_one_of
     assert scheduling.settle("busy i3").runs == [], "it would take the slot of the second"
     assert scheduling.settle("busy i2").runs == ["second"]
     assert scheduling.settle("second").runs == ["third"]
+
+
+def test_an_agent_of_which_another_task_can_run_is_served_whatever_is_submitted_next() -> None:
+    scheduling = Scheduling()
+    scheduling.register("i1", "x")
+    scheduling.tell(submit("busy", model="x"))
+    for task_id, model in (("waits", "x"), ("nobody's", "y")):
+        told = scheduling.tell(submit(task_id, agent="a", model=model, origin="grpc"))
+        assert [m.is_served for _, m in told.sent if isinstance(m, ExpectTask)] == [True]
+    scheduling.settle("busy")
+    told = scheduling.tell(submit("nobody's either", agent="a", model="y", origin="grpc"))
+    assert [m.is_served for _, m in told.sent if isinstance(m, ExpectTask)] == [False], "what runs waits no more"
