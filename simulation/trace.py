@@ -32,7 +32,7 @@ class TraceError(Exception):
 
 def read_trace(path: Path, seed: int, tasks: int | None) -> list[Request]:
     """The workload of this file: its first `tasks` requests, or as many drawn from it. Raises TraceError, OSError."""
-    with path.open(newline="", encoding="utf-8", errors="replace") as file:
+    with path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
         reader = csv.DictReader(file)
         header = set(reader.fieldnames or ())
         read = next((read for columns, read in READERS if columns <= header), None)

@@ -7,9 +7,10 @@ are purged, `keep_ended` newer ones have ended, or that is `keep_s` seconds ago:
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import takewhile
 from math import inf
+from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
 from actors.agent.descriptions import fitting, updated
@@ -26,7 +27,7 @@ class ActivityBuffer:
     """Entries by task id, as (activity, Unix seconds of the last change, progress).
 
     `refused` counts the registrations that were ever refused. `ended_without` are the last `keep_ended` tasks that
-    ended without an entry: room that is found for one of them comes too late.
+    ended without an entry, and when: room that is found for one of them comes too late.
     """
 
     __slots__ = ("_ended", "_keep_ended", "_keep_s", "_live", "ended_without", "refused", "without_entry")
@@ -37,7 +38,7 @@ class ActivityBuffer:
         entries: Iterable[ActivityEntry] = (),
         without_entry: Iterable[str] = (),
         refused: int = 0,
-        ended_without: Iterable[str] = (),
+        ended_without: Mapping[str, float] = MappingProxyType({}),
         *,
         keep_s: float = inf,
     ) -> None:
@@ -47,7 +48,7 @@ class ActivityBuffer:
         self._ended: dict[str, _Kept] = {}
         self.without_entry: dict[str, None] = dict.fromkeys(without_entry)
         self.refused = refused
-        self.ended_without: dict[str, None] = dict.fromkeys(ended_without)
+        self.ended_without: dict[str, float] = dict(ended_without)
         for entry in entries:
             kept = self._ended if entry.ended else self._live
             kept[entry.task_id] = (entry.activity, entry.timestamp, entry.progress)
@@ -79,25 +80,26 @@ class ActivityBuffer:
     def knows(self, task_id: str, submitted_at: float) -> bool:
         """Whether the task that was submitted then was registered or refused, and has not been forgotten since.
 
-        An entry that had ended by then is of an earlier task, whose id is used anew.
+        What had ended by then is an earlier task, whose id is used anew.
         """
+        return self.is_under_way(task_id) or self.has_ended(task_id, submitted_at)
+
+    def has_ended(self, task_id: str, submitted_at: float) -> bool:
+        """Whether the task that was submitted then has ended, with or without an entry."""
         ended = self._ended.get(task_id)
-        return (
-            self.is_under_way(task_id)
-            or task_id in self.ended_without
-            or (ended is not None and submitted_at <= ended[1])
-        )
+        ended_at = self.ended_without.get(task_id) if ended is None else ended[1]
+        return ended_at is not None and submitted_at <= ended_at
 
     def refuse(self, task_id: str) -> None:
         """There is no room for an entry of this task."""
         self.refused += 1
-        self._ended.pop(task_id, None)
+        self._forget_ended(task_id)
         self.without_entry[task_id] = None
 
     def register(self, task_id: str, at: float, activity: Activity | None) -> None:
         """The task has an entry from now on; None says nothing of what it does."""
         self.without_entry.pop(task_id, None)
-        self._ended.pop(task_id, None)
+        self._forget_ended(task_id)
         self._live[task_id] = (_NOTHING_SAID if activity is None else fitting(activity), at, None)
 
     def touch(self, task_id: str, at: float) -> None:
@@ -119,7 +121,7 @@ class ActivityBuffer:
         if before is None:
             if task_id in self.without_entry:
                 del self.without_entry[task_id]
-                self.ended_without[task_id] = None
+                self.ended_without[task_id] = at
                 _keep_newest(self._keep_ended, self.ended_without)
             return
         self._ended[task_id] = (before[0], at, before[2])
@@ -141,6 +143,10 @@ class ActivityBuffer:
             return ()
         before = now - self._keep_s
         return tuple(task_id for task_id, _ in takewhile(lambda kept: kept[1][1] <= before, self._ended.items()))
+
+    def _forget_ended(self, task_id: str) -> None:
+        self._ended.pop(task_id, None)
+        self.ended_without.pop(task_id, None)
 
     def _oldest_end(self) -> float:
         return next(iter(self._ended.values()))[1]

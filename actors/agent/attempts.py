@@ -109,7 +109,7 @@ def end(state: AgentState, report: TaskEnded, now: Now) -> Decision[AgentEvent]:
         life.attempt,
         report.ti_uuid or life.ti_uuid,
         now,
-        life.ran_ms + report.execution_ms,
+        life.took_ms(report.execution_ms),
         error="the instance reported an error, see the result" if report.is_error else "",
         error_code="reported" if report.is_error else "",
     )

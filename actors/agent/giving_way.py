@@ -38,7 +38,7 @@ def evolve(
             state.preempt_deadlines.set(event.task_id, event.due)
         case RunSuspended():
             life.phase = "suspended"
-            life.ran_ms += event.execution_ms
+            life.ran_ms = life.took_ms(event.execution_ms)
             end_run(state, event.task_id, life)
         case _:
             assert_never(event)

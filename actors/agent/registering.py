@@ -27,7 +27,7 @@ def expect(state: AgentState, message: ExpectTask | RunTask, now: Now) -> Sequen
 def grant(state: AgentState, message: RegisterActivity, now: Now) -> Decision[AgentEvent]:
     """There is room now; a task that has ended meanwhile does not need it any more."""
     spec, activity = message.spec, state.activity
-    if activity is None or activity.holds_live(spec.task_id) or spec.task_id in activity.ended_without:
+    if activity is None or activity.holds_live(spec.task_id) or activity.has_ended(spec.task_id, spec.submitted_at):
         return Decision()
     if not message.waits and spec.task_id not in state.lives:
         return Decision()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, field, replace
 
 from actors.agent.activity_buffer import ActivityBuffer
@@ -14,7 +15,7 @@ from actors.messages.answers import ActivityEntry
 
 @dataclass(frozen=True, slots=True)
 class AgentSnapshot:
-    """The fields of AgentState, by their names."""
+    """The fields of AgentState, by their names. In older ones `ended_without_entry` does not say when."""
 
     lives: dict[str, Life]
     run_deadlines: list[tuple[str, float]]
@@ -26,7 +27,7 @@ class AgentSnapshot:
     activity_refused: int = 0
     preempt_deadlines: list[tuple[str, float]] = field(default_factory=list)
     standing: Standing | None = None
-    ended_without_entry: list[str] = field(default_factory=list)
+    ended_without_entry: dict[str, float] | list[str] = field(default_factory=dict)
 
 
 def dump(state: AgentState) -> AgentSnapshot:
@@ -43,7 +44,7 @@ def dump(state: AgentState) -> AgentSnapshot:
         activity_refused=0 if activity is None else activity.refused,
         preempt_deadlines=state.preempt_deadlines.items(),
         standing=None if state.standing is None else state.standing.copy(),
-        ended_without_entry=[] if activity is None else list(activity.ended_without),
+        ended_without_entry={} if activity is None else dict(activity.ended_without),
     )
 
 
@@ -56,7 +57,7 @@ def load(policy: AgentPolicy, agent_id: str, snapshot: AgentSnapshot) -> AgentSt
             snapshot.activity,
             snapshot.without_entry,
             snapshot.activity_refused,
-            snapshot.ended_without_entry,
+            _with_times(snapshot.ended_without_entry),
             keep_s=policy.ended_kept_s,
         )
     state.lives, state.callbacks, state.shutdown_due = snapshot.lives, snapshot.callbacks, snapshot.shutdown_due
@@ -66,6 +67,10 @@ def load(policy: AgentPolicy, agent_id: str, snapshot: AgentSnapshot) -> AgentSt
     _set_all(state.callback_deadlines, snapshot.callback_deadlines)
     _set_all(state.preempt_deadlines, snapshot.preempt_deadlines)
     return state
+
+
+def _with_times(ended: dict[str, float] | list[str]) -> dict[str, float]:
+    return ended if isinstance(ended, dict) else dict.fromkeys(ended, sys.float_info.max)
 
 
 def _set_all(deadlines: Deadlines, items: list[tuple[str, float]]) -> None:

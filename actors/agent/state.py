@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from actors.agent.activity_buffer import ActivityBuffer
 from actors.agent.policy import AgentPolicy
@@ -14,6 +15,8 @@ from actors.messages.tasks import IMPLICIT_AGENT
 Phase: TypeAlias = Literal["placed", "running", "waiting", "suspended"]
 """`placed`: on its way to an instance. `waiting`: its attempt failed, it is back in the scheduler's line. `suspended`:
 its run has given way, and it is back in the line to be resumed."""
+
+LONGEST_MS: Final = sys.float_info.max
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,10 @@ class Life:
     def is_in_flight(self) -> bool:
         """Whether an instance has it, or is about to."""
         return self.phase in ("placed", "running")
+
+    def took_ms(self, execution_ms: float) -> float:
+        """What all runs of this attempt took, the last as said; no more than can be written down and read again."""
+        return min(self.ran_ms + execution_ms, LONGEST_MS)
 
 
 @dataclass(slots=True)

@@ -14,7 +14,7 @@ class ExpectTask(Struct, frozen=True):
     """From the scheduler: a task of yours was admitted and waits (sent where a client named the agent).
 
     `has_room` is False where the activity buffer has no room for its entry, `is_served` where nothing that could run
-    it is up.
+    it, or another task of yours that waits, is up.
     """
 
     spec: TaskSpec

@@ -43,7 +43,8 @@ def submit(state: SchedulerState, received: Received[SubmitTask], now: Now) -> D
     if not spec.has_own_agent:
         return Decision(events=[queued], effects=[keep, Reply(answer), *place, *opened])
     has_room, registered, warnings = activity.register(state, spec)
-    expect = Send(addresses.agent(spec.agent_id), ExpectTask(spec, has_room, state.is_up(pool)))
+    is_served = state.is_up(pool) or (agent is not None and agent.is_served)
+    expect = Send(addresses.agent(spec.agent_id), ExpectTask(spec, has_room, is_served))
     return Decision(events=[queued, *registered], effects=[keep, Reply(answer), *warnings, expect, *place, *opened])
 
 

@@ -15,7 +15,7 @@ from actors.messages.scheduler import SchedulerMessage
 from actors.scheduler import activity, admission, agents, openings, preemption, registry, workers
 from actors.scheduler import events as ev
 from actors.scheduler.explaining import explain
-from actors.scheduler.lookahead import Declined
+from actors.scheduler.lookahead import LEAST_WAIT_S, Declined
 from actors.scheduler.placement import choose_next
 from actors.scheduler.queues import describe_queues
 from actors.scheduler.reasons import wait_reason
@@ -112,8 +112,9 @@ def _place(state: SchedulerState, message: msg.PlaceTasks, chance: float, now: N
         return Decision()
     chosen = choose_next(state, pool, now)
     if isinstance(chosen, Declined):
-        is_known = pool.name in state.deferred
-        return Decision(events=[] if is_known else [ev.StartsDeferred(pool.name, chosen.until)])
+        known = state.deferred.due_of(pool.name)
+        is_sooner = known is None or chosen.until < known - LEAST_WAIT_S
+        return Decision(events=[ev.StartsDeferred(pool.name, chosen.until)] if is_sooner else [])
     if chosen is None:
         return preemption.seek_in_pool(state, pool, message)
     entry, instance = chosen

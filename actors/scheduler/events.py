@@ -184,7 +184,10 @@ class ProtectionEnded(Struct, frozen=True):
 
 
 class StartsDeferred(Struct, frozen=True):
-    """An instance of the pool is free, and what waits is done sooner on a busy one; looked at again at `until`."""
+    """An instance of the pool is free, and what waits is done sooner on a busy one; looked at again at `until`.
+
+    Said once, and again where that is sooner than was said before.
+    """
 
     pool: str
     until: float

@@ -24,12 +24,11 @@ CHOICE = "the choice of"
 
 def keep(state: SchedulerState, entry: TaskEntry, ti_uuid: str, now: float) -> None:
     """The task is about to start on this instance: remember what there is to say, if it is to be remembered."""
-    instance, rules = state.instances[ti_uuid], state.placement
+    instance, rules, explained = state.instances[ti_uuid], state.placement, state.explained
     pool = state.pools[instance.pool]
+    explained.pop(entry.spec.task_id, None)
     if not rules.explain_starts or len(pool.instances) > rules.explain_instances:
         return
-    explained = state.explained
-    explained.pop(entry.spec.task_id, None)
     strategy = state.strategy(instance.model_name)
     why, able = _why(state, pool, entry, instance, strategy)
     explained[entry.spec.task_id] = _moment(state, pool, entry, now, ti_uuid, why, able)
@@ -56,15 +55,18 @@ def _moment(
     instances = list(pool.instances.values())
     strategy = state.strategy(instances[0].model_name)
     features, meant = entry.spec.features, entry.tentative
+    # Between two attempts it waits for no instance, so that there is nothing to leave out of account.
+    counted = entry if entry.spec.task_id not in state.delayed else None
     ordinary, slowness = state.predictions.ordinary, state.predictions.slowness
     of_any = ordinary(pool.name, None)
     of_this = ordinary(pool.name, features) if features is not None else of_any
     known = Known(of_any.mean_ms, of_this, [slowness(pool.name, instance.ti_uuid) for instance in instances])
     if not chosen or strategy.sizes_tasks:
-        expects = Expectations(state, instances, features, now, without=entry)
+        expects = Expectations(state, instances, features, now, without=counted)
         known.completions = [expects.completion(n) for n in range(len(instances))]
         known.is_warm = bool(able) and Expectations(state, able, features, now).are_warm()
-    rows = [(i, i.condition, len(i.in_flight), i.waiting - (i.ti_uuid == meant), i.turn) for i in instances]
+    own = meant if counted is not None else ""
+    rows = [(i, i.condition, len(i.in_flight), i.waiting - (i.ti_uuid == own), i.turn) for i in instances]
     chance, key = chance_of(entry), key_of(entry.spec)
     return Moment(now, chosen, meant, why, strategy, rows, able, known, pool.rotation, chance, key)
 

@@ -16,6 +16,7 @@ def line_up(state: SchedulerState, entry: TaskEntry) -> None:
     if not state.is_up(entry.pool):
         agent.unserved.add(entry.spec.task_id)
         return
+    fill_slots(state, agent)  # where another has just stepped out, the slot is for the best of those that wait for it
     rank = entry.rank
     worst = max(agent.offered.values(), default=None)
     if len(agent.offered) >= agent.free and (worst is None or worst < rank):

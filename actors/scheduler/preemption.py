@@ -144,10 +144,11 @@ def _seekers_of(state: SchedulerState, victims: Sequence[TaskEntry]) -> list[Sen
 
 def _withdraw(state: SchedulerState, again: msg.SeekRoom) -> Verdict | None:
     """Let one that is to give way be, where nobody can use its place any more, and look again; None where none is."""
-    asked = (state.tasks[task_id] for i in state.instances.values() for task_id in i.in_flight)
-    for victim in asked:
-        asker = state.tasks.get(victim.for_task)
-        if asker is not None and not room.helps(state, victim, asker):
+    running = (state.tasks[task_id] for i in state.instances.values() for task_id in i.in_flight)
+    asked = [(victim, asker) for victim in running if (asker := state.tasks.get(victim.for_task)) is not None]
+    # What runs on an instance is a set, the order of which another process would not have.
+    for victim, asker in sorted(asked, key=lambda pair: pair[0].spec.task_id):
+        if not room.helps(state, victim, asker):
             events = [ev.PreemptionWithdrawn(victim.spec.task_id, victim.spec.agent_id, asker.spec.task_id)]
             retry = [*openings.in_pools({asker.pool}), Send(SCHEDULER, again)]
             return Decision(events=events, effects=retry if victim.is_named else [_spare(victim), *retry])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from actors.messages.scopes import paths_of
 from actors.messages.tasks import TaskSpec
 from actors.scheduler.pools import describe
-from actors.scheduler.state import SchedulerState, TaskEntry
+from actors.scheduler.state import AgentSlots, SchedulerState, TaskEntry
 from actors.scheduler.waiting_line import Rank
 
 FOR_AN_INSTANCE = "waiting for a free TaskInstance"
@@ -19,7 +19,7 @@ def wait_reason(state: SchedulerState, entry: TaskEntry) -> str:
         return f"waiting for task {entry.asks} to give way"
     if entry.spec.task_id in state.delayed:
         return "waiting for its next attempt, the one before having failed"
-    return why_waiting(state, entry.spec, entry.pools, entry.rank) or FOR_AN_INSTANCE
+    return why_waiting(state, entry.spec, entry.pools, entry.rank) or _for_which_instance(state, entry)
 
 
 def _why_not_preempted(entry: TaskEntry) -> str:
@@ -42,11 +42,31 @@ def why_waiting(state: SchedulerState, spec: TaskSpec, pools: tuple[str, ...], r
     agent = state.agents.get(spec.agent_id)
     if agent is not None and agent.closed:
         return f"agent {spec.agent_id} is shutting down and starts no tasks"
-    if agent is not None and agent.free <= len(agent.offered.keys() - {spec.task_id}):
-        return f"waiting for a slot: agent {spec.agent_id} is at its limit of {agent.slots} running"
+    if agent is not None and (for_a_slot := _for_a_slot(agent, rank)):
+        return for_a_slot
     if not pool.standings.free:
         return FOR_AN_INSTANCE
     return ""
+
+
+def _for_a_slot(agent: AgentSlots, rank: Rank) -> str:
+    if agent.free <= 0:
+        return f"waiting for a slot: agent {agent.agent_id} is at its limit of {agent.slots} running"
+    before = [other for other in agent.offered.values() if other < rank]
+    if len(before) < agent.free:
+        return ""
+    return f"waiting behind task {max(before)[2]} of agent {agent.agent_id}, which runs at most {agent.slots} at once"
+
+
+def _for_which_instance(state: SchedulerState, entry: TaskEntry) -> str:
+    """Some may be free where it does not start."""
+    pool = state.pools[entry.pool]
+    free = pool.standings.free_instances()
+    if free and all(instance.ti_uuid in entry.tried for instance in free):
+        return "waiting for a TaskInstance other than those where it has failed"
+    if free and pool.name in state.deferred:
+        return "waiting for a TaskInstance that is done with it sooner than those that are free"
+    return FOR_AN_INSTANCE
 
 
 def _behind(state: SchedulerState, spec: TaskSpec, rank: Rank) -> str:

@@ -137,6 +137,11 @@ class AgentSlots:
         return not (self.closed or self.busy or self.offered or self.line or self.unserved)
 
     @property
+    def is_served(self) -> bool:
+        """Whether one of its waiting tasks, which may have to wait for a slot or a place, could be run."""
+        return bool(self.offered or self.line)
+
+    @property
     def free(self) -> int:
         """How many more tasks it may have running."""
         return 0 if self.closed else self.slots - len(self.busy)

@@ -12,13 +12,14 @@ Rank: TypeAlias = tuple[int, float, str]
 
 class WaitingLine:
     """A heap of ranks. A task that leaves from the middle stays in the heap, unseen, until it surfaces; one that has
-    come back before that is there twice, with the same rank, and still counts once."""
+    come back before that is there twice and still counts once, also where it is another task under the same id, which
+    has the place of its own rank."""
 
     __slots__ = ("_heap", "_live")
 
     def __init__(self) -> None:
         self._heap: list[Rank] = []
-        self._live: set[str] = set()
+        self._live: dict[str, Rank] = {}
 
     def __len__(self) -> int:
         return len(self._live)
@@ -32,20 +33,20 @@ class WaitingLine:
 
     def push(self, rank: Rank) -> None:
         """Add a task."""
-        self._live.add(rank[2])
+        self._live[rank[2]] = rank
         heappush(self._heap, rank)
 
     def discard(self, task_id: str) -> None:
         """Take a task out, wherever it stands; nothing happens where it is not in the line."""
-        self._live.discard(task_id)
+        self._live.pop(task_id, None)
         if len(self._heap) > 64 + 2 * len(self._live):
-            self._heap = list({rank for rank in self._heap if rank[2] in self._live})
+            self._heap = list(self._live.values())
             heapify(self._heap)
 
     def head(self) -> Rank | None:
         """The next task, which stays; None where the line is empty."""
         while self._heap:
-            if self._heap[0][2] in self._live:
+            if self._live.get(self._heap[0][2]) == self._heap[0]:
                 return self._heap[0]
             heappop(self._heap)
         return None
@@ -58,7 +59,7 @@ class WaitingLine:
         offered = ""
         while at:
             rank, index = heappop(at)
-            if rank[2] in self._live and rank[2] != offered:
+            if rank[2] != offered and self._live.get(rank[2]) == rank:
                 offered = rank[2]
                 if accept(offered):
                     return rank
@@ -72,5 +73,5 @@ class WaitingLine:
         rank = self.head()
         if rank is not None:
             heappop(self._heap)
-            self._live.discard(rank[2])
+            del self._live[rank[2]]
         return rank

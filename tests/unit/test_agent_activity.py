@@ -72,6 +72,32 @@ def test_an_id_that_is_used_anew_has_an_entry_of_its_own(has_room: bool) -> None
     assert [(entry.task_id, entry.ended) for entry in listed(agent)] == [("monthly", True)] * has_room
 
 
+@pytest.mark.parametrize("comes_late", [False, True])
+def test_an_id_is_used_anew_also_where_the_task_before_had_no_room_for_an_entry(comes_late: bool) -> None:
+    agent = an_agent()
+    agent.tell(ExpectTask(spec("monthly"), has_room=False))
+    end(agent, "monthly")
+    agent.restart()
+    again = replace(spec("monthly"), submitted_at=agent.now + 1)
+    agent.tell(ExpectTask(again, has_room=not comes_late), after=2)
+    if comes_late:
+        agent.tell(RegisterActivity(again, waits=True))
+    assert listed(agent) == (ActivityEntry("monthly", ON_MAIN, agent.now),)
+    agent.tell(RunTask(again, 1, "ti"), after=1)
+    agent.tell(TaskEnded("monthly", 0, "ti", 1.0, b"{}"), after=1)
+    assert [(entry.task_id, entry.ended) for entry in listed(agent)] == [("monthly", True)]
+
+
+def test_a_snapshot_that_does_not_say_when_tasks_ended_without_an_entry_is_read() -> None:
+    agent = an_agent()
+    agent.tell(ExpectTask(spec("t"), has_room=False))
+    end(agent, "t")
+    kept = replace(agent.behaviour.dump(agent.state), ended_without_entry=["t"])
+    agent.state = agent.behaviour.load("worker-1", kept)
+    agent.restart()
+    assert agent.tell(RegisterActivity(spec("t"), waits=True)).events == ()
+
+
 def test_the_list_is_ordered_by_the_last_change() -> None:
     agent = an_agent()
     agent.tell(ExpectTask(spec("waits")))

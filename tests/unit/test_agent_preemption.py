@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from actors.addresses import SCHEDULER, dispatcher
@@ -80,6 +82,18 @@ def test_a_run_is_asked_gives_way_and_is_resumed_with_the_same_attempt() -> None
     [final] = end.events
     assert isinstance(final, TaskFinished)
     assert (final.state, final.attempt, final.execution_ms) == (TaskState.COMPLETED, 1, 100.0), "of both runs"
+
+
+def test_runs_that_claim_more_time_together_than_a_number_can_hold_took_the_most_that_one_can() -> None:
+    agent = running()
+    for resumption in range(2):
+        agent.tell(AttemptYielded("t", 1, resumption, "ti", sys.float_info.max, CHECKPOINT))
+        agent.tell(RunTask(SPEC, 1, "ti", resumption=resumption + 1))
+    agent.restart()
+    ended = agent.tell(TaskEnded("t", 1, "ti", sys.float_info.max, b"{}", resumption=2))
+    (final,) = ended.events
+    assert isinstance(final, TaskFinished)
+    assert final.execution_ms == sys.float_info.max
 
 
 def test_one_that_does_not_listen_is_told_for_the_last_time_and_then_stopped() -> None:

@@ -92,6 +92,23 @@ def test_the_reason_follows_what_is_missing() -> None:
     assert reason(scheduling, "t2", "a") == reason(scheduling, "t3", "b") == silent
 
 
+def test_an_agent_is_at_its_limit_only_while_it_runs_so_many() -> None:
+    scheduling = Scheduling()
+    scheduling.register("i1")
+    scheduling.tell(submit("other"))
+    assert scheduling.tell(submit("t1", agent="a")).answer == TaskAccepted(
+        "t1", "i1", "waiting for a free TaskInstance"
+    )
+    behind = "waiting behind task {} of agent a, which runs at most 1 at once"
+    assert scheduling.tell(submit("t2", agent="a")).answer == TaskAccepted("t2", "i1", behind.format("t1"))
+    first = scheduling.tell(submit("t3", agent="a", priority=5)).answer
+    assert first == TaskAccepted("t3", "i1", "waiting for a free TaskInstance")
+    assert reason(scheduling, "t3", "a") == "waiting for a free TaskInstance"
+    assert reason(scheduling, "t1", "a") == reason(scheduling, "t2", "a") == behind.format("t3")
+    scheduling.settle("other")
+    assert reason(scheduling, "t1", "a") == "waiting for a slot: agent a is at its limit of 1 running"
+
+
 def test_a_task_admitted_before_its_instance_came_no_longer_waits_for_one() -> None:
     scheduling = Scheduling()
     for name in ("t1", "t2"):

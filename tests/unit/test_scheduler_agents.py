@@ -140,3 +140,29 @@ def test_agents_are_listed_in_order_and_in_pages() -> None:
     assert scheduling.tell(ListAgents(limit=2)).answer == AgentsListed((a, b), more=True)
     assert scheduling.tell(ListAgents(after="b", limit=2)).answer == AgentsListed((c,))
     assert scheduling.tell(ListAgents("nobody")).answer == AgentsListed((AgentResources("nobody", 2, False, ()),))
+
+
+def test_a_task_that_moves_to_other_instances_does_not_go_before_a_better_one_of_its_agent() -> None:
+    scheduling = Scheduling()
+    for name, model in (("i1", "x"), ("i2", "y"), ("i3", "a")):
+        scheduling.register(name, model)
+        scheduling.tell(submit(f"busy {name}", model=model))
+    scheduling.tell(submit("first", agent="a", model="x"))
+    scheduling.tell(submit("second", agent="a", model="y"))
+    scheduling.tell(submit("third", agent="a", model="x", origin="grpc"))
+    scheduling.remove("i1")
+    assert scheduling.settle("busy i3").runs == [], "it would take the slot of the second"
+    assert scheduling.settle("busy i2").runs == ["second"]
+    assert scheduling.settle("second").runs == ["third"]
+
+
+def test_an_agent_of_which_another_task_can_run_is_served_whatever_is_submitted_next() -> None:
+    scheduling = Scheduling()
+    scheduling.register("i1", "x")
+    scheduling.tell(submit("busy", model="x"))
+    for task_id, model in (("waits", "x"), ("nobody's", "y")):
+        told = scheduling.tell(submit(task_id, agent="a", model=model, origin="grpc"))
+        assert [m.is_served for _, m in told.sent if isinstance(m, ExpectTask)] == [True]
+    scheduling.settle("busy")
+    told = scheduling.tell(submit("nobody's either", agent="a", model="y", origin="grpc"))
+    assert [m.is_served for _, m in told.sent if isinstance(m, ExpectTask)] == [False], "what runs waits no more"

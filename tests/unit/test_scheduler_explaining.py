@@ -67,6 +67,23 @@ def test_a_waiting_task_is_told_what_it_waits_for_and_what_each_instance_would_b
     assert sum(candidate.waiting for candidate in said.candidates) == 1, "itself it is not to count"
 
 
+@pytest.mark.parametrize("is_busy", [False, True])
+def test_a_task_between_two_attempts_counts_nowhere_and_hides_nobody(is_busy: bool) -> None:
+    scheduling = two_instances("min_completion")
+    scheduling.tell(submit("t1"))
+    mine = scheduling.running()["t1"]
+    scheduling.give_back("t1", delay_s=5.0)
+    if is_busy:
+        for n in range(2, 4):
+            scheduling.tell(submit(f"t{n}"))
+    said = explained(scheduling, "t1")
+    assert (said.status, said.meant) == ("waiting", mine)
+    assert [candidate.waiting for candidate in said.candidates] == [0, 0]
+    for candidate in said.candidates:
+        assert candidate.completion_ms is not None
+        assert candidate.completion_ms >= candidate.execution_ms
+
+
 def test_an_instance_that_is_down_is_shown_and_could_not_be_chosen() -> None:
     scheduling = two_instances()
     scheduling.down("i1")
@@ -135,6 +152,17 @@ def test_none_are_where_it_is_switched_off_or_the_pool_is_too_large(rules: Place
     scheduling.tell(submit("t1"))
     assert explained(scheduling, "t1") == PlacementExplained("t1", "unknown")
     assert not scheduling.state.explained
+
+
+def test_a_start_that_is_not_remembered_is_not_explained_by_the_one_before() -> None:
+    scheduling = two_instances(rules=PlacementRules(explain_instances=2))
+    scheduling.tell(submit("t1"))
+    assert explained(scheduling, "t1").status == "started"
+    scheduling.register("i3")
+    scheduling.give_back("t1")
+    scheduling.pass_time(0.0)
+    assert "t1" in scheduling.running()
+    assert explained(scheduling, "t1") == PlacementExplained("t1", "unknown")
 
 
 def test_replay_remembers_the_same() -> None:

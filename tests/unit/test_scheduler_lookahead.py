@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from actors.messages.scheduler import SetStrategy
+from actors.messages.answers import WaitExplained
+from actors.messages.scheduler import ExplainWait, SetStrategy
+from actors.messages.tasks import Features
 from actors.scheduler.events import DeferralEnded, StartsDeferred
 from tests.unit.scheduling import Scheduling, submit
 
@@ -34,6 +36,28 @@ def test_a_task_waits_for_the_faster_one() -> None:
     assert scheduling.settle("t0", 100.0).bound == [("t1", "fast")]
 
 
+def test_who_is_left_waiting_hears_that_it_is_not_for_a_free_one() -> None:
+    scheduling = fast_and_slow()
+    scheduling.tell(submit("t0"))
+    scheduling.tell(submit("t1"))
+    answer = scheduling.tell(ExplainWait("t1")).answer
+    assert answer == WaitExplained("waiting for a TaskInstance that is done with it sooner than those that are free")
+    scheduling.down("slow")
+    assert scheduling.tell(ExplainWait("t1")).answer == WaitExplained("waiting for a free TaskInstance")
+
+
+def test_who_may_not_start_where_it_has_failed_hears_so() -> None:
+    scheduling = Scheduling()
+    for name in ("i1", "i2"):
+        scheduling.register(name)
+    scheduling.tell(submit("t1"))
+    scheduling.tell(submit("t2"))
+    scheduling.give_back("t1")
+    scheduling.pass_time(0.0)
+    answer = scheduling.tell(ExplainWait("t1")).answer
+    assert answer == WaitExplained("waiting for a TaskInstance other than those where it has failed")
+
+
 def test_with_enough_in_line_the_slow_one_is_worth_it_for_one_further_back() -> None:
     scheduling = fast_and_slow()
     for n in range(20):
@@ -54,6 +78,27 @@ def test_one_that_is_long_overdue_is_not_waited_for_any_longer() -> None:
         assert due is not None, "nobody looks again"
         looked += len(scheduling.pass_time(due - scheduling.now).of(DeferralEnded))
     assert looked > 1
+    assert scheduling.running()["t1"] == "slow"
+
+
+def test_one_that_had_better_not_wait_for_long_is_looked_at_again_before_one_that_could_have() -> None:
+    scheduling = fast_and_slow()
+    for n in range(5):
+        scheduling.tell(submit(f"long{n}", features=Features("long")))
+        scheduling.settle(f"long{n}", 60_000.0)
+    scheduling.tell(submit("long", features=Features("long")))
+    [until] = [told.until for told in scheduling.tell(submit("longer", features=Features("long"))).of(StartsDeferred)]
+    assert until > scheduling.now + 30.0
+    for task_id in ("long", "longer"):
+        scheduling.settle(task_id)
+    scheduling.tell(submit("t0"))
+    scheduling.tell(submit("t1"))
+    assert scheduling.running() == {"t0": "fast"}
+    while "t1" not in scheduling.running():
+        due = scheduling.behaviour.next_due(scheduling.state)
+        assert due is not None
+        assert due < until, "by now it is long overdue"
+        scheduling.pass_time(due - scheduling.now)
     assert scheduling.running()["t1"] == "slow"
 
 

@@ -44,6 +44,15 @@ def test_by_default_in_order_of_admission_even_where_the_clock_stands_still_or_g
     assert emptied(scheduling) == names
 
 
+def test_a_task_under_an_id_that_was_used_before_waits_behind_those_that_came_before_it() -> None:
+    scheduling = ordered("priority")
+    for name in ("first", "again", "second"):
+        scheduling.tell(submit(name))
+    scheduling.settle("again")
+    scheduling.tell(submit("again"))
+    assert emptied(scheduling) == ["first", "second", "again"]
+
+
 @pytest.mark.parametrize("order", ORDERS)
 def test_importance_comes_first_in_every_order(order: str) -> None:
     scheduling = ordered(order)

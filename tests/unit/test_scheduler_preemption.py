@@ -10,7 +10,7 @@ from actors.messages.agent import PreemptTask, RunTask, SparePreemption
 from actors.messages.answers import PreemptionAnswered, WaitExplained
 from actors.messages.scheduler import ExplainWait, RequestPreemption, SchedulerMessage, SuspendTask
 from actors.scheduler import PreemptionRules, SchedulerPolicy
-from actors.scheduler.events import PreemptionQueued, PreemptionStarted, TaskSuspended
+from actors.scheduler.events import PreemptionQueued, PreemptionStarted, PreemptionWithdrawn, TaskSuspended
 from tests.unit.scheduling import Scheduling, Told, submit
 
 ABLE = ("preempt",)
@@ -225,3 +225,16 @@ def test_a_snapshot_remembers_who_gives_way_to_whom() -> None:
     scheduling.tell(submit("high", priority=1))
     other = scheduling.copy()
     assert other.give_way("low").bound == [("high", "i1")]
+
+
+def test_what_need_not_give_way_any_more_is_let_be_in_the_same_order_after_a_restart() -> None:
+    scheduling = Scheduling()
+    scheduling.register("i1", capacity=8, capabilities=("preempt",))
+    for n in range(8):
+        scheduling.tell(submit(f"low{n}", priority=-5))
+    for n in range(8):
+        scheduling.tell(submit(f"high{n}", priority=5))
+    restarted = scheduling.copy()
+    told = scheduling.down("i1")
+    assert [event.task_id for event in told.of(PreemptionWithdrawn)] == [f"low{n}" for n in range(8)]
+    assert restarted.down("i1") == told

@@ -196,6 +196,16 @@ def test_a_task_that_loses_its_scope_to_a_more_important_one_gives_up_its_agents
     assert send(scheduling, "urgent", "r", priority=9).bound == [("next", "i2")]
 
 
+def test_a_task_whose_scope_comes_free_does_not_go_before_a_better_one_of_its_agent() -> None:
+    scheduling = with_places(capacity=1)
+    scheduling.tell(submit("busy"))
+    send(scheduling, "first", "", agent="a")
+    send(scheduling, "second", "r", agent="a")
+    send(scheduling, "urgent", "r", agent="a", priority=9)
+    scheduling.settle("urgent")  # an earlier attempt of it had been given up, and was successful after all
+    assert [scheduling.settle(name).runs for name in ("busy", "first")] == [["first"], ["second"]]
+
+
 def test_a_wildcard_at_the_top_excludes_everything_that_has_a_scope() -> None:
     scheduling = with_places()
     send(scheduling, "t1", "r.a")

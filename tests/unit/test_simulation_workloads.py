@@ -114,6 +114,11 @@ def test_a_priority_in_a_trace_that_is_none_is_told(tmp_path: Path, wrong: str) 
         read_trace(trace, 1, None)
 
 
+def test_a_trace_may_begin_with_the_mark_that_spreadsheets_write(tmp_path: Path) -> None:
+    trace = _file(tmp_path, "\ufeffarrival_s,input_tokens,output_tokens", "0,1,2", "1,3,4")
+    assert read_trace(trace, 1, None) == [Request(0.0, 1, 2), Request(1.0, 3, 4)]
+
+
 def test_a_trace_without_times_arrives_at_random(tmp_path: Path) -> None:
     trace = _file(tmp_path, "num_prefill_tokens,num_decode_tokens,pd_ratio", *(["3,4,0.5"] * 2000))
     requests = read_trace(trace, 1, None)

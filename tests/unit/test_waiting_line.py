@@ -54,6 +54,16 @@ def test_who_comes_back_comes_out_once() -> None:
     assert popped(line) == ["a"]
 
 
+def test_an_id_that_is_used_anew_has_the_place_that_it_was_given_last() -> None:
+    line = WaitingLine()
+    for rank in [(0, 1, "a"), (0, 2, "b"), (0, 3, "c")]:
+        line.push(rank)
+    line.discard("b")
+    line.push((0, 4, "b"))
+    assert line.first(lambda task_id: task_id == "b") == (0, 4, "b")
+    assert popped(line) == ["a", "c", "b"]
+
+
 def test_who_comes_back_is_offered_once() -> None:
     line = WaitingLine()
     for rank in ALL:
@@ -75,7 +85,8 @@ def test_a_long_line_with_many_leavers_keeps_its_order_and_little_else() -> None
     chance = random.Random(1)
     line, model = WaitingLine(), dict[str, Rank]()
     for number in range(5000):
-        rank = (chance.randint(-19, 20), number, f"t{number}")
+        rank = (chance.randint(-19, 20), number, f"t{chance.randint(0, 200)}")
+        line.discard(rank[2])
         line.push(rank)
         model[rank[2]] = rank
         if len(model) > 50:
