@@ -190,6 +190,28 @@ def test_a_command_that_is_of_no_use_any_more_is_no_dead_letter(rig: RabbitRig) 
     perform(rig, story)
 
 
+@pytest.mark.parametrize(
+    "body", [b'{"task_id": "\xff"}', b'{"task_id": "\\u0000"}', b"[" * 100_000, b"\xff\xfe", b"", b"[1]"]
+)
+def test_whatever_lies_among_the_dead_letters_becomes_one_and_what_lies_behind_it_too(
+    rig: RabbitRig, body: bytes
+) -> None:
+    async def story(broker: RabbitBroker, producer: Stranger) -> None:
+        letters: asyncio.Queue[DeadDelivery] = asyncio.Queue()
+        await broker.receive("swarm.scheduler", Kept())
+        await broker.receive_dead(letters.put_nowait)
+        bodies = [body, b"{nonsense"]
+        for sent in bodies:
+            await producer.command(sent)
+        async with asyncio.timeout(30):
+            found = [await letters.get() for _ in bodies]
+        assert {each.letter.body for each in found} == set(bodies)
+        for each in found:
+            each.settle()
+
+    perform(rig, story)
+
+
 @pytest.mark.parametrize("body", [b"not json", b"[[1]]", b'[["i","agent","a",null,"NoSuchMessage",{}]]', b"{}"])
 def test_a_bundle_that_cannot_be_read_goes_to_the_dead_letters(rig: RabbitRig, body: bytes) -> None:
     async def story(broker: RabbitBroker, stranger: Stranger) -> None:
