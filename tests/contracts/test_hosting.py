@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from actors.addresses import SCHEDULER, all_shards
+from actors.brokers.local import LocalBroker
 from actors.errors import Fenced
 from actors.messages.answers import StrategySet
 from actors.messages.scheduler import RegisterInstance, SetStrategy
@@ -210,3 +211,44 @@ def test_a_process_is_heard_of_while_it_rebuilds_its_actors() -> None:
             assert house.hosted == {"scheduler"}
 
     asyncio.run(rebuild())
+
+
+def test_what_is_decided_while_a_process_ends_is_decided_once() -> None:
+    """A command without an identity would be carried out again where its queue got it back before it was settled."""
+
+    async def end_in_mid_turn() -> None:
+        async with Town(broker=LocalBroker(shards=SHARDS)) as town:
+            house = await House(town, ["scheduler"]).start()
+            town.store.holds = asyncio.Event()
+            await town.ask(SCHEDULER, SetStrategy("round_robin"))
+            await town.store.committing.wait()
+            stopping = asyncio.create_task(house.stop())
+            for _ in range(100):  # more than it takes to end without waiting for the turn
+                await asyncio.sleep(0)
+            town.store.holds.set()
+            await stopping
+            await town.start("scheduler")
+            await town.answered(await town.ask(SCHEDULER, SetStrategy("weighted")))
+            entries = [entry async for entry in town.store.journal("scheduler", 0)]
+            assert [entry.kind for entry in entries] == ["StrategyChosen"] * 2
+
+    asyncio.run(end_in_mid_turn())
+
+
+def test_a_process_ends_though_the_store_does_not_come_back_once_its_lease_has_run_out() -> None:
+    async def end_without_a_store() -> None:
+        async with Town() as town:
+            house = await House(town, ["scheduler"], look_s=0.01).start()
+            town.store.holds = asyncio.Event()
+            await town.ask(SCHEDULER, SetStrategy("round_robin"))
+            await town.store.committing.wait()
+            stopping = asyncio.create_task(house.stop())
+            for _ in range(100):  # it waits for the turn: the lease is good
+                await asyncio.sleep(0)
+            assert not stopping.done()
+            town.pass_time(TTL_S)
+            async with asyncio.timeout(DEADLINE_S):
+                await stopping
+            town.store.holds.set()
+
+    asyncio.run(end_without_a_store())

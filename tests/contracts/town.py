@@ -22,7 +22,7 @@ from actors.messages.answers import QueuesDescribed
 from actors.messages.dispatcher import ProbeAnswered, PushAnswered, Report
 from actors.messages.scheduler import DescribeQueues
 from actors.runtime import RuntimeSettings
-from actors.store import Snapshot
+from actors.store import Snapshot, Transaction
 from actors.stores.sqlite import SqliteStore
 from actors.supervisor import Supervisor
 from actors.task_lifecycle import TERMINAL, TaskState
@@ -69,6 +69,8 @@ class Asked:
 class SlowStore(SqliteStore):
     """In memory. While it `dawdles`, a snapshot is read only once its members have been heard of three times more.
 
+    With `holds` each commit ends only once that is set; `committing` is set when it has begun.
+
     With `forgets` the next renewal lasts until it is cancelled, and forgets that it was, as `asyncio.wait_for` may
     before Python 3.12; the event is set when it has begun.
     """
@@ -77,6 +79,8 @@ class SlowStore(SqliteStore):
         super().__init__(None, clock=clock)
         self.dawdles = False
         self.forgets: asyncio.Event | None = None
+        self.holds: asyncio.Event | None = None
+        self.committing = asyncio.Event()
         self._renewed = asyncio.Condition()
         self._renewals = 0
 
@@ -90,6 +94,12 @@ class SlowStore(SqliteStore):
             with suppress(asyncio.CancelledError):
                 await asyncio.get_running_loop().create_future()
         return await super().renew(member, ttl)
+
+    async def commit(self, transaction: Transaction) -> None:
+        if self.holds is not None:
+            self.committing.set()
+            await self.holds.wait()
+        await super().commit(transaction)
 
     async def snapshot(self, shard: str) -> Snapshot | None:
         if self.dawdles:
