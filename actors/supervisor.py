@@ -180,8 +180,8 @@ class Supervisor:
         async with self.runtime.between_turns:
             for row in rows:
                 self._outbox.add(row.id, decode_parcels(row.body), row.shard)
-            for shard in shards:
-                self.runtime.shards.add(shard)
+            if shards:
+                self.runtime.host(shards, is_alone=self._leases.is_alone)
             for shard in shards:
                 self._resume(shard)
         if shards:

@@ -11,5 +11,10 @@ class TimePassed:
 
 
 @dataclass(frozen=True, slots=True)
+class Sounding:
+    """Goes through the queue of a shard, so that the runtime knows that all before it has come. No actor gets it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Resumed:
     """The actor was rebuilt from the store: errands that were under way are unknown and must be run again."""

@@ -6,11 +6,13 @@ import asyncio
 
 import pytest
 
-from actors.addresses import SCHEDULER, all_shards
+from actors.addresses import SCHEDULER, agent, all_shards, dispatcher
 from actors.brokers.local import LocalBroker
 from actors.errors import Fenced
+from actors.messages.agent import PreemptTask
 from actors.messages.answers import StrategySet
-from actors.messages.scheduler import RegisterInstance, SetStrategy
+from actors.messages.dispatcher import PushTask
+from actors.messages.scheduler import RegisterInstance, RequestPreemption, SetStrategy
 from actors.store import ShardAppend, Transaction
 from tests.contracts.town import DEADLINE_S, SHARDS, TTL_S, House, Town
 from tests.leasing import take_from
@@ -252,3 +254,27 @@ def test_a_process_ends_though_the_store_does_not_come_back_once_its_lease_has_r
             town.store.holds.set()
 
     asyncio.run(end_without_a_store())
+
+
+def test_what_is_handed_over_does_not_overtake_what_was_sent_before_the_shards_came_together() -> None:
+    """Else its dispatcher hears that the task is to give way before it hears of the task, which is then forced to."""
+
+    async def come_together() -> None:
+        async with Town() as town:
+            scheduler, agents, dispatchers = [await town.start(k) for k in ("scheduler", "agent", "dispatcher")]
+            capable = RegisterInstance("i", "host", 8000, "m", 8, capabilities=("preempt",))
+            await town.answered(await town.ask(SCHEDULER, capable))
+            await town.until(lambda: not dispatchers.supervisor.runtime.arrivals)
+            await town.die(dispatchers)
+            await town.answered(await town.ask(SCHEDULER, submit("t", agent="a")))
+            await town.until(lambda: town.waits_for(dispatcher("i"), PushTask))
+            await town.die(agents)
+            await town.answered(await town.ask(SCHEDULER, RequestPreemption("a", "t", "something urgent")))
+            await town.until(lambda: town.waits_for(agent("a"), PreemptTask))
+            await town.start("agent", "dispatcher")
+            assert "YieldAsked" in await town.kinds_until(dispatcher("i"), "PushAccepted")
+            await town.die(scheduler)
+            await town.start()
+            await check(town, 1)
+
+    asyncio.run(come_together())

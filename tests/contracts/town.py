@@ -10,7 +10,16 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from actors.addresses import SCHEDULER, Address, ReturnAddress, all_shards, dispatcher, kind_of_shard
+from actors.addresses import (
+    SCHEDULER,
+    Address,
+    ReturnAddress,
+    all_shards,
+    dispatcher,
+    kind_of_shard,
+    queue_of,
+    shard_of,
+)
 from actors.broker import Delivery
 from actors.brokers.local import LocalBroker
 from actors.courier import InstanceReport
@@ -163,6 +172,7 @@ class Town:
         self.store = SlowStore(lambda: self.now)
         self._address = Address("gateway", "test")
         self._asked: dict[str, Asked] = {}
+        self._dead: list[House] = []
         self._reports = 0
 
     async def __aenter__(self) -> Town:
@@ -172,7 +182,7 @@ class Town:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        for house in self.houses:
+        for house in (*self.houses, *self._dead):
             await house.stop()
         await self.store.close()
 
@@ -186,6 +196,27 @@ class Town:
         """Stop a process in good order."""
         self.houses.remove(house)
         await house.stop()
+
+    async def die(self, house: House) -> None:
+        """A process is no more, as store and broker see it."""
+        await self.store.leave(house.supervisor.tenure.member.id)
+        await house.broker.close()
+        self.houses.remove(house)
+        self._dead.append(house)
+
+    def waits_for(self, to: Address, kind: type[Message]) -> bool:
+        """Whether such a message lies in the queue of this actor, with nobody to take it."""
+        queue = self.broker._queues[queue_of(to, SHARDS)]
+        return any(isinstance(e.message, kind) for parcels in queue.waiting for e in parcels.envelopes)
+
+    async def kinds_until(self, of: Address, last: str) -> list[str]:
+        """What has happened in the shard of this actor, once such a thing has."""
+        async with asyncio.timeout(DEADLINE_S):
+            while True:
+                kinds = [entry.kind async for entry in self.store.journal(shard_of(of, SHARDS), 0)]
+                if last in kinds:
+                    return kinds
+                await asyncio.sleep(0.002)
 
     async def ask(self, to: Address, message: Message) -> Asked:
         """Ask over the broker, without waiting for the answer."""
