@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import lru_cache
 from hashlib import blake2b
+from itertools import count
 from typing import Final, Literal, NamedTuple, get_args
 
 ActorKind = Literal["scheduler", "agent", "dispatcher"]
@@ -64,6 +65,14 @@ def all_shards(shards: int) -> list[str]:
     """Every shard of a deployment with `shards` shards of agents and as many of dispatchers."""
     kinds = ("agent", "dispatcher")
     return [SCHEDULER_SHARD, *(f"{kind}-{n}" for kind in kinds for n in range(shards))]
+
+
+@lru_cache
+def somewhere_in(shard: str, shards: int) -> Address:
+    """An address that this shard hosts, though nobody need live there."""
+    kind = kind_of_shard(shard)
+    candidates = (Address(kind, str(n)) for n in count())
+    return next(address for address in candidates if shard_of(address, shards) == shard)
 
 
 def kind_of_shard(shard: str) -> ActorKind:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from msgspec import Struct
 
 from actors.addresses import Address, ReturnAddress
 from actors.messages import Message
+
+PUBLISHED: Final = "published~"
+"""How the id of a producer's own message begins. Published again, to all appearance the same, it has its effect again
+where that is another by then (a strategy that is set once more, after another): so no inbox keeps it."""
 
 
 class Envelope(Struct, frozen=True):

@@ -12,6 +12,7 @@ from actors.behaviour import Recalled
 from actors.broker import Delivery
 from actors.dead_letters import letter_of
 from actors.envelope import Envelope
+from actors.messages.runtime import Sounding
 from actors.shard import Shard
 from actors.store import TaskReader
 from actors.vitals import Vitals
@@ -38,6 +39,8 @@ class Intake:
         fresh: dict[str, Envelope] = {}
         for delivery in deliveries:
             for envelope in delivery.envelopes:
+                if isinstance(envelope.message, Sounding):
+                    continue
                 if self._is_strange(envelope):
                     log.warning("dropped a message of another store's actors", id=envelope.id, to="/".join(envelope.to))
                 elif envelope.id in self._seen:
@@ -54,7 +57,8 @@ class Intake:
             envelope.id
             for delivery in deliveries
             for envelope in delivery.envelopes
-            if delivery.redeliverable or letter_of(envelope.id) is not None
+            if (delivery.redeliverable and not isinstance(envelope.message, Sounding))
+            or letter_of(envelope.id) is not None
         )
         return [message_id for message_id in ids if message_id not in self._seen]
 

@@ -17,7 +17,7 @@ from typing import TypeVar
 
 import structlog
 
-from actors.addresses import Address, shard_of
+from actors.addresses import Address, shard_of, somewhere_in
 from actors.arrivals import Arrivals, LocalDelivery
 from actors.broker import Delivery
 from actors.courier import Courier
@@ -31,13 +31,14 @@ from actors.hosted_shards import HostedShards
 from actors.intake import Intake
 from actors.mending import Mending
 from actors.messages.answers import Refused
-from actors.messages.runtime import TimePassed
+from actors.messages.runtime import Sounding, TimePassed
 from actors.outbox import Outbox
 from actors.shard import Shard
 from actors.store import Store, Transaction
 from actors.tenure import Tenure
 from actors.turn import Poisoned, Turn
 from actors.vitals import Vitals
+from actors.ways import ANYBODY, Ways
 
 log = structlog.get_logger(__name__)
 
@@ -102,6 +103,7 @@ class Runtime:
         self._clock = clock
         self._chance = chance
         self.shards = HostedShards(settings.shards)
+        self._ways = Ways()
         self._vitals = vitals or Vitals()
         self._intake = Intake(self.shards.find, store, self._vitals)
         self._errands = ErrandRuns(courier, self.arrivals.add_outcome)
@@ -118,7 +120,22 @@ class Runtime:
         self.arrivals.sift(self._has_a_home)
         self._errands.abandon(names)
         self._outbox.drop(names)
+        self._ways.forget(names)
         return gone
+
+    def host(self, shards: Sequence[Shard], *, is_alone: bool = False) -> None:
+        """Run these from now on, with what is in the outbox already to be sent before what they say.
+
+        `is_alone`: nothing can be on its way to or from them that this process has not sent.
+        """
+        for shard in shards:
+            self.shards.add(shard)
+        if is_alone or not self._settings.hand_over:
+            return
+        for shard in self.shards:
+            sounding = Envelope(shard.next_message_id(), somewhere_in(shard.name, self._settings.shards), Sounding())
+            self._ways.went(ANYBODY, shard.name, sounding.id)
+            self._outbox.add("", [sounding])
 
     def hosts(self, address: Address) -> bool:
         """Whether the actor lives in this process."""
@@ -176,6 +193,7 @@ class Runtime:
             asked_here=self._asked_here,
             announces=self._settings.announces,
             chance=self._chance,
+            ways=self._ways,
         )
         try:
             await self._decide(turn, deliveries)
@@ -241,8 +259,12 @@ class Runtime:
     def _let_go(self, turn: Turn, deliveries: Sequence[Delivery]) -> None:
         for delivery in deliveries:
             delivery.settle()
+            for envelope in delivery.envelopes:
+                self._ways.came(envelope.id)
         if deliveries:
             reach("settle.after")
+        for detour in turn.detours:
+            self._ways.went(*detour)
         for warning in turn.warnings:
             log.warning(warning.event, **dict(warning.details))
         for reply in turn.replies:

@@ -143,8 +143,9 @@ class Supervisor:
             return
         await end(*self._background)
         async with self._changing:
-            await self._stop_receiving(set(self._received))
             ended = await self._end_turns(self._running)
+            # After the turn, which settles what it has decided: a command without an identity must not come again.
+            await self._stop_receiving(set(self._received))
             await self.runtime.abandon_errands()
             try:
                 async with asyncio.timeout(timeout):
@@ -159,12 +160,12 @@ class Supervisor:
                 await self._store.leave(self.tenure.member.id)
 
     async def _end_turns(self, running: asyncio.Task[None]) -> BaseException | None:
-        """Let the turn end that is under way; how all of it ended."""
+        """Let the turn end that is under way, as long as it could still write; how all of it ended."""
         self.runtime.stop()
-        if not self.tenure.is_good:
-            running.cancel()
-        [ended] = await asyncio.gather(running, return_exceptions=True)
-        return ended
+        while self.tenure.is_good and not running.done():
+            await asyncio.wait({running}, timeout=self._leases.look_s)
+        await end(running)
+        return asyncio.CancelledError() if running.cancelled() else running.exception()
 
     async def _take(self, names: Sequence[str]) -> None:
         """Become the owner of these where they are free, and run them."""
@@ -179,8 +180,8 @@ class Supervisor:
         async with self.runtime.between_turns:
             for row in rows:
                 self._outbox.add(row.id, decode_parcels(row.body), row.shard)
-            for shard in shards:
-                self.runtime.shards.add(shard)
+            if shards:
+                self.runtime.host(shards, is_alone=self._leases.is_alone)
             for shard in shards:
                 self._resume(shard)
         if shards:
@@ -205,9 +206,9 @@ class Supervisor:
 
     async def _hand_over(self, names: Collection[str]) -> None:
         """Give these up in good order: what they have decided is stored; who hosts them next sends what is left."""
-        await self._stop_receiving(set(names))
         async with self.runtime.between_turns:
             shards = self.runtime.unhost(names)
+        await self._stop_receiving(set(names))
         await self._keep(shards)
         log.info("gave up", shards=sorted(names), hosted=len(self.runtime.shards.names))
 

@@ -26,6 +26,7 @@ from actors.messages.tasks import IMPLICIT_AGENT
 from actors.shard import Shard
 from actors.store import OutboxRow, ShardAppend, Transaction
 from actors.task_rows import note_row
+from actors.ways import Ways
 
 MIN_PAUSE_S = 0.01
 """An actor that was woken is not woken again before (s): a deadline that does not move cannot spin."""
@@ -63,7 +64,10 @@ FindShard: TypeAlias = Callable[[Address], Shard | None]
 
 
 class Turn:
-    """What one pass has decided so far."""
+    """What one pass has decided so far.
+
+    `detours` are the messages to shards of this process that go over the broker all the same: sender, receiver, id.
+    """
 
     def __init__(
         self,
@@ -75,6 +79,7 @@ class Turn:
         asked_here: Collection[Address] = (),
         announces: bool = False,
         chance: Callable[[], float] = random.random,
+        ways: Ways | None = None,
     ) -> None:
         self.now = now
         self.transaction = Transaction()
@@ -84,9 +89,11 @@ class Turn:
         self.errands: list[SentErrand] = []
         self.warnings: list[Warn] = []
         self.put_off: list[Envelope] = []
+        self.detours: list[tuple[str, str, str]] = []
         self.touched: dict[str, Shard] = {}
         self._find_shard = find_shard
         self._hand_over = hand_over
+        self._ways = ways or Ways()
         self._left = message_limit
         self._asked_here = asked_here
         self._announces = announces
@@ -198,9 +205,12 @@ class Turn:
         envelope = Envelope(shard.next_message_id(), effect.to, effect.message, None, shard.store_id)
         if effect.to == sender:
             (self._local if self._left > 0 else self.put_off).append(envelope)
-        elif self._hand_over and self._find_shard(effect.to) is not None:
+        elif not self._hand_over or (receiver := self._find_shard(effect.to)) is None:
+            self._post(shard, envelope)
+        elif self._ways.is_clear(shard.name, receiver.name):
             self._local.append(envelope)
         else:
+            self.detours.append((shard.name, receiver.name, envelope.id))
             self._post(shard, envelope)
 
     def _post(self, shard: Shard, envelope: Envelope) -> None:

@@ -19,7 +19,7 @@ from uuid import uuid4
 from pamqp.commands import Basic
 
 from actors.addresses import SCHEDULER, Address, ReturnAddress
-from actors.envelope import Envelope
+from actors.envelope import PUBLISHED, Envelope
 from actors.messages import Message
 from rabbitmq.deliveries import Delivered
 from rabbitmq.frames import LONGEST_NAME
@@ -43,7 +43,7 @@ def read_commands(delivered: Delivered, translate: Translate) -> list[Envelope]:
     if identity is not None:
         headers[IDENTITY] = identity
     messages = translate(delivered.body, headers)
-    id_, back = identity or uuid4().hex, return_address(properties)
+    id_, back = PUBLISHED + (identity or uuid4().hex), return_address(properties)
     if len(messages) == 1:
         return [Envelope(id_, SCHEDULER, messages[0], back)]
     return [

@@ -92,7 +92,7 @@ def _said(body: bytes) -> tuple[str, str]:
     """The type and the task of a command, as far as it can be read."""
     try:
         command = msgspec.json.decode(body)
-    except (msgspec.DecodeError, RecursionError):
+    except (ValueError, RecursionError):  # what is not UTF-8 fails in another way than what is no JSON
         return "", ""
     if not isinstance(command, dict):
         return "", ""

@@ -13,9 +13,10 @@ from typing import TypeAlias
 from actors.messages.agent import AgentMessage
 from actors.messages.answers import Answer
 from actors.messages.dispatcher import DispatcherMessage
+from actors.messages.runtime import Sounding
 from actors.messages.scheduler import SchedulerMessage
 from actors.messages.worker import WorkerMessage
 
-Message: TypeAlias = SchedulerMessage | AgentMessage | DispatcherMessage | WorkerMessage | Answer
+Message: TypeAlias = SchedulerMessage | AgentMessage | DispatcherMessage | WorkerMessage | Answer | Sounding
 
 __all__ = ["AgentMessage", "Answer", "DispatcherMessage", "Message", "SchedulerMessage", "WorkerMessage"]

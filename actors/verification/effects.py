@@ -1,7 +1,11 @@
-"""Rule 8: what one message brings about with an actor stands together, and so happened once."""
+"""Rule 8: what one message brings about with an actor stands together, and so happened once.
+
+Producers may publish theirs again and again; that a task of theirs is admitted once is of rules 2 and 3.
+"""
 
 from __future__ import annotations
 
+from actors.envelope import PUBLISHED
 from actors.store import JournalEntry
 from actors.verification.checker import Checker, Given
 from actors.verification.findings import Findings
@@ -23,7 +27,7 @@ class Effects:
         return Checker(Rule.ONE_EFFECT, entry=self._entry, finish=self._finish)
 
     def _entry(self, entry: JournalEntry) -> None:
-        if self._now.get(entry.shard) == (entry.key, entry.cause):
+        if self._now.get(entry.shard) == (entry.key, entry.cause) or entry.cause.startswith(PUBLISHED):
             return
         self._now[entry.shard] = (entry.key, entry.cause)
         self._findings.looked_at["messages with an effect"] += 1

@@ -39,12 +39,12 @@ class Attachment:
         self._on_connection = on_connection
         self._conversation: Conversation | None = None
         self._is_leaving = False
-        self._attaches_again = True
+        self._comes_back: Callable[[], bool] = lambda: True
 
     async def keep(self) -> None:
-        """Stay attached, until cancelled or after `never_again`."""
+        """Stay attached, until cancelled or, after `come_back_only_while`, there is no reason to come back."""
         waits, last = delays(FIRST_DELAY_S, LONGEST_DELAY_S), ""
-        while self._attaches_again:
+        while self._comes_back():
             reason = ""
             try:
                 async with self._transport.connected(self._handle) as conversation:
@@ -60,7 +60,7 @@ class Attachment:
             self._conversation = None
             self._on_connection(None)
             self.attached.clear()
-            if reason != last and self._attaches_again:
+            if reason != last and self._comes_back():
                 log.warning("not attached, connecting again: %s", reason)
                 last = reason
             await asyncio.sleep(next(waits))
@@ -70,9 +70,9 @@ class Attachment:
         self._is_leaving = True
         return self._conversation is not None and await self._detach(self._conversation)
 
-    def never_again(self) -> None:
-        """Once the connection is lost, stay away."""
-        self._attaches_again = False
+    def come_back_only_while(self, is_wanted: Callable[[], bool]) -> None:
+        """Once the connection is lost, stay away, unless this is so then."""
+        self._comes_back = is_wanted
 
     async def _introduce(self, conversation: Conversation) -> None:
         answer = await conversation.ask(SCHEDULER, self._attach)

@@ -186,7 +186,7 @@ class Worker:
         grace_s = told.grace_ms / 1000.0
         reason = told.reason or f"agent {self.agent_id} is being shut down"
         log.warning("to leave within %g s, with %s: %s", grace_s, self._held(), reason)
-        self._attachment.never_again()
+        self._attachment.come_back_only_while(lambda: not self._is_done())
         detaching = asyncio.create_task(self._attachment.leave())
         with suppress(TimeoutError):
             async with asyncio.timeout(grace_s):
@@ -209,8 +209,12 @@ class Worker:
             self._reporter.connect(conversation)
 
     async def _until_idle(self) -> None:
-        while not self._runner.is_idle or self._reporter.pending:
+        while not self._is_done():
             await self._next_change()
+
+    def _is_done(self) -> bool:
+        """Whether nothing runs, and what became of everything is delivered."""
+        return self._runner.is_idle and not self._reporter.pending
 
     async def _next_change(self) -> None:
         self._change.clear()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import pytest
 from pamqp.commands import Basic
@@ -14,10 +15,15 @@ from actors.envelope import Announcement, Envelope
 from actors.envelope_json import BUNDLE_TYPE
 from actors.messages.answers import StrategySet, TaskAccepted
 from actors.messages.scheduler import SetStrategy
+from actors.settings import Settings
+from gateway.assembly import behaviours
+from gateway.config_file import read_config
+from gateway.service import Service
 from rabbitmq import RabbitBroker
 from rabbitmq.broker import DeadDelivery
 from tests.contracts.broker_rigs import SHARDS, Kept, RabbitRig, Stranger
 from tests.rabbit_server import RabbitServer
+from tests.verifying import must_be_sound
 
 AGENT = agent("worker-1")
 QUEUE = queue_of(AGENT, SHARDS)
@@ -190,6 +196,28 @@ def test_a_command_that_is_of_no_use_any_more_is_no_dead_letter(rig: RabbitRig) 
     perform(rig, story)
 
 
+@pytest.mark.parametrize(
+    "body", [b'{"task_id": "\xff"}', b'{"task_id": "\\u0000"}', b"[" * 100_000, b"\xff\xfe", b"", b"[1]"]
+)
+def test_whatever_lies_among_the_dead_letters_becomes_one_and_what_lies_behind_it_too(
+    rig: RabbitRig, body: bytes
+) -> None:
+    async def story(broker: RabbitBroker, producer: Stranger) -> None:
+        letters: asyncio.Queue[DeadDelivery] = asyncio.Queue()
+        await broker.receive("swarm.scheduler", Kept())
+        await broker.receive_dead(letters.put_nowait)
+        bodies = [body, b"{nonsense"]
+        for sent in bodies:
+            await producer.command(sent)
+        async with asyncio.timeout(30):
+            found = [await letters.get() for _ in bodies]
+        assert {each.letter.body for each in found} == set(bodies)
+        for each in found:
+            each.settle()
+
+    perform(rig, story)
+
+
 @pytest.mark.parametrize("body", [b"not json", b"[[1]]", b'[["i","agent","a",null,"NoSuchMessage",{}]]', b"{}"])
 def test_a_bundle_that_cannot_be_read_goes_to_the_dead_letters(rig: RabbitRig, body: bytes) -> None:
     async def story(broker: RabbitBroker, stranger: Stranger) -> None:
@@ -228,3 +256,25 @@ def test_announcements_reach_the_queues_bound_to_their_topic(rig: RabbitRig) -> 
         assert (arrived[0].header.properties.headers or {})["x-id"] == "a-2"
 
     perform(rig, story)
+
+
+def test_what_a_producer_publishes_again_has_its_effect_again_and_breaks_no_rule(
+    rabbit: RabbitServer, tmp_path: Path
+) -> None:
+    """A strategy that is set once more, after another: to all appearance the same message as before."""
+    settings = Settings(store=f"sqlite:///{tmp_path / 'tasks.db'}", amqp=rabbit.url, grpc_port=0)
+
+    async def set_strategies() -> None:
+        service = Service(settings)
+        await service.start()
+        try:
+            async with Stranger(rabbit.url) as producer:
+                for name in ("weighted", "round_robin", "weighted"):
+                    body = b'{"type":"SetStrategy","name":"%s"}' % name.encode()
+                    await producer.command(body, reply_to=producer.queue, correlation=name, message_id=name)
+                    assert json.loads((await producer.next()).body)["name"] == name
+        finally:
+            await service.stop()
+        await must_be_sound(tmp_path / "tasks.db", behaviours(settings, read_config(None)))
+
+    asyncio.run(set_strategies())

@@ -6,10 +6,13 @@ import asyncio
 
 import pytest
 
-from actors.addresses import SCHEDULER, all_shards
+from actors.addresses import SCHEDULER, agent, all_shards, dispatcher
+from actors.brokers.local import LocalBroker
 from actors.errors import Fenced
+from actors.messages.agent import PreemptTask
 from actors.messages.answers import StrategySet
-from actors.messages.scheduler import RegisterInstance, SetStrategy
+from actors.messages.dispatcher import PushTask
+from actors.messages.scheduler import RegisterInstance, RequestPreemption, SetStrategy
 from actors.store import ShardAppend, Transaction
 from tests.contracts.town import DEADLINE_S, SHARDS, TTL_S, House, Town
 from tests.leasing import take_from
@@ -210,3 +213,68 @@ def test_a_process_is_heard_of_while_it_rebuilds_its_actors() -> None:
             assert house.hosted == {"scheduler"}
 
     asyncio.run(rebuild())
+
+
+def test_what_is_decided_while_a_process_ends_is_decided_once() -> None:
+    """A command without an identity would be carried out again where its queue got it back before it was settled."""
+
+    async def end_in_mid_turn() -> None:
+        async with Town(broker=LocalBroker(shards=SHARDS)) as town:
+            house = await House(town, ["scheduler"]).start()
+            town.store.holds = asyncio.Event()
+            await town.ask(SCHEDULER, SetStrategy("round_robin"))
+            await town.store.committing.wait()
+            stopping = asyncio.create_task(house.stop())
+            for _ in range(100):  # more than it takes to end without waiting for the turn
+                await asyncio.sleep(0)
+            town.store.holds.set()
+            await stopping
+            await town.start("scheduler")
+            await town.answered(await town.ask(SCHEDULER, SetStrategy("weighted")))
+            entries = [entry async for entry in town.store.journal("scheduler", 0)]
+            assert [entry.kind for entry in entries] == ["StrategyChosen"] * 2
+
+    asyncio.run(end_in_mid_turn())
+
+
+def test_a_process_ends_though_the_store_does_not_come_back_once_its_lease_has_run_out() -> None:
+    async def end_without_a_store() -> None:
+        async with Town() as town:
+            house = await House(town, ["scheduler"], look_s=0.01).start()
+            town.store.holds = asyncio.Event()
+            await town.ask(SCHEDULER, SetStrategy("round_robin"))
+            await town.store.committing.wait()
+            stopping = asyncio.create_task(house.stop())
+            for _ in range(100):  # it waits for the turn: the lease is good
+                await asyncio.sleep(0)
+            assert not stopping.done()
+            town.pass_time(TTL_S)
+            async with asyncio.timeout(DEADLINE_S):
+                await stopping
+            town.store.holds.set()
+
+    asyncio.run(end_without_a_store())
+
+
+def test_what_is_handed_over_does_not_overtake_what_was_sent_before_the_shards_came_together() -> None:
+    """Else its dispatcher hears that the task is to give way before it hears of the task, which is then forced to."""
+
+    async def come_together() -> None:
+        async with Town() as town:
+            scheduler, agents, dispatchers = [await town.start(k) for k in ("scheduler", "agent", "dispatcher")]
+            capable = RegisterInstance("i", "host", 8000, "m", 8, capabilities=("preempt",))
+            await town.answered(await town.ask(SCHEDULER, capable))
+            await town.until(lambda: not dispatchers.supervisor.runtime.arrivals)
+            await town.die(dispatchers)
+            await town.answered(await town.ask(SCHEDULER, submit("t", agent="a")))
+            await town.until(lambda: town.waits_for(dispatcher("i"), PushTask))
+            await town.die(agents)
+            await town.answered(await town.ask(SCHEDULER, RequestPreemption("a", "t", "something urgent")))
+            await town.until(lambda: town.waits_for(agent("a"), PreemptTask))
+            await town.start("agent", "dispatcher")
+            assert "YieldAsked" in await town.kinds_until(dispatcher("i"), "PushAccepted")
+            await town.die(scheduler)
+            await town.start()
+            await check(town, 1)
+
+    asyncio.run(come_together())

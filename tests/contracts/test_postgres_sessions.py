@@ -309,3 +309,20 @@ def test_where_nobody_listens_it_says_where_without_the_password() -> None:
     store = open_store("postgresql://user:secret@127.0.0.1:1/tasks", timeout_s=2)
     with pytest.raises(StoreUnavailable, match=r"^postgresql://user:…@127.0.0.1:1/tasks: "):
         asyncio.run(store.open())
+
+
+def test_a_server_that_is_away_is_told_of_in_our_words_alone(
+    url: str, gate: TcpGate, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The driver's pool would say so as well, with a traceback, each time that it could not connect by itself."""
+
+    async def scenario() -> None:
+        async with opened(through(url, gate.port)) as store:
+            assert await store.task("t") is None
+            gate.shut()
+            for _ in range(3):
+                with pytest.raises(StoreUnavailable):
+                    await store.task("t")
+
+    asyncio.run(scenario())
+    assert [record.message for record in caplog.records if record.name.startswith("asyncpg")] == []

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -24,13 +25,14 @@ from swarmpilot.worker.conversation import Conversation, Handle
 from tests.embedded import DEADLINE_S, Embedded, embedded, until
 from tests.rest_client import rest_client
 from tests.scenarios.processes import Running
+from tests.tcp_gate import TcpGate
 
 ANOTHER = StartTask("u", 1, "a", "", b"{}", "application/json", b"{}", "ti", "q")
 
 
 @asynccontextmanager
-async def working(service: Embedded, function: Callable[..., Any]) -> AsyncIterator[Worker]:
-    worker = Worker("a", url=service.url, worker_id="w")
+async def working(service: Embedded, function: Callable[..., Any], url: str = "") -> AsyncIterator[Worker]:
+    worker = Worker("a", url=url or service.url, worker_id="w")
     worker.task(function)
     await worker.start()
     try:
@@ -147,6 +149,41 @@ def test_its_process_ends_with_code_0_and_says_why_whatever_its_task_does(tmp_pa
     assert "leaving: over; 1 tasks had not ended" in printed
 
 
+def test_what_it_finishes_within_the_grace_counts_though_it_loses_its_connection() -> None:
+    async def run() -> str:
+        begun, gate = asyncio.Event(), asyncio.Event()
+
+        async def function(task: Task) -> dict[str, bool]:
+            begun.set()
+            await gate.wait()
+            return {"ok": True}
+
+        async with embedded() as service, rest_client(service.url) as rest:
+            way = TcpGate("127.0.0.1", urlsplit(service.url).port or 0)
+            way.open()
+            async with working(service, function, f"http://127.0.0.1:{way.port}") as worker:
+                await submit(service)
+                await begun.wait()
+                assert (await rest.post("/agents/a/shutdown", {"grace_period_s": 60})).body["ok"]
+
+                async def leaves() -> bool | None:
+                    agents = (await rest.get("/agents/a")).body
+                    return True if [w["condition"] for w in agents["workers"]] == ["draining"] else None
+
+                await until(leaves, "worker that leaves")
+                way.reset()
+                gate.set()
+                ended = await service.ended("t")
+                assert (ended.state, ended.attempt) == ("completed", 1)
+                assert (await rest.get("/agents/a")).body["accepts_tasks"] is False, "it does not open the agent"
+                async with asyncio.timeout(DEADLINE_S):
+                    said = await worker.dismissed()
+            way.shut()
+            return said
+
+    assert asyncio.run(run()) == "agent a is being shut down"
+
+
 def test_it_goes_though_the_scheduler_goes_first(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(worker_module, "LAST_WORDS_S", 0.0)
 
@@ -163,8 +200,6 @@ def test_it_goes_though_the_scheduler_goes_first(monkeypatch: pytest.MonkeyPatch
                 await submit(service)
                 await begun.wait()
                 await told(service, LeaveAgent("over", 60_000))
-            async with asyncio.timeout(DEADLINE_S):
-                await asyncio.wait(worker._parts, return_when=asyncio.FIRST_COMPLETED)
             gate.set()
             async with asyncio.timeout(DEADLINE_S):
                 return await worker.dismissed()
@@ -197,7 +232,7 @@ def test_it_does_not_attach_again() -> None:
         raise AssertionError("nothing is asked")
 
     async def run() -> int:
-        losing = Losing(lambda: attachment.never_again())
+        losing = Losing(lambda: attachment.come_back_only_while(lambda: False))
         attachment = Attachment(losing, AttachWorker("", "w", "a", 1, "i"), handle, lambda _: None)
         async with asyncio.timeout(DEADLINE_S):
             await attachment.keep()

@@ -10,7 +10,16 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from actors.addresses import SCHEDULER, Address, ReturnAddress, all_shards, dispatcher, kind_of_shard
+from actors.addresses import (
+    SCHEDULER,
+    Address,
+    ReturnAddress,
+    all_shards,
+    dispatcher,
+    kind_of_shard,
+    queue_of,
+    shard_of,
+)
 from actors.broker import Delivery
 from actors.brokers.local import LocalBroker
 from actors.courier import InstanceReport
@@ -22,7 +31,7 @@ from actors.messages.answers import QueuesDescribed
 from actors.messages.dispatcher import ProbeAnswered, PushAnswered, Report
 from actors.messages.scheduler import DescribeQueues
 from actors.runtime import RuntimeSettings
-from actors.store import Snapshot
+from actors.store import Snapshot, Transaction
 from actors.stores.sqlite import SqliteStore
 from actors.supervisor import Supervisor
 from actors.task_lifecycle import TERMINAL, TaskState
@@ -69,6 +78,8 @@ class Asked:
 class SlowStore(SqliteStore):
     """In memory. While it `dawdles`, a snapshot is read only once its members have been heard of three times more.
 
+    With `holds` each commit ends only once that is set; `committing` is set when it has begun.
+
     With `forgets` the next renewal lasts until it is cancelled, and forgets that it was, as `asyncio.wait_for` may
     before Python 3.12; the event is set when it has begun.
     """
@@ -77,6 +88,8 @@ class SlowStore(SqliteStore):
         super().__init__(None, clock=clock)
         self.dawdles = False
         self.forgets: asyncio.Event | None = None
+        self.holds: asyncio.Event | None = None
+        self.committing = asyncio.Event()
         self._renewed = asyncio.Condition()
         self._renewals = 0
 
@@ -90,6 +103,12 @@ class SlowStore(SqliteStore):
             with suppress(asyncio.CancelledError):
                 await asyncio.get_running_loop().create_future()
         return await super().renew(member, ttl)
+
+    async def commit(self, transaction: Transaction) -> None:
+        if self.holds is not None:
+            self.committing.set()
+            await self.holds.wait()
+        await super().commit(transaction)
 
     async def snapshot(self, shard: str) -> Snapshot | None:
         if self.dawdles:
@@ -153,6 +172,7 @@ class Town:
         self.store = SlowStore(lambda: self.now)
         self._address = Address("gateway", "test")
         self._asked: dict[str, Asked] = {}
+        self._dead: list[House] = []
         self._reports = 0
 
     async def __aenter__(self) -> Town:
@@ -162,7 +182,7 @@ class Town:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        for house in self.houses:
+        for house in (*self.houses, *self._dead):
             await house.stop()
         await self.store.close()
 
@@ -176,6 +196,27 @@ class Town:
         """Stop a process in good order."""
         self.houses.remove(house)
         await house.stop()
+
+    async def die(self, house: House) -> None:
+        """A process is no more, as store and broker see it."""
+        await self.store.leave(house.supervisor.tenure.member.id)
+        await house.broker.close()
+        self.houses.remove(house)
+        self._dead.append(house)
+
+    def waits_for(self, to: Address, kind: type[Message]) -> bool:
+        """Whether such a message lies in the queue of this actor, with nobody to take it."""
+        queue = self.broker._queues[queue_of(to, SHARDS)]
+        return any(isinstance(e.message, kind) for parcels in queue.waiting for e in parcels.envelopes)
+
+    async def kinds_until(self, of: Address, last: str) -> list[str]:
+        """What has happened in the shard of this actor, once such a thing has."""
+        async with asyncio.timeout(DEADLINE_S):
+            while True:
+                kinds = [entry.kind async for entry in self.store.journal(shard_of(of, SHARDS), 0)]
+                if last in kinds:
+                    return kinds
+                await asyncio.sleep(0.002)
 
     async def ask(self, to: Address, message: Message) -> Asked:
         """Ask over the broker, without waiting for the answer."""

@@ -14,6 +14,7 @@ from actors.envelope import Announcement, Envelope
 from actors.envelope_json import decode_parcels
 from actors.errands import PushToInstance
 from actors.hosted_shards import ACTORS
+from actors.messages.runtime import Sounding
 from actors.messages.scopes import overlap
 from actors.messages.tasks import TaskSpec
 from actors.messages.wire import Codec
@@ -112,9 +113,9 @@ class Watch:
                 self.wrong(f"{announcement.id} was announced before it was stored")
 
     def settled(self, envelopes: Sequence[Envelope]) -> None:
-        """These will not come again, so that their effect must be in the record."""
+        """These will not come again, so that their effect must be in the record, where they are for an actor."""
         for envelope in envelopes:
-            is_actors = envelope.to.kind in ACTORS
+            is_actors = envelope.to.kind in ACTORS and not isinstance(envelope.message, Sounding)
             if is_actors and envelope.id not in self.inbox and envelope.id not in self.set_aside:
                 self.wrong(f"{type(envelope.message).__name__} {envelope.id} was settled before it was stored")
 

@@ -64,11 +64,14 @@ class Database:
         return connection
 
     async def pool(self, size: int) -> asyncpg.Pool:
-        """Connections to read by, made when they are needed. Raises StoreUnavailable."""
+        """Connections to read by, made when they are needed. Raises StoreUnavailable.
+
+        None is kept up for its own sake: where that fails, asyncpg logs it with a traceback, again and again.
+        """
         with unavailable(self.name):
             return await asyncpg.create_pool(
                 self.url,
-                min_size=1,
+                min_size=0,
                 max_size=size,
                 timeout=self.timeout_s,
                 command_timeout=self.timeout_s,
