@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Final
 
 from actors.activity_reader import ActivityFilter, ActivityRow
@@ -17,6 +17,8 @@ from protos import activity_pb2_grpc
 SERVICE: Final = "swarmpilot.v1.ActivityService"
 DEFAULT_PAGE: Final = 100
 LARGEST_PAGE: Final = 1_000
+LARGEST_PAGE_BYTES: Final = 3 * 1024 * 1024
+"""Clients of gRPC take answers of 4 MiB, unless they say otherwise."""
 LARGEST_CHANGE: Final = 2**63 - 1
 HEARTBEAT_S: Final = 15.0
 """A watcher is told its position where nothing has changed for so long (s)."""
@@ -34,7 +36,8 @@ class ActivityServicer(activity_pb2_grpc.ActivityServiceServicer):
         try:
             limit, after = _limit_of(request.limit), _change_of("after", request.after)
             rows = await self._feed.reader.live_activity(filter_of(request.filter), after=after, limit=limit + 1)
-            return pb.ListActivityResponse(entries=map(record_of, rows[:limit]), next=_next_of(rows, limit))
+            entries, following = _page_of(rows, limit)
+            return pb.ListActivityResponse(entries=entries, next=following)
         except Exception as error:
             await refuse(context, error)
 
@@ -44,7 +47,8 @@ class ActivityServicer(activity_pb2_grpc.ActivityServiceServicer):
         try:
             limit, before = _limit_of(request.limit), _change_of("before", request.before) or None
             rows = await self._feed.reader.ended_activity(filter_of(request.filter), before=before, limit=limit + 1)
-            return pb.ListActivityHistoryResponse(entries=map(record_of, rows[:limit]), next=_next_of(rows, limit))
+            entries, following = _page_of(rows, limit)
+            return pb.ListActivityHistoryResponse(entries=entries, next=following)
         except Exception as error:
             await refuse(context, error)
 
@@ -116,5 +120,14 @@ def _change_of(field: str, asked: int) -> int:
     return whole_number_of(field, asked, 0, LARGEST_CHANGE)
 
 
-def _next_of(rows: list[ActivityRow], limit: int) -> int:
-    return rows[limit - 1].change if len(rows) > limit else 0
+def _page_of(rows: Sequence[ActivityRow], limit: int) -> tuple[list[pb.ActivityRecord], int]:
+    """The entries of a page, and where the next one begins, 0 where it is the last."""
+    entries: list[pb.ActivityRecord] = []
+    size = 0
+    for row in rows[:limit]:
+        entry = record_of(row)
+        size += entry.ByteSize()
+        if entries and size > LARGEST_PAGE_BYTES:
+            break
+        entries.append(entry)
+    return entries, rows[len(entries) - 1].change if len(rows) > len(entries) else 0

@@ -90,3 +90,4 @@ class Conversation:
         for waiting in self._pending.values():
             if not waiting.done():
                 waiting.set_exception(Disconnected(reason))
+                waiting.exception()  # seen: who asks may hear of it from what was to carry the question

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -44,6 +45,24 @@ async def refused(call: Any) -> tuple[grpc.StatusCode, str]:
 async def next_of(call: Any) -> Any:
     async with asyncio.timeout(30):
         return await call.read()
+
+
+def test_a_page_is_no_larger_than_what_a_client_takes() -> None:
+    described = json.dumps({"description": "\N{GEAR}\N{VARIATION SELECTOR-16}" * 2000}).encode()
+    names = [f"t{number}" for number in range(400)]
+
+    async def scene(scheduler: Embedded, client: Client, stub: Any) -> None:
+        await asyncio.gather(*(submit(client, name, described) for name in names))
+        found, after = [], 0
+        while True:
+            page = await stub.ListActivity(pb.ListActivityRequest(limit=1000, after=after))
+            found += [entry.task_id for entry in page.entries]
+            after = page.next
+            if not after:
+                break
+        assert sorted(found) == sorted(names)
+
+    play(scene, activity_per_agent=len(names))
 
 
 def test_entries_with_filters_and_pages() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -17,6 +18,7 @@ from actors.envelope import Envelope
 from actors.messages import Answer, WorkerMessage
 from actors.messages.answers import Refused, ReportAnswered
 from actors.messages.dispatcher import Report, ReportYield
+from actors.messages.scheduler import DetachWorker
 from actors.messages.worker import StartTask, StopTask
 from swarmpilot import SyncWorkerContext, Task, Worker
 from swarmpilot.worker import runner as runner_module
@@ -330,6 +332,28 @@ def test_a_checkpoint_that_the_scheduler_refuses_becomes_an_error_that_says_so()
     assert isinstance(report, Report)
     assert (report.attempt, report.resumption, report.is_error) == (1, 4, True)
     assert b"refused the checkpoint: too deep" in report.result
+
+
+def test_a_question_that_ends_its_connection_is_told_of_once() -> None:
+    complaints: list[dict[str, Any]] = []
+
+    async def run() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, complaint: complaints.append(complaint))
+
+        async def carry(envelope: Envelope, queue: str) -> None:
+            conversation.end("no exchange")
+            raise Disconnected("no exchange")
+
+        def handle(message: WorkerMessage) -> Answer:
+            raise AssertionError(message)
+
+        conversation = Conversation(worker_address("w"), carry, handle)
+        with pytest.raises(Disconnected, match="no exchange"):
+            await conversation.ask(worker_address("w"), DetachWorker("w"))
+
+    asyncio.run(run())
+    gc.collect()
+    assert complaints == []
 
 
 def test_a_connection_over_which_nothing_comes_is_given_up() -> None:
