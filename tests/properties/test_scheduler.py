@@ -4,16 +4,25 @@ its events or its snapshot at any point without a difference to what follows."""
 from __future__ import annotations
 
 from dataclasses import replace
+from math import inf
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from actors.messages.answers import InstanceAccepted, Refused, ShutdownAnswered, TaskAccepted, WorkerAttached
+from actors.messages.answers import (
+    InstanceAccepted,
+    PlacementExplained,
+    Refused,
+    ShutdownAnswered,
+    TaskAccepted,
+    WorkerAttached,
+)
 from actors.messages.runtime import Resumed, TimePassed
 from actors.messages.scheduler import (
     AttachWorker,
     DetachWorker,
+    ExplainPlacement,
     InstanceCameUp,
     InstanceWentDown,
     RegisterInstance,
@@ -39,6 +48,8 @@ POLICY = SchedulerPolicy(
     agent_slots=1, slots_of={"b": 2, "c": 3}, activity_per_agent=2, activity_total=3, preemption=RULES
 )
 AGENTS, MODELS, PORTS = ("", "", "a", "b", "c", "n"), ("m", "m", "n"), 4
+IDS = 9
+"""An id is used anew once the task before has ended."""
 SCOPES = ("", "", "", "r", "r.a", "r/a.x", "r.b", "s", "r.b, s", "r.x, r.y", "r.x, r.a", "r.y, r.b", "*.a", "*", "t")
 ABLE: tuple[tuple[str, ...], ...] = (("preempt",), ("preempt",), ())
 FEATURES = (None, None, Features("k"), Features("k", 100.0, 20.0), Features("", max_tokens=50.0))
@@ -65,12 +76,13 @@ ARGUMENTS: dict[str, st.SearchStrategy[tuple[Any, ...]]] = {
     "up": st.tuples(number),
     "strategy": st.tuples(st.sampled_from(list(STRATEGIES)), st.sampled_from(("", *MODELS))),
     "order": st.tuples(st.sampled_from(ORDERS), st.sampled_from(("", *MODELS))),
-    "wait": st.tuples(st.sampled_from([0.5, 2.0])),
+    "wait": st.tuples(st.sampled_from([0.5, 2.0, 2.0, -3.0])),
     "repeat": st.tuples(number, st.booleans()),
     "stale": st.tuples(number),
     "close": st.tuples(st.sampled_from(["a", "b"]), st.sampled_from([30.0, 0.0, 60.0])),
     "attach": st.tuples(st.sampled_from(["a", "b"]), st.integers(1, 2), st.integers(1, 2), st.booleans()),
     "detach": st.tuples(st.integers(1, 2)),
+    "explain": st.tuples(number),
     "rebuild": st.tuples(),
     "resume": st.tuples(),
 }
@@ -118,8 +130,9 @@ class History:
     ) -> None:
         self.count += 1
         origin: Origin = "grpc" if grpc else "rest"
+        name = f"t{self.count % IDS}"
         message = submit(
-            f"t{self.count}",
+            name if name not in self.open else f"t{self.count}x",
             agent=agent,
             model=model,
             priority=priority,
@@ -236,6 +249,17 @@ class History:
 
     def _detach(self, worker: int) -> None:
         self.tell(DetachWorker(f"worker-{worker}"))
+
+    def _explain(self, pick: int) -> None:
+        """What is said of each candidate can be true."""
+        if self.open:
+            said = self.tell(ExplainPlacement(sorted(self.open)[pick % len(self.open)])).answer
+            assert isinstance(said, PlacementExplained)
+            for candidate in said.candidates:
+                assert min(candidate.running, candidate.waiting) >= 0
+                assert candidate.execution_ms > 0.0
+                done = (candidate.completion_ms, candidate.completion_error_ms, candidate.completion_q95_ms)
+                assert all(number is None or 0.0 <= number < inf for number in done)
 
     def _resume(self) -> None:
         assert not self.tell(Resumed()).events
