@@ -1,7 +1,7 @@
 """The order of a line among equals in importance: each task gets a key once, at admission, and the smallest goes first.
 
-A key is in seconds on the clock of admission, whatever the order, so that tasks of different orders can stand in one
-line. It never changes: what a task has, it has also after it was returned or has given way.
+A key is in seconds on the clock of admission, or of a fair line, which may be ahead of it, so that tasks of different
+orders can stand in one line. It never changes: what a task has, it has also after it was returned or has given way.
 """
 
 from __future__ import annotations
