@@ -37,7 +37,8 @@ class Foundation:
         self.asking = Asking(self._post_all, settings.ask_timeout_s)
         self.courier = make_courier(settings, self.asking, self.store)
         translate = translation(settings)
-        self.dead = DeadLetters(self.store, self._post_all, lambda body: translate(body, {}))
+        # Over the broker, whoever lives here: what comes over it has its effect once, whatever process heard it first.
+        self.dead = DeadLetters(self.store, self.broker.publish, lambda body: translate(body, {}))
         self.take_in: Callable[[Envelope], bool] = lambda _: False
 
     async def open(self) -> None:

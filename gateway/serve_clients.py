@@ -22,6 +22,9 @@ from gateway.whole_answers import WholeAnswers
 
 log = structlog.get_logger(__name__)
 
+LEAST_FRAME_BYTES = 16 * 1024 * 1024
+"""What a frame of a worker may have at least: many envelopes may share one."""
+
 
 class _Server(uvicorn.Server):
     """uvicorn, but the first signal drains the service before the sockets close; the second ends it at once."""
@@ -88,6 +91,8 @@ def _config(entrance: Entrance, settings: Settings) -> uvicorn.Config:
         access_log=False,
         proxy_headers=False,  # nothing here asks where a request came from
         log_config=None,
+        # A result is base64 in its frame, a third larger than itself.
+        ws_max_size=max(LEAST_FRAME_BYTES, 2 * settings.max_body_bytes),
         timeout_graceful_shutdown=int(settings.drain_timeout_s) + 1,
     )
 

@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 from pamqp.commands import Basic
 
-from actors.addresses import Address, ReturnAddress, agent, queue_of
+from actors.addresses import Address, ReturnAddress, agent, dispatcher, queue_of, shard_of
+from actors.dead_letters import DeadLetter, Failure
 from actors.envelope import Announcement, Envelope
-from actors.envelope_json import BUNDLE_TYPE
+from actors.envelope_json import BUNDLE_TYPE, encode_envelope, join_envelopes
 from actors.messages.answers import StrategySet, TaskAccepted
+from actors.messages.dispatcher import AttendInstance
 from actors.messages.scheduler import SetStrategy
 from actors.settings import Settings
 from gateway.assembly import behaviours
@@ -278,3 +280,40 @@ def test_what_a_producer_publishes_again_has_its_effect_again_and_breaks_no_rule
         await must_be_sound(tmp_path / "tasks.db", behaviours(settings, read_config(None)))
 
     asyncio.run(set_strategies())
+
+
+def test_a_bundle_that_is_replayed_has_no_effect_where_it_had_its_effect_already(
+    rabbit: RabbitServer, tmp_path: Path
+) -> None:
+    """Messages of the service that RabbitMQ gave up after all, to an actor that lives where they are replayed."""
+    settings = Settings(store=f"sqlite:///{tmp_path / 'tasks.db'}", amqp=rabbit.url, grpc_port=0)
+    to = dispatcher("i")
+
+    def attend(id_: str) -> Envelope:
+        return Envelope(id_, to, AttendInstance("i", "127.0.0.1", 9, "m", 1, "submit"))
+
+    async def causes(service: Service, last: str) -> list[str]:
+        store = service._foundation.store
+        async with asyncio.timeout(30):
+            while True:
+                entries = [entry async for entry in store.journal(shard_of(to, settings.shards), 0)]
+                found = [entry.cause for entry in entries if entry.kind == "InstanceAttended"]
+                if last in found:
+                    return found
+                await asyncio.sleep(0.01)
+
+    async def story() -> None:
+        first = Service(settings)
+        await first.start()
+        await first._foundation.broker.publish([attend("m-1")])
+        await causes(first, "m-1")
+        await first.stop()
+        second = Service(settings)
+        await second.start()
+        body = join_envelopes([encode_envelope(attend("m-1"))])
+        await second._foundation.dead.replay(DeadLetter("l", "bundle", "", "", "", body, (Failure(1.0, "given up"),)))
+        await second._foundation.broker.publish([attend("m-2")])
+        assert await causes(second, "m-2") == ["m-1", "m-2"]
+        await second.stop()
+
+    asyncio.run(story())

@@ -45,7 +45,7 @@ def _sound() -> Iterator[Recorded]:
     def conduct(task_id: str, attempt: int) -> Conduct:
         return LATE[int(task_id.partition("-")[2])] if attempt == 1 else "accept"
 
-    World(FakeInstances(conduct), plan, folder / "0.db", True, 1).run([40])
+    World(FakeInstances(conduct), plan, folder / "0.db", True, 1).run([60])
     yield read_record(folder / "0.db")
     shutil.rmtree(folder)
 

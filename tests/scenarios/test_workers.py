@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
 from pathlib import Path
 
+import aiohttp
 import grpc
 import pytest
 import requests
 
+from actors.messages import Answer
+from actors.messages.answers import ReportAnswered, WorkerAttached
 from protos import scheduler_pb2, scheduler_pb2_grpc
+from tests.contracts.test_worker_socket import ATTACH, Hand, report
 from tests.rabbit_server import RabbitServer
 from tests.scenarios.processes import Running, World, eventually
 from tests.scenarios.workers import QUICK, Workers
@@ -44,6 +49,24 @@ def test_a_worker_may_connect_to_the_gateway_of_a_scheduler_that_has_a_broker(
         world.start_scheduler()
         Workers(world, tmp_path, None).start(call="answer")
         assert world.ended(world.submitted("m", {"x": 1}, metadata={"agent_id": "a"}))["result"]["answer"] == {"x": 1}
+
+
+def test_a_result_over_a_websocket_may_be_as_large_as_the_scheduler_takes_it(tmp_path: Path) -> None:
+    """It is base64 in its frame, and so a third larger; beyond a limit of its own the server would hang up."""
+    result = b'{"text":"%s"}' % (b"x" * 15_000_000)
+
+    async def tell(url: str) -> Answer:
+        async with (
+            aiohttp.ClientSession() as session,
+            session.ws_connect(f"{url}/workers/attach", max_msg_size=0) as socket,
+        ):
+            hand = Hand(socket)
+            assert isinstance(await hand.ask(ATTACH), WorkerAttached)
+            return await hand.ask(report("unknown", result))
+
+    with World(tmp_path, max_body_bytes=16_000_000) as world:
+        world.start_scheduler()
+        assert asyncio.run(tell(world.url)) == ReportAnswered("unknown", False)
 
 
 def test_a_task_of_a_killed_worker_runs_on_another(tmp_path: Path, amqp: str | None) -> None:
