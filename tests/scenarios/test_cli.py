@@ -92,7 +92,7 @@ def test_queues_shows_every_instance(world: World) -> None:
         (["submit", "sim", "[]"], 2, "must be a JSON object"),
         (["submit", "sim", "@/no/such/file"], 2, "cannot read /no/such/file"),
         (["submit", "sim", "{}", "--priority", "99"], 1, "priority"),
-        (["submit", "sim"], 2, "Missing argument 'JSON'"),
+        (["submit", "sim"], 2, "Missing argument 'INPUT'"),
         (["submit", "words", '{"text": 5}', "--wait"], 1, "task .* failed"),
         (["submit", "sim", '{"service_ms": 60000}', "--wait", "--timeout", "0.1"], 1, "is still"),
         (["task", "nothing"], 1, "Task nothing not found"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 from msgspec.structs import replace
 
@@ -92,7 +94,7 @@ def test_a_snapshot_that_does_not_say_when_tasks_ended_without_an_entry_is_read(
     agent = an_agent()
     agent.tell(ExpectTask(spec("t"), has_room=False))
     end(agent, "t")
-    kept = replace(agent.behaviour.dump(agent.state), ended_without_entry=["t"])
+    kept = dataclasses.replace(agent.behaviour.dump(agent.state), ended_without_entry=["t"])
     agent.state = agent.behaviour.load("worker-1", kept)
     agent.restart()
     assert agent.tell(RegisterActivity(spec("t"), waits=True)).events == ()
