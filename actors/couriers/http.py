@@ -6,6 +6,7 @@ sent, `unknown` wherever the instance may have got it.
 
 from __future__ import annotations
 
+import time
 from functools import lru_cache, partial
 from io import BytesIO
 from typing import assert_never
@@ -13,6 +14,7 @@ from urllib.parse import quote
 
 import aiohttp
 import structlog
+from msgspec.structs import replace
 from yarl import URL
 
 from actors.courier import InstanceReport, InstanceUnreachable
@@ -124,12 +126,13 @@ class HttpCourier:
                 return answered("refused", "the task's input is not in the store")
             host, port, head = _push_head(errand.endpoint)
             body = push_body(errand, task, await checkpoint_for(self._reader, errand))
+            sent_at = time.time()
             status, answer = await self._pushing.send(host, port, whole_push(head, idempotency_key(errand), body))
         except _NOT_SENT as error:
             return answered("unreachable", _say(error))
         except _FAILED as error:
             return answered("unknown", _say(error))
-        return read_push(errand, status, answer)
+        return replace(read_push(errand, status, answer), sent_at=sent_at)
 
     async def _probe(self, endpoint: Endpoint) -> ProbeAnswered:
         path = "/info" if endpoint.protocol == "submit" else "/status"

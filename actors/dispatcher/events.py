@@ -48,7 +48,7 @@ class PushHeld(Struct, frozen=True):
 
 
 class PushAccepted(Struct, frozen=True):
-    """The instance has taken the task at `at`. `remote_id` is its own id for it, "" where it uses ours."""
+    """The instance has taken the task, not before `at`. `remote_id` is its own id for it, "" where it uses ours."""
 
     task_id: str
     attempt: int

@@ -76,7 +76,8 @@ def _evolve_push(
             flight.phase, flight.tries = "unknown", event.tries
             state.flight_deadlines.set(event.task_id, event.due)
         case PushRepeated():
-            state.flights[event.task_id].phase = "pushing"
+            flight = state.flights[event.task_id]
+            flight.phase, flight.saw_restart = "pushing", False
             state.flight_deadlines.cancel(event.task_id)
         case _:
             assert_never(event)
@@ -116,6 +117,8 @@ def _evolve_instance(
             state.booted_at = state.booted_at if event.booted_at is None else event.booted_at
         case InstanceRestarted():
             state.failures, state.booted_at = 0, event.booted_at
+            for flight in state.flights.values():
+                flight.saw_restart = flight.phase == "pushing"
         case ClockJumped():
             began = (state.booted_at or 0.0) + event.by_s
             state.failures, state.booted_at = 0, began

@@ -113,8 +113,12 @@ def hear(
         return Decision()
     draft = Draft()
     match answer.outcome:
+        case "accepted" if flight.saw_restart:
+            # By the process before or by this one? Under the same key the question costs nothing.
+            draft.events.append(PushDoubted(answer.task_id, answer.attempt, flight.tries, now, "instance restarted"))
         case "accepted":
-            draft.events.append(PushAccepted(answer.task_id, answer.attempt, answer.remote_id, now))
+            at = now if answer.sent_at is None else min(answer.sent_at, now)
+            draft.events.append(PushAccepted(answer.task_id, answer.attempt, answer.remote_id, at))
             started = AttemptStarted(answer.task_id, answer.attempt, answer.resumption)
             draft.effects.append(Send(agent(flight.agent_id), started))
             draft.effects += ask_again(instance, answer.task_id, flight)

@@ -38,7 +38,7 @@ class Flight:
     """One run of a task, from the agent's word to the report or the failure.
 
     `tries` counts the pushes of unknown outcome. `accepted_at` is Unix seconds, None before. `ask` is there once
-    the run has to give way.
+    the run has to give way. `saw_restart`: the instance was started anew while the push was under way.
     """
 
     attempt: int
@@ -49,6 +49,7 @@ class Flight:
     accepted_at: float | None = None
     resumption: int = 0
     ask: YieldAsk | None = None
+    saw_restart: bool = False
 
     @property
     def run(self) -> tuple[int, int]:

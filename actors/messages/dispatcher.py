@@ -121,7 +121,8 @@ PushOutcome: TypeAlias = Literal["accepted", "refused", "unreachable", "unknown"
 class PushAnswered(Struct, frozen=True):
     """What came of a push. `remote_id` is the instance's own id for the task, "" where it uses ours.
 
-    `is_fault`: the instance refused because of itself (5xx, 408, 429), not because of the task.
+    `is_fault`: the instance refused because of itself (5xx, 408, 429), not because of the task. `sent_at` is when
+    sending began (Unix seconds), None where nobody noted it: what accepted was there then, and may be gone by now.
     """
 
     task_id: str
@@ -131,6 +132,7 @@ class PushAnswered(Struct, frozen=True):
     remote_id: str = ""
     is_fault: bool = False
     resumption: int = 0
+    sent_at: float | None = None
 
 
 YieldOutcome: TypeAlias = Literal["yielded", "noted", "gone", "unheard"]

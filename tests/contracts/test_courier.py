@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 
 import pytest
 from aiohttp import web
@@ -29,7 +30,12 @@ def push(instance: Instance, shelf: Shelf | None = None, protocol: str = "submit
             generation = replace(endpoint, protocol="enqueue") if protocol == "enqueue" else endpoint
             return await courier.run(push_to(generation))
 
-    return asyncio.run(scene())
+    before = time.time()
+    outcome = asyncio.run(scene())
+    if not isinstance(outcome, PushAnswered) or outcome.sent_at is None:
+        return outcome
+    assert before <= outcome.sent_at <= time.time()
+    return replace(outcome, sent_at=None)
 
 
 def test_an_accepted_push_and_what_was_sent() -> None:

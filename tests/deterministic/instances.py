@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import assert_never
 
+from msgspec.structs import replace
+
 from actors.courier import InstanceReport
 from actors.couriers.bodies import idempotency_key
 from actors.couriers.checkpoints import checkpoint_for
@@ -151,6 +153,7 @@ class Roads:
             return answered("unknown", conduct)
         if conduct == "refuse":
             return answered("refused", conduct, is_fault=errand.attempt % 2 == 0)
+        sent_at = self._fleet.clock()
         self._fleet.pushed(errand)
         run = Run(errand.task_id, errand.attempt, errand.resumption, conduct, says_attempt=len(errand.task_id) % 2 == 0)
         instance.runs.begin(run, key, b"" if left is None else left.body)
@@ -160,7 +163,7 @@ class Roads:
             return answered("unknown", conduct)
         if not await self._reach(errand.endpoint, PUSH_TIMEOUT_S):
             return answered("unknown", "no answer in time")
-        return answered("accepted")
+        return replace(answered("accepted"), sent_at=sent_at)
 
     async def _probe(self, instance: Instance) -> ProbeAnswered:
         if instance.booted_at is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from actors.addresses import SCHEDULER, agent
 from actors.behaviour import Decision, Send
@@ -18,8 +19,10 @@ from actors.dispatcher.events import (
     InstanceRestarted,
     ProbeAdvanced,
     ProbeSent,
+    PushAccepted,
+    PushDoubted,
 )
-from actors.errands import Endpoint, ProbeInstance
+from actors.errands import Endpoint, ProbeInstance, PushToInstance
 from actors.messages.agent import AttemptFailed
 from actors.messages.dispatcher import AttendInstance, DispatcherMessage, ProbeAnswered, PushAnswered, PushTask
 from actors.messages.runtime import TimePassed
@@ -27,7 +30,8 @@ from actors.messages.scheduler import InstanceCameUp, InstanceWentDown
 from tests.driving import Driven
 
 ATTEND = AttendInstance("ti", "h", 1, "m", 2, "submit")
-PROBE = ProbeInstance(Endpoint("h", 1))
+AT = Endpoint("h", 1)
+PROBE = ProbeInstance(AT)
 ALIVE = ProbeAnswered(True)
 DEAD = ProbeAnswered(False, "refused")
 NOTHING: Decision[DispatcherEvent] = Decision([], [])
@@ -165,6 +169,27 @@ def test_a_known_restart_costs_also_what_was_accepted_just_before() -> None:
     accept(dispatcher, "t")
     restarted = dispatcher.tell(ProbeAnswered(True, uptime_s=4.0), after=5)
     assert restarted.effects == [failed("t", "instance restarted")]
+
+
+def test_a_push_that_was_sent_before_a_restart_is_lost_though_its_answer_came_later() -> None:
+    dispatcher = attending()
+    dispatcher.tell(ProbeAnswered(True, uptime_s=100.0))
+    dispatcher.tell(PushTask("t", 1, "a"))
+    dispatcher.tell(PushAnswered("t", 1, "accepted", sent_at=1000.0), after=10)
+    restarted = dispatcher.tell(ProbeAnswered(True, uptime_s=5.0))
+    assert restarted.effects == [failed("t", "instance restarted")]
+
+
+def test_what_was_accepted_while_a_restart_was_noticed_is_pushed_again_under_its_key() -> None:
+    dispatcher = attending()
+    dispatcher.tell(ProbeAnswered(True, uptime_s=100.0))
+    dispatcher.tell(PushTask("t", 1, "a"))
+    dispatcher.tell(ProbeAnswered(True, uptime_s=1.0), after=10)
+    accepted = PushAnswered("t", 1, "accepted", sent_at=1008.5)
+    assert dispatcher.tell(accepted).events == [PushDoubted("t", 1, 0, 1010.0, "instance restarted")]
+    again = dispatcher.tell(TimePassed())
+    assert PushToInstance(AT, "t", 1, "m") in again.effects
+    assert dispatcher.tell(replace(accepted, sent_at=1010.0)).events == [PushAccepted("t", 1, "", 1010.0)]
 
 
 @pytest.mark.parametrize("by_s", [3600.0, -3600.0], ids=["ahead", "back"])
