@@ -9,9 +9,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp import web
+from msgspec.structs import replace
 
 from actors.couriers.http import HttpCourier
 from actors.errands import Endpoint
+from actors.messages import Message
+from actors.messages.dispatcher import PushAnswered
 from actors.store import JournalEntry, Payload, TaskRow
 from actors.task_lifecycle import TaskState
 
@@ -117,3 +120,8 @@ async def a_courier(shelf: Shelf | None = None, timeout_s: float = 5.0) -> Async
         yield courier
     finally:
         await courier.close()
+
+
+def whenever_sent(outcome: Message | None) -> Message | None:
+    """What came of an errand, without the time at which a push was sent, if it was."""
+    return replace(outcome, sent_at=None) if isinstance(outcome, PushAnswered) else outcome

@@ -16,7 +16,7 @@ from actors.errands import CancelOnInstance, Endpoint, ProbeInstance, PushToInst
 from actors.messages import Message
 from actors.messages.dispatcher import ProbeAnswered, PushAnswered
 from actors.store import Payload
-from tests.contracts.courier_rigs import Instance, Seen, Shelf, a_courier, says
+from tests.contracts.courier_rigs import Instance, Seen, Shelf, a_courier, says, whenever_sent
 from tests.free_ports import free_port
 
 
@@ -25,17 +25,24 @@ def push_to(endpoint: Endpoint) -> PushToInstance:
 
 
 def push(instance: Instance, shelf: Shelf | None = None, protocol: str = "submit") -> Message | None:
+    return whenever_sent(timed_push(instance, shelf, protocol))
+
+
+def timed_push(instance: Instance, shelf: Shelf | None = None, protocol: str = "submit") -> Message | None:
     async def scene() -> Message | None:
         async with instance.listening() as endpoint, a_courier(shelf) as courier:
             generation = replace(endpoint, protocol="enqueue") if protocol == "enqueue" else endpoint
             return await courier.run(push_to(generation))
 
+    return asyncio.run(scene())
+
+
+def test_an_accepted_push_says_since_when_it_was_under_way() -> None:
     before = time.time()
-    outcome = asyncio.run(scene())
-    if not isinstance(outcome, PushAnswered) or outcome.sent_at is None:
-        return outcome
+    outcome = timed_push(says({}))
+    assert isinstance(outcome, PushAnswered)
+    assert outcome.sent_at is not None
     assert before <= outcome.sent_at <= time.time()
-    return replace(outcome, sent_at=None)
 
 
 def test_an_accepted_push_and_what_was_sent() -> None:
