@@ -37,8 +37,7 @@ class AsyncClient:
     def __init__(
         self, url: str = DEFAULT_URL, *, timeout_s: float = 30.0, retry_for_s: float = 0.0, connections: int = 64
     ) -> None:
-        parts = checked_address(url)
-        self.url = f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
+        self.url = checked_address(url).geturl()
         self._base = str(URL(self.url)).rstrip("/")
         self._timeout_s = timeout_s
         self._retry_for_s = retry_for_s

@@ -13,6 +13,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from swarmpilot import calls
 from swarmpilot.activity import SILENCE_S, ActivityChange, ActivityEntry, ActivityEvents, ActivityPages, ActivityQuery
+from swarmpilot.addresses import is_address
 from swarmpilot.agents import AgentRecord
 from swarmpilot.backoff import Patience, delays
 from swarmpilot.calls import Call
@@ -40,8 +41,8 @@ class Client:
     """
 
     def __init__(self, url: str = DEFAULT_URL, *, timeout_s: float = 30.0, retry_for_s: float = 0.0) -> None:
-        self._parts = parts = checked_address(url)
-        self.url = f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
+        self._parts = checked_address(url)
+        self.url = self._parts.geturl()
         self._timeout_s = timeout_s
         self._retry_for_s = retry_for_s
         self._local = threading.local()
@@ -277,7 +278,7 @@ class Client:
     def _listen(self, path: str, events: ActivityEvents, patience: Patience) -> Iterator[ActivityChange]:
         connection = self._connect(max(self._timeout_s, SILENCE_S))
         try:
-            connection.request("GET", self._parts.path.rstrip("/") + path, headers=events.headers)
+            connection.request("GET", self._parts.path + path, headers=events.headers)
             answer = connection.getresponse()
             if answer.status != 200:
                 calls.read_answer(
@@ -302,7 +303,7 @@ class Client:
     def _send(self, connection: http.client.HTTPConnection, call: Call[Any]) -> tuple[int, str | None, bytes]:
         headers = {"Content-Type": "application/json"} if call.body is not None else {}
         try:
-            connection.request(call.method, self._parts.path.rstrip("/") + call.path, call.body, headers)
+            connection.request(call.method, self._parts.path + call.path, call.body, headers)
             answer = connection.getresponse()
             body = answer.read()
         except BaseException:
@@ -316,15 +317,9 @@ class Client:
 
 
 def checked_address(url: str) -> SplitResult:
-    """The parts of a scheduler's address. Raises ValueError where it is none."""
-    parts = urlsplit(url if "://" in url else f"http://{url}")
-    if parts.scheme not in ("http", "https") or not parts.hostname or not _has_sound_port(parts):
+    """The parts of a scheduler's address, as far as they count. Raises ValueError where it is none."""
+    whole = url if "://" in url else f"http://{url}"
+    if not is_address(whole):
         raise ValueError(f"expected an address like {DEFAULT_URL}, got {url!r}")
-    return parts
-
-
-def _has_sound_port(parts: SplitResult) -> bool:
-    try:
-        return parts.port != 0
-    except ValueError:
-        return False
+    parts = urlsplit(whole)
+    return parts._replace(path=parts.path.rstrip("/"), query="", fragment="")

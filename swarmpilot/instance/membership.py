@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
+from swarmpilot.addresses import is_address
 from swarmpilot.backoff import delays
 
 log = logging.getLogger("swarmpilot.instance")
@@ -73,15 +74,6 @@ def checked_url(url: str) -> str:
     if not is_address(url):
         raise ValueError(f"the scheduler's address must be like http://127.0.0.1:8102, got {url!r}")
     return url.rstrip("/")
-
-
-def is_address(url: str) -> bool:
-    """Whether an HTTP server can be there."""
-    try:
-        parts = urlsplit(url)
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        return False
 
 
 def advertised(address: str) -> tuple[str, int]:

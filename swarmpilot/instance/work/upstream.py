@@ -8,8 +8,8 @@ from typing import Any
 
 import aiohttp
 
+from swarmpilot.addresses import is_address
 from swarmpilot.backoff import delays
-from swarmpilot.instance.membership import is_address
 from swarmpilot.instance.work import TaskContext, TaskInput, Work
 
 CONNECT_ATTEMPTS = 4
