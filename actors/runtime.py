@@ -259,8 +259,7 @@ class Runtime:
     def _let_go(self, turn: Turn, deliveries: Sequence[Delivery]) -> None:
         for delivery in deliveries:
             delivery.settle()
-            for envelope in delivery.envelopes:
-                self._ways.came(envelope.id)
+        self._ways.came(envelope.id for delivery in deliveries for envelope in delivery.envelopes)
         if deliveries:
             reach("settle.after")
         for detour in turn.detours:

@@ -7,7 +7,7 @@ messages go over the broker behind that, until the newest of them has come: they
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 ANYBODY = ""
 """In place of the shard that sends: all of them."""
@@ -33,11 +33,14 @@ class Ways:
         self._newest[sender, receiver] = message_id
         self._way_of[message_id] = (sender, receiver)
 
-    def came(self, message_id: str) -> None:
-        """This has had its effect, after all that was before it on its way."""
-        way = self._way_of.pop(message_id, None)
-        if way is not None:
-            del self._newest[way]
+    def came(self, message_ids: Iterable[str]) -> None:
+        """These have had their effect, each after all that was before it on its way."""
+        if not self._newest:
+            return
+        for message_id in message_ids:
+            way = self._way_of.pop(message_id, None)
+            if way is not None:
+                del self._newest[way]
 
     def forget(self, receivers: Collection[str]) -> None:
         """These are in this process no longer: whoever has them next hears what is on its way to them."""

@@ -17,6 +17,7 @@ Phase: TypeAlias = Literal["placed", "running", "waiting", "suspended"]
 its run has given way, and it is back in the line to be resumed."""
 
 LONGEST_MS: Final = sys.float_info.max
+"""The runs of an attempt are not said to take more (ms): an infinite number cannot be read from a snapshot again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ def test_a_way_is_clear_unless_something_is_on_it(history: list[tuple[str, str] 
                 queues[receiver].append((sender, str(number)))
             case None:
                 if waiting := [queue for queue in queues.values() if queue]:
-                    ways.came(waiting[0].popleft()[1])
+                    ways.came([waiting[0].popleft()[1]])
             case receiver:
                 ways.forget([receiver])
                 queues[receiver].clear()
@@ -34,6 +34,6 @@ def test_a_way_is_clear_unless_something_is_on_it(history: list[tuple[str, str] 
                 assert ways.is_clear(sender, receiver) is not on_the_way
     for queue in queues.values():
         for _, message_id in queue:
-            ways.came(message_id)
+            ways.came([message_id])
     assert not ways._newest, "nothing is remembered of what has come"
     assert not ways._way_of
