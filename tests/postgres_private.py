@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import signal
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.debian_packages import install_if_absent
+from tests.debian_packages import Debian, debian_of_servers
 from tests.free_ports import free_port
 from tests.private_server import PrivateServer
 
 PACKAGE = "postgresql"
-VERSIONS = Path("/usr/lib/postgresql")
+VERSIONS = "/usr/lib/postgresql"
 GUARDED = "guarded"
 """Users of this name need their password."""
 HOW_TO_INSTALL = (
@@ -30,16 +29,17 @@ class PrivatePostgres(PrivateServer):
     reaping = 'kill -QUIT "$1"; while kill -0 "$1" 2>/dev/null; do sleep 0.1; done'
 
     def __init__(self, wait: Callable[[str], None], *, everywhere: bool = False) -> None:
-        install_if_absent(PACKAGE, lambda: _programs() is not None, HOW_TO_INSTALL)
-        found = _programs()
+        debian = debian_of_servers()
+        debian.install_if_absent(PACKAGE, lambda: _programs(debian) is not None, HOW_TO_INSTALL)
+        found = _programs(debian)
         assert found is not None
-        super().__init__("postgres", wait)
+        super().__init__("postgres", wait, debian)
         self._programs = found
         self._everywhere = everywhere
         self._port = free_port()
         self._user = "postgres" if os.geteuid() == 0 else None  # the server refuses to run as root
         if self._user is not None:
-            shutil.chown(self._home, self._user, self._user)
+            debian.give(self._home, self._user)
 
     @property
     def url(self) -> str:
@@ -78,7 +78,7 @@ class PrivatePostgres(PrivateServer):
 
     def _program(self, name: str, *arguments: str, log: str) -> subprocess.Popen[bytes]:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
-        return self._spawn([str(self._programs / name), *arguments], inherited | {"LC_ALL": "C"}, log, self._user)
+        return self._spawn([f"{self._programs}/{name}", *arguments], inherited | {"LC_ALL": "C"}, log, self._user)
 
 
 def _ask_for_password(rules: Path) -> None:
@@ -86,10 +86,10 @@ def _ask_for_password(rules: Path) -> None:
     rules.write_text(f"host all {GUARDED} all scram-sha-256\n{rules.read_text()}")
 
 
-def _programs() -> Path | None:
-    """Where the newest installed version has its programs."""
-    found = sorted(VERSIONS.glob("*/bin/postgres"), key=lambda path: float(path.parts[-3]))
-    return found[-1].parent if found else None
+def _programs(debian: Debian) -> str | None:
+    """The folder in which the newest version that is installed there has its programs."""
+    versions = [float(path.parts[-3]) for path in debian.path(VERSIONS).glob("*/bin/postgres")]
+    return f"{VERSIONS}/{max(versions):g}/bin" if versions else None
 
 
 def _children(pid: int) -> list[int]:

@@ -13,17 +13,23 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from tests.debian_packages import Debian
+
 STOP_TIMEOUT_S = 30.0
 
 
 class PrivateServer(ABC):
-    """What is common to all of them. `wait` returns once a server answers at a URL, or raises TimeoutError."""
+    """What is common to all of them, which run in the `debian` that has them.
+
+    `wait` returns once a server answers at a URL, or raises TimeoutError.
+    """
 
     reaping: str
     """How a shell ends what `_reaped` names, which are its arguments from $1 on."""
 
-    def __init__(self, name: str, wait: Callable[[str], None]) -> None:
+    def __init__(self, name: str, wait: Callable[[str], None], debian: Debian) -> None:
         self._wait = wait
+        self._debian = debian
         self._home = Path(tempfile.mkdtemp(prefix=f"swarm-{name}-"))
         self._server: subprocess.Popen[bytes] | None = None
         self._reaper: subprocess.Popen[bytes] | None = None
@@ -112,12 +118,9 @@ class PrivateServer(ABC):
         """A process in a session of its own; `log` is appended to, in the server's folder."""
         with (self._home / log).open("ab") as output:
             return subprocess.Popen(
-                command,
+                self._debian.command(command, user),
                 env=environment,
                 cwd=self._home,
-                user=user,
-                group=user,
-                extra_groups=[] if user else None,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

@@ -9,12 +9,12 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.debian_packages import install_if_absent
+from tests.debian_packages import debian_of_servers
 from tests.free_ports import free_port
 from tests.private_server import PrivateServer
 
 PACKAGE = "rabbitmq-server"
-SERVER_SCRIPT = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")  # Debian's /usr/sbin wrapper insists on its own user
+SERVER_SCRIPT = "/usr/lib/rabbitmq/bin/rabbitmq-server"  # Debian's /usr/sbin wrapper insists on its own user
 HOW_TO_INSTALL = (
     "A RabbitMQ is needed. Install one with `apt-get install rabbitmq-server` (as root; no service need run), "
     "or start Docker, or set AMQP_URL=amqp://user:password@host:port/vhost to a broker that may be used for tests."
@@ -28,8 +28,9 @@ class PrivateRabbit(PrivateServer):
     reaping = 'kill -9 "-$1"; kill -9 "$2"'
 
     def __init__(self, wait: Callable[[str], None], *, everywhere: bool = False) -> None:
-        install_if_absent(PACKAGE, SERVER_SCRIPT.exists, HOW_TO_INSTALL)
-        super().__init__("rabbit", wait)
+        debian = debian_of_servers()
+        debian.install_if_absent(PACKAGE, debian.path(SERVER_SCRIPT).exists, HOW_TO_INSTALL)
+        super().__init__("rabbit", wait, debian)
         self._everywhere = everywhere
         self._port, self._dist_port, self._epmd_port = free_port(), free_port(), free_port()
         self._epmd: subprocess.Popen[bytes] | None = None
@@ -64,7 +65,7 @@ class PrivateRabbit(PrivateServer):
             command = ["epmd", "-port", str(self._epmd_port), "-address", "127.0.0.1"]
             self._epmd = self._spawn(command, environment, "epmd.log")
         self._pid_file.unlink(missing_ok=True)
-        return self._spawn([str(SERVER_SCRIPT)], environment, "console.log")
+        return self._spawn([SERVER_SCRIPT], environment, "console.log")
 
     def _reaped(self) -> list[int]:
         return [process.pid for process in (self._server, self._epmd) if process is not None]

@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 
+from tests.debian_packages import Debian
 from tests.private_server import PrivateServer
 
 
@@ -17,7 +18,7 @@ class Sleeper(PrivateServer):
     url = "nowhere"
 
     def __init__(self, answers: int, before: signal.Signals) -> None:
-        super().__init__("sleeper", self._answer)
+        super().__init__("sleeper", self._answer, Debian())
         self.starts = 0
         self._answers, self._before = answers, before
 
