@@ -31,7 +31,15 @@ class Settings(BaseSettings):
     store_timeout_s: float = Field(
         10.0, gt=0, le=600, description="How long PostgreSQL may take to answer; then the store counts as unavailable."
     )
-    amqp: str | None = Field(None, description="amqp://user:password@host:port/vhost; without it, no broker is needed.")
+    amqp: str | None = Field(
+        None,
+        description="amqp://user:password@host:port/vhost, or one of each node of a cluster, separated by commas; "
+        "without it, no broker is needed.",
+    )
+    queue_type: Literal["auto", "classic", "quorum"] = Field(
+        "auto",
+        description="Of the queues on RabbitMQ. auto: quorum where `amqp` names three nodes or more, else classic.",
+    )
     config: Path | None = Field(
         None,
         validation_alias=AliasChoices("SWARMPILOT_CONFIG", "SCHEDULER_CONFIG_PATH", "config"),

@@ -39,7 +39,14 @@ def make_broker(s: Settings, vitals: Vitals) -> Broker:
     """The broker that the settings name; one within the process where they name none."""
     if s.amqp is None:
         return LocalBroker(shards=s.shards)
-    return RabbitBroker(s.amqp, shards=s.shards, translate=translation(s), canary_s=s.canary_s, vitals=vitals)
+    return RabbitBroker(
+        s.amqp,
+        shards=s.shards,
+        translate=translation(s),
+        queue_type=s.queue_type,
+        canary_s=s.canary_s,
+        vitals=vitals,
+    )
 
 
 def translation(s: Settings) -> Callable[[bytes, Mapping[str, object]], list[Message]]:

@@ -80,12 +80,11 @@ class RabbitBroker:
         canary_s: float = 5.0,
         vitals: Vitals | None = None,
     ) -> None:
-        urls = [part.strip() for part in url.split(",") if part.strip()]
         self._shards = shards
         self._translate = translate
-        self._topology = Topology(choose_queue_type(queue_type, len(urls)), adopt=queue_type == "auto")
-        self._out = Link(urls, f"{name} publishes", self._topology.declare_all, vitals=vitals)
-        self._in = Link(urls, f"{name} consumes", vitals=vitals)
+        self._in = Link(url, f"{name} consumes", vitals=vitals)
+        self._topology = Topology(choose_queue_type(queue_type, self._in.nodes), adopt=queue_type == "auto")
+        self._out = Link(url, f"{name} publishes", self._topology.declare_all, vitals=vitals)
         self._publisher = Publisher(self._out)
         self._outbox = Outbox(self._send)
         self._mailboxes: dict[str, Mailbox] = {}

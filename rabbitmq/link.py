@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-import re
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 import aiormq
@@ -14,6 +13,7 @@ from aiormq.abc import AbstractConnection
 from aiormq.exceptions import ConnectionClosed, InvalidFrameError
 from yarl import URL
 
+from actors.broker_urls import broker_urls
 from actors.ending import end
 from actors.errors import BrokerUnavailable, BrokerUnfit
 from actors.vitals import Vitals
@@ -32,17 +32,20 @@ log = structlog.get_logger(__name__)
 
 
 class Link:
-    """A supervised connection. `prepare` is run on each new connection before anybody gets to see it."""
+    """A supervised connection to the broker at `url`, or to any node of the cluster whose nodes it names.
+
+    `prepare` is run on each new connection before anybody gets to see it.
+    """
 
     def __init__(
         self,
-        urls: Sequence[str],
+        url: str,
         name: str,
         prepare: Callable[[AbstractConnection], Awaitable[None]] | None = None,
         *,
         vitals: Vitals | None = None,
     ) -> None:
-        self._urls = [_with_defaults(url) for url in urls or [""]]
+        self._urls = broker_urls(url, HEARTBEAT_S)
         self._name = name
         self._prepare = prepare
         self.vitals = vitals or Vitals()
@@ -53,6 +56,11 @@ class Link:
         self._suspected = asyncio.Event()
         self._supervisor: asyncio.Task[None] | None = None
         self._farewells: set[asyncio.Task[None]] = set()
+
+    @property
+    def nodes(self) -> int:
+        """How many nodes of the broker it knows of."""
+        return len(self._urls)
 
     @property
     def connection(self) -> AbstractConnection | None:
@@ -191,22 +199,6 @@ class Link:
         task.add_done_callback(lambda done: done.cancelled() or done.exception())
 
 
-def _with_defaults(url: str) -> URL:
-    try:
-        parsed = URL(url)
-        is_usable = parsed.scheme in ("amqp", "amqps") and bool(parsed.host)
-    except ValueError:
-        is_usable = False
-    if not is_usable:
-        raise ValueError(f"amqp: must be amqp://user:password@host:port/vhost; got {_without_credentials(url)!r}")
-    return parsed if "heartbeat" in parsed.query else parsed.update_query(heartbeat=str(HEARTBEAT_S))
-
-
 def _shown(url: URL) -> str:
     """For people: without the password."""
     return str((url.with_password("…") if url.password else url).with_query(None).human_repr())
-
-
-def _without_credentials(url: str) -> str:
-    """The URL without all that may be a name or a password, however badly it is written."""
-    return re.sub(r"^([a-z0-9+.-]*://)?.*@", r"\1", url, flags=re.IGNORECASE | re.DOTALL)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import signal
 import subprocess
 from collections.abc import Callable
@@ -23,16 +24,21 @@ HOW_TO_INSTALL = (
 
 class PrivateRabbit(PrivateServer):
     """The server process is the start script, which waits for the Erlang machine. `everywhere`: it listens on all
-    addresses, for a network of its own."""
+    addresses, for a network of its own. `joins`: a node that has been started, of whose cluster it becomes a part."""
 
     reaping = 'kill -9 "-$1"; kill -9 "$2"'
 
-    def __init__(self, wait: Callable[[str], None], *, everywhere: bool = False) -> None:
+    def __init__(
+        self, wait: Callable[[str], None], *, everywhere: bool = False, joins: PrivateRabbit | None = None
+    ) -> None:
         debian = debian_of_servers()
         debian.install_if_absent(PACKAGE, debian.path(SERVER_SCRIPT).exists, HOW_TO_INSTALL)
         super().__init__("rabbit", wait, debian)
         self._everywhere = everywhere
-        self._port, self._dist_port, self._epmd_port = free_port(), free_port(), free_port()
+        self._port, self._dist_port = free_port(), free_port()
+        self._epmd_port: int = free_port() if joins is None else joins._epmd_port
+        self._cookie: str = secrets.token_hex(10) if joins is None else joins._cookie
+        self._joins = joins
         self._epmd: subprocess.Popen[bytes] | None = None
 
     @property
@@ -56,12 +62,24 @@ class PrivateRabbit(PrivateServer):
         super().close()
 
     @property
+    def _node(self) -> str:
+        return f"swarm-{self._port}@localhost"
+
+    def _cluster(self) -> list[str]:
+        """What the configuration says of the cluster that it joins when it starts for the first time."""
+        if self._joins is None:
+            return []
+        discovery = "cluster_formation.peer_discovery_backend = classic_config"
+        nodes = enumerate([self._joins._node, self._node], start=1)
+        return [discovery, *(f"cluster_formation.classic_config.nodes.{number} = {node}" for number, node in nodes)]
+
+    @property
     def _pid_file(self) -> Path:
         return self._home / "pid"
 
     def _launch(self) -> subprocess.Popen[bytes]:
         environment = self._environment()
-        if self._epmd is None:
+        if self._epmd is None and self._joins is None:
             command = ["epmd", "-port", str(self._epmd_port), "-address", "127.0.0.1"]
             self._epmd = self._spawn(command, environment, "epmd.log")
         self._pid_file.unlink(missing_ok=True)
@@ -76,16 +94,21 @@ class PrivateRabbit(PrivateServer):
 
     def _environment(self) -> dict[str, str]:
         home = self._home
+        cookie = home / ".erlang.cookie"
+        if not cookie.exists():
+            cookie.write_text(self._cookie)
+            cookie.chmod(0o400)
         (home / "enabled_plugins").write_text("[].\n")
         loopback_only = "none" if self._everywhere else "guest"
-        (home / "rabbitmq.conf").write_text(f"loopback_users.{loopback_only} = true\ndisk_free_limit.absolute = 50MB\n")
+        settings = [f"loopback_users.{loopback_only} = true", "disk_free_limit.absolute = 50MB"]
+        (home / "rabbitmq.conf").write_text("\n".join([*settings, *self._cluster(), ""]))
         (home / "rabbitmq-env.conf").touch()
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("RABBITMQ_")}
         return inherited | {
             "HOME": str(home),
             "ERL_EPMD_PORT": str(self._epmd_port),
             "ERL_EPMD_ADDRESS": "127.0.0.1",
-            "RABBITMQ_NODENAME": f"swarm-{self._port}@localhost",
+            "RABBITMQ_NODENAME": self._node,
             "RABBITMQ_NODE_IP_ADDRESS": "0.0.0.0" if self._everywhere else "127.0.0.1",
             "RABBITMQ_NODE_PORT": str(self._port),
             "RABBITMQ_DIST_PORT": str(self._dist_port),

@@ -34,7 +34,7 @@ def _queues(shards: int) -> list[str]:
 
 @asynccontextmanager
 async def _channel(url: str) -> AsyncIterator[AbstractChannel]:
-    connection = await aiormq.connect(url)
+    connection = await aiormq.connect(url.split(",")[0])  # any node of a cluster knows the same
     try:
         yield await connection.channel()
     finally:

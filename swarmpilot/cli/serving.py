@@ -47,7 +47,9 @@ SharedStore = Annotated[
 ]
 SharedAmqp = Annotated[
     str | None,
-    typer.Option(help="The RabbitMQ of all processes: amqp://user:password@host/vhost.", envvar="SWARMPILOT_AMQP"),
+    typer.Option(
+        help="The RabbitMQ of all processes: amqp://user:password@host/vhost, of each node.", envvar="SWARMPILOT_AMQP"
+    ),
 ]
 
 

@@ -20,7 +20,9 @@ def worker(
     ] = DEFAULT_URL,
     amqp: Annotated[
         str | None,
-        typer.Option(help="Connect by the scheduler's RabbitMQ instead, amqp://...", envvar="SWARMPILOT_AMQP"),
+        typer.Option(
+            help="Connect by the scheduler's RabbitMQ instead, amqp://..., of each node.", envvar="SWARMPILOT_AMQP"
+        ),
     ] = None,
     worker_id: Annotated[
         str | None, typer.Option("--id", help="Name of this worker among all. [default: a new one]")

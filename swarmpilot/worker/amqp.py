@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import cast
@@ -20,6 +21,7 @@ from pamqp.commands import Basic
 from yarl import URL
 
 from actors.addresses import Address, queue_of, worker
+from actors.broker_urls import broker_urls
 from actors.envelope import Envelope
 from actors.envelope_json import BUNDLE_TYPE, decode_envelopes
 from actors.messages.answers import TaskTaken
@@ -41,21 +43,20 @@ TAKEN_LATER_S = 0.01
 
 
 class AmqpTransport:
-    """Connects to the broker at `url`, amqp://user:password@host:port/vhost. Raises ValueError where that is none."""
+    """Connects to the broker at `url`, amqp://user:password@host:port/vhost, or to any node of the cluster whose
+    nodes it names, separated by commas. Raises ValueError where that is none."""
 
     def __init__(self, url: str, worker_id: str) -> None:
-        self._url = checked_url(url)
+        self._urls = broker_urls(url, HEARTBEAT_S)
         self._worker_id = worker_id
 
     def __str__(self) -> str:
-        return f"{self._url.scheme}://{self._url.host}:{self._url.port or 5672}{self._url.path}"
+        return " or ".join(map(_shown, self._urls))
 
     @asynccontextmanager
     async def connected(self, handle: Handle) -> AsyncIterator[Conversation]:
         """A new connection; see the protocol."""
-        with _as_disconnected(f"connecting to {self}"):
-            async with asyncio.timeout(CONNECT_TIMEOUT_S):
-                connection = await aiormq.connect(self._url, client_properties={"connection_name": self._worker_id})
+        connection = await self._connect()
         try:
             conversation = await self._begin(connection, handle)
             watching = asyncio.create_task(_watch(connection, conversation))
@@ -69,6 +70,19 @@ class AmqpTransport:
             with contextlib.suppress(Disconnected), _as_disconnected("disconnecting"):
                 async with asyncio.timeout(CONNECT_TIMEOUT_S):
                     await connection.close()
+
+    async def _connect(self) -> AbstractConnection:
+        """To the first node that answers, in an order of chance. Raises Disconnected, of the last one."""
+        nodes = random.sample(self._urls, len(self._urls))
+        for node in nodes[:-1]:
+            with contextlib.suppress(Disconnected):
+                return await self._connect_to(node)
+        return await self._connect_to(nodes[-1])
+
+    async def _connect_to(self, node: URL) -> AbstractConnection:
+        with _as_disconnected(f"connecting to {_shown(node)}"):
+            async with asyncio.timeout(CONNECT_TIMEOUT_S):
+                return await aiormq.connect(node, client_properties={"connection_name": self._worker_id})
 
     async def _begin(self, connection: AbstractConnection, handle: Handle) -> Conversation:
         me = worker(self._worker_id)
@@ -148,12 +162,9 @@ def command_of(message: AttachWorker | DetachWorker) -> bytes:
     return msgspec.json.encode(fields)
 
 
-def checked_url(url: str) -> URL:
-    """The broker's address, with a heartbeat. Raises ValueError."""
-    parsed = URL(url)
-    if parsed.scheme not in ("amqp", "amqps") or not parsed.host:
-        raise ValueError(f"amqp: must be amqp://user:password@host:port/vhost, got {parsed.scheme or url!r}://…")
-    return parsed if "heartbeat" in parsed.query else parsed.update_query(heartbeat=str(HEARTBEAT_S))
+def _shown(url: URL) -> str:
+    """For people: without name and password."""
+    return f"{url.scheme}://{url.host}:{url.port or 5672}{url.path}"
 
 
 async def _take(message: DeliveredMessage, conversation: Conversation) -> None:

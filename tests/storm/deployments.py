@@ -1,4 +1,6 @@
-"""The deployments that are stormed over: one service with either database, many processes, and these on two hosts."""
+"""The deployments that are stormed over: one service with either database, many processes, these on two hosts, or over
+a cluster of brokers.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +23,7 @@ TITLES = {
     "sqlite": "One service over RabbitMQ with SQLite",
     "postgres": "One service over RabbitMQ with PostgreSQL",
     "distributed": "Two processes of each role over RabbitMQ with PostgreSQL",
+    "cluster": "Two processes of each role over a RabbitMQ cluster of three nodes with PostgreSQL",
     "two-hosts": "Two processes of each role on two hosts, RabbitMQ and PostgreSQL on the first",
 }
 
@@ -33,13 +36,15 @@ def build(name: str, folder: Path, hosts: tuple[Host, Host, Wire] | None) -> Dep
         made = distributed(folder, first, second)
         made.wire = wire, second
         return made
-    return distributed(folder) if name == "distributed" else one_service(folder, postgres=name == "postgres")
+    if name in ("distributed", "cluster"):
+        return distributed(folder, brokers=3 if name == "cluster" else 1)
+    return one_service(folder, postgres=name == "postgres")
 
 
 def one_service(folder: Path, *, postgres: bool) -> Deployment:
     """`swarmpilot start` over RabbitMQ, with SQLite or PostgreSQL, two instances and two attached workers."""
     made = Deployment(folder)
-    _with_broker(made, HERE)
+    _with_brokers(made, HERE)
     made.store = _with_database(made, HERE) if postgres else f"sqlite:///{folder / 'tasks.db'}"
     port = free_port()
     url = f"http://127.0.0.1:{port}"
@@ -55,13 +60,13 @@ def one_service(folder: Path, *, postgres: bool) -> Deployment:
     return made
 
 
-def distributed(folder: Path, first: Host = HERE, second: Host = HERE) -> Deployment:
-    """Two processes of each role over RabbitMQ and PostgreSQL, two instances and four attached workers.
+def distributed(folder: Path, first: Host = HERE, second: Host = HERE, *, brokers: int = 1) -> Deployment:
+    """Two processes of each role over `brokers` nodes of RabbitMQ and PostgreSQL, two instances, four attached workers.
 
     On one host there are gates on all ways of the first process of each role; the others have a good network.
     """
     made = Deployment(folder)
-    _with_broker(made, first)
+    _with_brokers(made, first, brokers)
     made.store = _with_database(made, first)
     for role in ROLES:
         for number, host in ((1, first), (2, second)):
@@ -113,11 +118,14 @@ def _is_attached(worker: Child) -> bool:
     return "attached to" in worker.printed
 
 
-def _behind(made: Deployment, name: str, url: str) -> str:
-    """The URL of a gate on the way to this one."""
-    parts = urlsplit(url)
-    gate = made.gate(name, parts.hostname or "", parts.port or 0)
-    return _at(url, f"127.0.0.1:{gate.port}")
+def _behind(made: Deployment, name: str, urls: str) -> str:
+    """The URLs of gates on the ways to these: each has one of its own."""
+    gated = []
+    for number, url in enumerate(urls.split(","), start=1):
+        parts = urlsplit(url)
+        gate = made.gate(name if urls == url else f"{name}-{number}", parts.hostname or "", parts.port or 0)
+        gated.append(_at(url, f"127.0.0.1:{gate.port}"))
+    return ",".join(gated)
 
 
 def _at(url: str, address: str) -> str:
@@ -125,17 +133,24 @@ def _at(url: str, address: str) -> str:
     return parts._replace(netloc=f"{parts.netloc.rpartition('@')[0]}@{address}").geturl()
 
 
-def _with_broker(made: Deployment, host: Host) -> None:
-    rabbit = PrivateRabbit(wait_for_amqp, everywhere=host != HERE)
-    made.closers.append(rabbit.close)
-    rabbit.start()
-    made.amqp = _at(rabbit.url, f"{host.address}:{urlsplit(rabbit.url).port}")
-    made.parts.append(Server("broker", rabbit, lambda: [rabbit.pid]))
+def _with_brokers(made: Deployment, host: Host, nodes: int = 1) -> None:
+    """One broker, or a cluster of several."""
+    first: PrivateRabbit | None = None
+    urls = []
+    for number in range(1, nodes + 1):
+        rabbit = PrivateRabbit(wait_for_amqp, everywhere=host != HERE, joins=first)
+        first = first or rabbit
+        made.closers.append(rabbit.close)
+        rabbit.start()
+        urls.append(_at(rabbit.url, f"{host.address}:{urlsplit(rabbit.url).port}"))
+        name = "broker" if nodes == 1 else f"broker-{number}"
+        made.parts.append(Server("broker", name, rabbit, lambda rabbit=rabbit: [rabbit.pid]))  # type: ignore[misc]
+    made.amqp = ",".join(urls)
 
 
 def _with_database(made: Deployment, host: Host) -> str:
     postgres = PrivatePostgres(wait_for_postgres, everywhere=host != HERE)
     made.closers.append(postgres.close)
     postgres.start()
-    made.parts.append(Server("database", postgres, lambda: family(postgres.pid)))
+    made.parts.append(Server("database", "database", postgres, lambda: family(postgres.pid)))
     return _at(postgres.url, f"{host.address}:{urlsplit(postgres.url).port}")

@@ -81,9 +81,11 @@ class Program:
 class Server:
     """RabbitMQ or PostgreSQL, as private servers of the storm's own."""
 
-    def __init__(self, kind: str, server: PrivateRabbit | PrivatePostgres, pids: Callable[[], list[int]]) -> None:
+    def __init__(
+        self, kind: str, name: str, server: PrivateRabbit | PrivatePostgres, pids: Callable[[], list[int]]
+    ) -> None:
         self.kind = kind
-        self.name = kind
+        self.name = name
         self._server = server
         self._pids = pids
 
