@@ -10,6 +10,7 @@ from typing import NamedTuple, cast
 
 from aiormq import Channel
 from aiormq.abc import ChannelFrame
+from aiormq.exceptions import DeliveryError, PublishError
 from pamqp.commands import Basic
 
 from actors.errors import BrokerUnavailable
@@ -18,6 +19,7 @@ from rabbitmq.failures import as_unavailable
 from rabbitmq.link import Link
 
 CONFIRM_TIMEOUT_S = 10.0
+REFUSED_PAUSE_S = 0.1
 
 
 class Post(NamedTuple):
@@ -60,12 +62,18 @@ class Publisher:
 
     async def post(self, posts: Sequence[Post]) -> None:
         """Publish all of these at once; returns once all are confirmed. Raises BrokerUnavailable, or Unroutable where
-        one is returned."""
+        one is returned.
+
+        One that is refused is published again, as long as there is time: its queue may just be on its way out, or is
+        electing its leader.
+        """
         if not posts:
             return
         async with self._confirming(posts[0].exchange or posts[0].routing_key) as channel:
-            for confirmed in await _write(channel, posts):
-                await confirmed
+            left = await _refused(channel, posts)
+            while left:
+                await asyncio.sleep(REFUSED_PAUSE_S)
+                left = await _refused(channel, left)
 
     @asynccontextmanager
     async def _confirming(self, place: str) -> AsyncIterator[Channel]:
@@ -122,6 +130,19 @@ class Publisher:
                     await channel.close()
         except BrokerUnavailable:
             self._link.suspect()
+
+
+async def _refused(channel: Channel, posts: Sequence[Post]) -> list[Post]:
+    """Publish them; those that the broker says it did not take."""
+    refused: list[Post] = []
+    for post, confirmed in zip(posts, await _write(channel, posts), strict=True):
+        try:
+            await confirmed
+        except PublishError:
+            raise
+        except DeliveryError:
+            refused.append(post)
+    return refused
 
 
 async def _write(channel: Channel, posts: Sequence[Post]) -> list[asyncio.Future[object]]:

@@ -18,6 +18,7 @@ from pathlib import Path
 
 RELEASE = "SERVERS_DEBIAN"
 MIRROR = "http://deb.debian.org/debian"
+SCRIPTS = Path("/usr/share/debootstrap/scripts")
 _ENTER = """
 mkdir -p "$0$1" && mount --rbind "$1" "$0$1" && mount --rbind /proc "$0/proc" && mount --rbind /dev "$0/dev" &&
 shift && exec chroot "$@"
@@ -69,9 +70,12 @@ class Debian:
                 raise InstallationNeeded(how_to_install)
             if not self.is_this_machine:
                 _unfold(self.root, how_to_install)
+            apt = ["apt-get", "-qq", "-o", "DPkg::Lock::Timeout=300"]
+            if not self.is_this_machine:
+                apt += ["-o", "Acquire::Check-Valid-Until=false"]  # a mirror may have stood still
             with services_kept_from_starting(self.path("/usr/sbin/policy-rc.d")):
                 for step in (["update"], ["install", "-y", "--no-install-recommends", package]):
-                    _run(self.command(["apt-get", "-qq", "-o", "DPkg::Lock::Timeout=300", *step]), how_to_install)
+                    _run([*apt, *step], how_to_install, self)
             if not is_there():
                 raise InstallationNeeded(f"{how_to_install} (the package {package} brought no such server)")
 
@@ -115,14 +119,17 @@ def _unfold(root: Path, how_to_install: str) -> None:
         _run(["apt-get", "-qq", "install", "-y", "--no-install-recommends", "debootstrap"], how_to_install)
     root.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=root.parent, ignore_cleanup_errors=True) as unfinished:
-        _run(["debootstrap", "--variant=minbase", root.name, unfinished, MIRROR], how_to_install)
+        newer_than_debootstrap = [] if (SCRIPTS / root.name).exists() else [str(SCRIPTS / "sid")]
+        command = ["debootstrap", "--variant=minbase", root.name, unfinished, MIRROR, *newer_than_debootstrap]
+        _run(command, how_to_install)
+        shutil.copy("/etc/hosts", Path(unfinished, "etc", "hosts"))
         Path(unfinished).rename(root)
         root.chmod(0o755)
 
 
-def _run(command: Sequence[str], how_to_install: str) -> None:
+def _run(command: Sequence[str], how_to_install: str, debian: Debian = Debian()) -> None:
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1", "LC_ALL": "C"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(debian.command(command), env=environment, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         said = (done.stderr or done.stdout).strip()[-500:]
         raise InstallationNeeded(f"{how_to_install} ({' '.join(command)} failed: {said})")

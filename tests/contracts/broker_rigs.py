@@ -16,6 +16,7 @@ from actors.envelope import Envelope
 from actors.messages import Message
 from actors.messages.scheduler import SetStrategy
 from rabbitmq import RabbitBroker
+from rabbitmq.topology import QueueTypeSetting
 from tests.rabbit_server import RabbitServer
 
 SHARDS = 2
@@ -48,11 +49,12 @@ class LocalRig:
 class RabbitRig:
     """RabbitMQ: every broker is a connection of its own."""
 
-    def __init__(self, server: RabbitServer) -> None:
+    def __init__(self, server: RabbitServer, queue_type: QueueTypeSetting = "auto") -> None:
         self.server = server
+        self._queue_type: QueueTypeSetting = queue_type
 
     def broker(self) -> RabbitBroker:
-        return RabbitBroker(self.server.url, shards=SHARDS, translate=strategy_command)
+        return RabbitBroker(self.server.url, shards=SHARDS, translate=strategy_command, queue_type=self._queue_type)
 
     def beside(self, broker: Broker) -> Broker:
         return self.broker()

@@ -25,11 +25,11 @@ QUEUE = queue_of(AGENT, SHARDS)
 Story = Callable[[Broker], Awaitable[None]]
 
 
-@pytest.fixture(params=["local", "rabbitmq"])
+@pytest.fixture(params=["local", "classic", "quorum"])
 def rig(request: pytest.FixtureRequest) -> Rig:
     if request.param == "local":
         return LocalRig()
-    return RabbitRig(request.getfixturevalue("rabbit"))
+    return RabbitRig(request.getfixturevalue("rabbit"), request.param)
 
 
 def perform(rig: Rig, *stories: Story) -> None:
