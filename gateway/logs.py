@@ -20,12 +20,21 @@ class _Stderr(io.TextIOBase):
         sys.stderr.flush()
 
 
+class _OneLine(logging.Handler):
+    """Logs what libraries say as what we say."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            line = structlog.get_logger().bind(logger=record.name)
+            line.log(record.levelno, record.getMessage(), exc_info=record.exc_info)
+        except Exception:
+            self.handleError(record)
+
+
 def set_up_logs(level: str) -> None:
     """Log at `level` (DEBUG, INFO, WARNING, ERROR) and above."""
     numeric = logging.getLevelNamesMapping()[level]
-    logging.basicConfig(
-        level=max(numeric, logging.WARNING), stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s"
-    )
+    logging.basicConfig(level=max(numeric, logging.WARNING), handlers=[_OneLine()])
     # It calls every failed reconnect an error; the links say the same once, and when it is over.
     logging.getLogger("aiormq").setLevel(logging.CRITICAL)
     # The default traceback of a terminal shows every local variable, which takes seconds on the event loop.
