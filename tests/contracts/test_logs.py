@@ -25,3 +25,12 @@ def test_what_a_library_logs_is_one_line_with_its_traceback() -> None:
 
 def test_what_a_library_logs_in_passing_is_left_out() -> None:
     assert said("logging.getLogger('asyncio').info('a detail')") == []
+
+
+def test_a_client_that_hung_up_while_it_was_answered_is_no_error() -> None:
+    grpc_says = "logging.getLogger('grpc._cython.cygrpc').error"
+    lines = said(
+        f"{grpc_says}('ExecuteBatchError raised in core by servicer method [%s]', '/a/B')\n"
+        f"{grpc_says}('Unexpected [%s] raised by servicer method [%s]', 'KeyError', '/a/B')"
+    )
+    assert [line["event"] for line in lines] == ["Unexpected [KeyError] raised by servicer method [/a/B]"]
