@@ -22,3 +22,10 @@ def test_names_are_shown_as_they_are(table: Table, shown: int) -> None:
     with console.capture() as captured:
         console.print(table)
     assert captured.get().count(NAME) == shown
+
+
+def test_a_worker_is_called_by_its_own_name() -> None:
+    console = Console(width=120, no_color=True)
+    with console.capture() as captured:
+        console.print(instances_table([InstanceQueue("agent:a", "1b5a-ti", 0.0, 0.0, "nightly-worker", 0, "up")]))
+    assert "nightly-worker" in captured.get()
