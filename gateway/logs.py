@@ -20,12 +20,27 @@ class _Stderr(io.TextIOBase):
         sys.stderr.flush()
 
 
+class _OneLine(logging.Handler):
+    """Logs what libraries say as what we say."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            line = structlog.get_logger().bind(logger=record.name)
+            line.log(record.levelno, record.getMessage(), exc_info=record.exc_info)
+        except Exception:
+            self.handleError(record)
+
+
+def _is_no_hang_up(record: logging.LogRecord) -> bool:
+    """gRPC calls it an error that a client has cancelled, or run out of time, in the moment of its answer."""
+    return not record.getMessage().startswith("ExecuteBatchError raised in core")
+
+
 def set_up_logs(level: str) -> None:
     """Log at `level` (DEBUG, INFO, WARNING, ERROR) and above."""
     numeric = logging.getLevelNamesMapping()[level]
-    logging.basicConfig(
-        level=max(numeric, logging.WARNING), stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s"
-    )
+    logging.basicConfig(level=max(numeric, logging.WARNING), handlers=[_OneLine()])
+    logging.getLogger("grpc._cython.cygrpc").addFilter(_is_no_hang_up)
     # It calls every failed reconnect an error; the links say the same once, and when it is over.
     logging.getLogger("aiormq").setLevel(logging.CRITICAL)
     # The default traceback of a terminal shows every local variable, which takes seconds on the event loop.

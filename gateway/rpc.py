@@ -33,6 +33,8 @@ Response = TypeVar("Response")
 SERVICE: Final = "sw4rm.scheduler.SchedulerService"
 ROOM_FOR_THE_REST: Final = 2 * 1024 * 1024
 """Bytes of a message beyond the params' limit, so that params too long meet our text, not gRPC's."""
+MOST_WAITING_CALLS: Final = 100_000
+"""Calls that have come and are not looked at yet."""
 
 
 class SchedulerServicer(scheduler_pb2_grpc.SchedulerServiceServicer):
@@ -107,6 +109,9 @@ class RpcServer:
             options=[
                 ("grpc.max_receive_message_length", limit),
                 ("grpc.so_reuseport", 0),  # else a second scheduler would silently take half of the calls
+                # Else it begins at 1,000 to answer some of those that wait for their turn with CANCELLED.
+                ("grpc.server.max_pending_requests", MOST_WAITING_CALLS),
+                ("grpc.server.max_pending_requests_hard_limit", MOST_WAITING_CALLS),
             ]
         )
         self._port: int | None = None

@@ -228,11 +228,12 @@ def _user(facts: Mapping[str, Any]) -> str:
 
 def _activity(facts: Mapping[str, Any], params: Mapping[str, Any]) -> Activity | None:
     """Free-form metadata may use these names for something else, so what is not a text is passed over."""
-    found = {}
-    for name in ACTIVITY_FIELDS:
-        where, value = ("metadata", facts[name]) if name in facts else ("params", params.get(name))
-        if isinstance(value, str) and value:
-            found[name] = shown_text(f"{where}.{name}", name, value)
+    found: dict[str, str] = {}
+    for where, said in (("metadata", facts), ("params", params)):
+        for name in ACTIVITY_FIELDS:
+            value = said.get(name)
+            if name not in found and isinstance(value, str) and value:
+                found[name] = shown_text(f"{where}.{name}", name, value)
     return Activity(**found) if found else None
 
 

@@ -47,7 +47,7 @@ def list_dead(as_json: AsJson = False, url: Url = DEFAULT_URL) -> int:
     elif not letters:
         typer.echo("no dead letters")
     else:
-        Console().print(_table(letters))
+        Console().print(letters_table(letters))
     return 0
 
 
@@ -104,15 +104,16 @@ def replay(
     return 0
 
 
-def _table(letters: list[DeadRecord]) -> Table:
+def letters_table(letters: list[DeadRecord]) -> Table:
+    """A letter a row."""
     table = Table(box=box.SIMPLE_HEAD, expand=True, pad_edge=False)
-    for header in ("failed", "id", "message", "to"):
-        table.add_column(header, overflow="fold")
+    table.add_column("failed", max_width=10)
+    table.add_column("id", no_wrap=True)  # whole, to be copied
     table.add_column("tries", justify="right")
-    table.add_column("reason", overflow="fold", ratio=1)
+    table.add_column("message, and why it failed", overflow="fold", ratio=1)
     for letter in letters:
-        said = (Text(text) for text in (letter.id, letter.name or letter.kind, letter.to))
-        table.add_row(_clock(letter.failed_at), *said, str(letter.tries), Text(letter.reason))
+        said = Text(f"{letter.name or letter.kind} to {letter.to}: {letter.reason}")
+        table.add_row(_clock(letter.failed_at), Text(letter.id), str(letter.tries), said)
     return table
 
 

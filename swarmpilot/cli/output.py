@@ -51,7 +51,8 @@ def instances_table(queues: list[InstanceQueue], names: dict[int, str] | None = 
         table.add_column(header, justify="right", no_wrap=True)
     order = list(names or {})
     for queue in sorted(queues, key=lambda q: (q.port in order and order.index(q.port), q.model_name, q.host, q.port)):
-        name = (names or {}).get(queue.port) or (f"{queue.host}:{queue.port}" if queue.port else queue.ti_uuid[:8])
+        worker_or_address = f"{queue.host}:{queue.port}" if queue.port else queue.host or queue.ti_uuid
+        name = (names or {}).get(queue.port) or worker_or_address
         table.add_row(
             Text(name),
             *(() if names else (Text(queue.model_name),)),

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import time
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, TypeVar, assert_never
+from typing import Any, Final, TypeVar, assert_never
 
 from actors.messages import Answer
 from actors.messages.answers import Refused, TaskStopped, TaskTaken, WorkerAlive, WorkerLeaving
@@ -34,14 +35,26 @@ LATE_START_S = 0.25
 """A task that was bound before the worker detached may still be on its way (s); it is run rather than sent back."""
 LAST_WORDS_S = 5.0
 """How long a worker whose agent is shut down takes, after the end of its tasks, to deliver what became of them (s)."""
+UNFIT_FOR_A_QUEUE: Final = re.compile(r"[^a-zA-Z0-9_.:@#,/+ -]")
+"""RabbitMQ would take more, the library that speaks to it (pamqp) does not."""
 
 
 def _transport(url: str, amqp: str | None, worker_id: str) -> Transport:
     if amqp is None:
         return WebSocketTransport(url, worker_id)
+    if UNFIT_FOR_A_QUEUE.search(worker_id):
+        raise ValueError(
+            "worker_id: over AMQP it names a queue, so it may hold letters and digits of ASCII, spaces and "
+            f"-_.:@#,/+ alone; got {worker_id!r}"
+        )
     from swarmpilot.worker.amqp import AmqpTransport
 
     return AmqpTransport(amqp, worker_id)
+
+
+def _new_id(agent_id: str) -> str:
+    """A name that says whose worker it is, and that a queue can have."""
+    return f"{UNFIT_FOR_A_QUEUE.sub('_', agent_id[:80])}-{uuid.uuid4().hex[:12]}"
 
 
 class Worker:
@@ -62,7 +75,8 @@ class Worker:
     returns becomes the task's result, what it raises an error. A task that is asked to give way does so at a safe
     point; it is resumed, by calling the function again, with the checkpoint of it. The worker connects to the
     scheduler at `url`, or, with `amqp`, to the RabbitMQ of a scheduler that has one. `worker_id` is the name of this
-    worker among all; without one it is new each time. Raises ValueError.
+    worker among all; without one it is new each time. With `amqp` it is the name of a queue as well, which holds no
+    other letters than those of ASCII. Raises ValueError.
     """
 
     def __init__(
@@ -81,7 +95,7 @@ class Worker:
             raise ValueError(f"capacity must be from 1 to {MOST_CAPACITY}, got {capacity}")
         self.agent_id = agent_id
         self.capacity = capacity
-        self.worker_id = worker_id or f"{agent_id[:80]}-{uuid.uuid4().hex[:12]}"
+        self.worker_id = worker_id or _new_id(agent_id)
         self._transport = _transport(url, amqp, self.worker_id)
         self._drain_timeout_s = drain_timeout_s
         self._incarnation = uuid.uuid4().hex

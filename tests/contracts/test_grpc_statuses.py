@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
@@ -267,3 +269,26 @@ def test_a_taken_port_is_an_error_and_not_a_share() -> None:
                 await second.stop(0)
 
     asyncio.run(run())
+
+
+def test_calls_that_come_all_at_once_wait_for_their_turn() -> None:
+    """gRPC itself would cancel some of them as soon as a thousand wait."""
+    are_sent = threading.Event()
+
+    async def steps(server: Server) -> None:
+        request = CALLS["SubmitTask"].SerializeToString()
+
+        def burst() -> set[grpc.StatusCode]:
+            with grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel:
+                call: Any = channel.unary_unary(f"/{SERVICE}/SubmitTask")
+                under_way = [call.future(request, timeout=60) for _ in range(4_000)]
+                are_sent.set()
+                return {one.code() for one in under_way}
+
+        await server.client.stub.SubmitTask(CALLS["SubmitTask"])
+        with ThreadPoolExecutor(1) as client:
+            codes = client.submit(burst)
+            assert are_sent.wait(60)  # the server's loop is at something else meanwhile
+            assert await asyncio.wrap_future(codes) == {grpc.StatusCode.OK}
+
+    against(TaskAccepted("task-123", ""), steps)

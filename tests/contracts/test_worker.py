@@ -375,3 +375,9 @@ def test_a_worker_without_a_function_or_with_one_that_takes_no_task_says_so() ->
         asyncio.run(Worker("a").start())
     with pytest.raises(ValueError, match="must take"):
         Worker("a").task(lambda: None)
+
+
+def test_a_name_that_no_queue_can_have_is_refused_where_there_is_a_queue() -> None:
+    with pytest.raises(ValueError, match=r"worker_id: over AMQP it names a queue, .*; got 'wörk'"):
+        Worker("a", amqp="amqp://localhost/", worker_id="wörk")
+    assert Worker("a", worker_id="wörk").worker_id == "wörk"

@@ -42,6 +42,14 @@ def test_tasks_of_an_agent_run_on_its_worker_whichever_way_they_came(tmp_path: P
         assert "tokens_used" in world.ended(elsewhere)["result"], "a task of no agent is the instance's"
 
 
+@pytest.mark.parametrize("name", ["wörker", "😀" * 100])
+def test_an_agent_has_workers_whatever_it_is_called(tmp_path: Path, amqp: str | None, name: str) -> None:
+    with World(tmp_path, amqp=amqp) as world:
+        world.start_scheduler()
+        Workers(world, tmp_path, amqp).start("--agent", name, call="answer")
+        assert world.ended(world.submitted("m", {"x": 1}, metadata={"agent_id": name}))["result"]["answer"] == {"x": 1}
+
+
 def test_a_worker_may_connect_to_the_gateway_of_a_scheduler_that_has_a_broker(
     tmp_path: Path, rabbit: RabbitServer
 ) -> None:

@@ -106,6 +106,13 @@ def test_metadata_names_agent_priority_timeout_callback_and_activity() -> None:
     assert json.loads(message.metadata) == metadata
 
 
+def test_activity_is_what_the_metadata_say_else_the_params() -> None:
+    params = json.dumps({"repo_id": "of params", "branch": "of params", "description": "of params"}).encode()
+    metadata = json.dumps({"repo_id": "of metadata", "branch": 7, "description": None}).encode()
+    spec = submit(agent_id="worker-1", task_input=params, metadata=metadata).spec
+    assert spec.activity == Activity(repo_id="of metadata", branch="of params", description="of params")
+
+
 def test_a_task_without_an_agent_has_no_activity_whatever_its_metadata_say() -> None:
     many = " ".join(["w"] * 300)
     spec = submit(metadata=json.dumps({"description": many, "branch": "main"}).encode()).spec
