@@ -11,7 +11,7 @@ from actors.stores import open_store
 from actors.task_lifecycle import TaskState
 from actors.verification import Findings
 from gateway.verifying import verify_store
-from tests.rabbit_queues import first_left, messages_left
+from tests.rabbit_queues import messages_left
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +42,6 @@ async def at_rest(settings: Settings, acknowledged: Collection[str]) -> AtRest:
                 broken.append(f"dead letter: {letter}")
     finally:
         await store.close()
-    left = await messages_left(settings.amqp, settings.shards) if settings.amqp else {}
-    for queue, count in left.items():
-        first = await first_left(settings.amqp or "", queue)
-        broken.append(f"queue {queue}: {count} messages were left in it, of which the first is {first}")
-    return AtRest(findings, tasks, sum(left.values()), broken)
+    left = await messages_left(settings.amqp, settings.shards) if settings.amqp else []
+    broken += [f"left in {message}" for message in left]
+    return AtRest(findings, tasks, len(left), broken)
