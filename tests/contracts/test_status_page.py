@@ -1,0 +1,50 @@
+"""The status page in a real browser: what it shows is so, and where it no longer knows, it says so."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from tests.browser import CHROMIUM, Page, opened
+from tests.embedded import Embedded, embedded
+from tests.tcp_gate import TcpGate
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")
+
+
+def see(story: Callable[[Embedded, TcpGate, Page], Awaitable[None]]) -> None:
+    """Look at the page of a service that is behind a gate."""
+
+    async def run() -> None:
+        async with embedded() as service:
+            gate = TcpGate("127.0.0.1", int(service.url.rpartition(":")[2]))
+            gate.open()
+            try:
+                async with opened(f"http://127.0.0.1:{gate.port}/") as page:
+                    await page.shows("at('health').textContent", "healthy")
+                    await story(service, gate, page)
+            finally:
+                gate.let_go()
+                gate.shut()
+
+    asyncio.run(run())
+
+
+def test_what_is_old_is_not_shown_as_if_it_were_so_now() -> None:
+    async def story(service: Embedded, gate: TcpGate, page: Page) -> None:
+        await page.shows("at('completed').textContent", "0")
+        await page.shows("at('old').hidden", True)
+        for cease, resume in ((gate.hold, gate.let_go), (gate.shut, gate.open)):
+            cease()
+            await page.shows("at('health').textContent", "not reachable")
+            await page.shows("at('old').hidden || at('old').textContent.startsWith('figures of')", True)
+            await page.shows("at('old').hidden", False)
+            await page.shows("at('rate').textContent", "–")
+            resume()
+            await page.shows("at('health').textContent", "healthy")
+            await page.shows("at('old').hidden", True)
+            await page.shows("at('rate').textContent", "0.0")
+
+    see(story)
