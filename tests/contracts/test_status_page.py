@@ -8,10 +8,14 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from tests.browser import CHROMIUM, Page, opened
-from tests.embedded import Embedded, embedded
+from tests.embedded import Embedded, embedded, instance
 from tests.tcp_gate import TcpGate
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")
+
+INSTANCES = "[...document.querySelectorAll('#rows tr')].map((row) => row.cells[1].textContent)"
+CELLS = "[...document.querySelectorAll('#rows td')]"
+OUT_OF_SIGHT = f"{CELLS}.filter((cell) => cell.getBoundingClientRect().right > innerWidth).length"
 
 
 def see(story: Callable[[Embedded, TcpGate, Page], Awaitable[None]]) -> None:
@@ -46,5 +50,15 @@ def test_what_is_old_is_not_shown_as_if_it_were_so_now() -> None:
             await page.shows("at('health').textContent", "healthy")
             await page.shows("at('old').hidden", True)
             await page.shows("at('rate').textContent", "0.0")
+
+    see(story)
+
+
+def test_a_long_name_leaves_the_figures_of_all_in_sight() -> None:
+    async def story(service: Embedded, gate: TcpGate, page: Page) -> None:
+        async with instance(service, "m" * 255):
+            await page.shows(f"{INSTANCES}.length", 1)
+            await page.shows("document.querySelector('#rows td').title", "m" * 255)
+            await page.shows(OUT_OF_SIGHT, 0)
 
     see(story)
