@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from swarmpilot import TaskInstance, Worker
 from tests.browser import CHROMIUM, Page, opened
 from tests.embedded import Embedded, embedded, instance
 from tests.tcp_gate import TcpGate
@@ -60,5 +61,23 @@ def test_a_long_name_leaves_the_figures_of_all_in_sight() -> None:
             await page.shows(f"{INSTANCES}.length", 1)
             await page.shows("document.querySelector('#rows td').title", "m" * 255)
             await page.shows(OUT_OF_SIGHT, 0)
+
+    see(story)
+
+
+def test_an_instance_is_shown_by_what_it_can_be_reached_at() -> None:
+    async def story(service: Embedded, gate: TcpGate, page: Page) -> None:
+        worker = Worker("a", worker_id="<b>w</b>", url=service.url)
+        worker.task(lambda task: {})
+        there = TaskInstance("z", host="::1", scheduler=service.url)
+        await worker.start()
+        await there.start()
+        try:
+            await worker.attached()
+            await there.joined()
+            await page.shows(INSTANCES, ["<b>w</b>", f"[::1]:{there.port}"])
+        finally:
+            await worker.close()
+            await there.close()
 
     see(story)
