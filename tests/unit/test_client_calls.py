@@ -160,6 +160,9 @@ def test_a_record_says_what_the_task_waits_for_and_whose_it_is() -> None:
         ({"state": "failed", "error": "three attempts"}, "three attempts"),
         ({"state": "cancelled", "result": {"status": "error", "error": "stopped"}}, "stopped"),
         ({"result": {"status": "error", "error": "boom"}}, "boom"),
+        ({"state": "failed", "error": "see the result", "result": {"status": "error", "error": "boom"}}, "boom"),
+        ({"state": "failed", "error": "see the result", "result": {"status": "error", "code": 7}}, "see the result"),
+        ({"state": "failed", "error": "no room", "result": {"error": "of another kind"}}, "no room"),
         ({"task_status": "scheduled", "state": "running", "result": None}, ""),
     ],
 )
