@@ -54,8 +54,8 @@ def as_work(function: Callable[..., Any], threads: int) -> Work:
     def call(*arguments: object) -> Any:
         try:
             return function(*arguments)
-        except (StopIteration, SystemExit) as stop:
-            # The one cannot cross a future, the other would end the whole instance.
+        except (StopIteration, SystemExit, KeyboardInterrupt) as stop:
+            # The first cannot cross a future, the others would end the whole instance.
             raise RuntimeError(f"{type(stop).__name__}: {stop}") from stop
 
     pool = ThreadPoolExecutor(threads, thread_name_prefix="task")
