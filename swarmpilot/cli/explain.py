@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from swarmpilot.cli.options import DEFAULT_URL, Url, client_for
-from swarmpilot.cli.output import duration, print_json
+from swarmpilot.cli.output import duration, print_json, show
 from swarmpilot.placement import Placement, PlacementCandidate
 
 
@@ -45,13 +45,13 @@ def explain(
     meant = f" (meant for {names.get(found.meant, found.meant)})" if found.meant not in ("", found.chosen) else ""
     console.print(f"task {found.task_id} {what}{meant}: {found.why}", markup=False)
     console.print(f"{found.strategy}; scores are {found.unit or 'not known'}; at {at}", style="dim", markup=False)
-    console.print(_table(found))
+    show(_table(found))
     return 0
 
 
 def _table(found: Placement) -> Table:
     table = Table(box=box.SIMPLE_HEAD, expand=True, pad_edge=False)
-    table.add_column("instance", no_wrap=True)
+    table.add_column("instance", overflow="fold")
     for header in ("running", "waiting", "takes", "done in", "score"):
         table.add_column(header, justify="right", no_wrap=True)
     for candidate in found.candidates:

@@ -8,6 +8,7 @@ from typing import Any
 
 from rich import box
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -16,6 +17,8 @@ from swarmpilot.agents import AgentRecord
 from swarmpilot.records import InstanceQueue, TaskRecord
 
 AGENT_STATES = {"running": "green", "failed": "red", "recovering": "yellow", "shutting_down": "yellow"}
+WIDEST = 1_000_000
+"""No table is as wide (columns)."""
 CONDITIONS = {"up": "green", "down": "red", "draining": "yellow"}
 
 
@@ -27,6 +30,17 @@ def print_json(value: Any) -> None:
         console.print_json(text)
     else:
         console.file.write(text + "\n")
+
+
+def show(what: Table | Text, console: Console | None = None) -> None:
+    """Print it: folded into the width of a terminal, as wide as it is where a program reads it."""
+    console = console or Console()
+    if not console.is_terminal:
+        if isinstance(what, Table):
+            what.expand = False
+        unbounded = console.options.update(max_width=WIDEST)
+        console.width = max(console.width, Measurement.get(console, unbounded, what).maximum)
+    console.print(what)
 
 
 def duration(milliseconds: float | None) -> str:
@@ -45,8 +59,11 @@ def instances_table(queues: list[InstanceQueue], names: dict[int, str] | None = 
         table = Table(box=None, expand=True, pad_edge=False, collapse_padding=True)
     else:
         table = Table(box=box.SIMPLE_HEAD, expand=True, pad_edge=False)
-    for header in ("instance", "is") if names else ("instance", "model", "condition"):
-        table.add_column(header, no_wrap=True)
+    # Names of any length must not take the room of the figures.
+    for header in ("instance", "is") if names else ("instance", "model"):
+        table.add_column(header, no_wrap=bool(names), overflow="fold")
+    if not names:
+        table.add_column("condition", no_wrap=True)
     for header in ("runs", "waiting", "expected wait") if names else ("running", "waiting", "expected wait"):
         table.add_column(header, justify="right", no_wrap=True)
     order = list(names or {})
@@ -87,8 +104,8 @@ def task_table(record: TaskRecord) -> Table:
 def agents_table(records: list[AgentRecord]) -> Table:
     """A line per agent."""
     table = Table(box=box.SIMPLE_HEAD, expand=True, pad_edge=False)
-    for header in ("agent", "state"):
-        table.add_column(header, no_wrap=True)
+    table.add_column("agent", overflow="fold")
+    table.add_column("state", no_wrap=True)
     table.add_column("because", overflow="fold")
     for header in ("running", "waiting", "workers"):
         table.add_column(header, justify="right", no_wrap=True)
@@ -141,8 +158,9 @@ def _local_time(unix_s: float) -> str:
 def activity_table(entries: list[ActivityEntry]) -> Table:
     """A line per entry."""
     table = Table(box=box.SIMPLE_HEAD, expand=True, pad_edge=False)
-    for header in ("changed", "agent", "task", "state"):
-        table.add_column(header, no_wrap=True)
+    for header in ("changed", "agent", "task"):
+        table.add_column(header, overflow="fold")
+    table.add_column("state", no_wrap=True)
     table.add_column("done", justify="right", no_wrap=True)
     for header in ("where", "what"):
         table.add_column(header, overflow="fold")

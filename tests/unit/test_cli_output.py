@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import io
+from collections.abc import Callable
+from dataclasses import replace
+
 import pytest
 from rich.console import Console
 from rich.table import Table
 
-from swarmpilot.cli.output import instances_table, task_table
+from swarmpilot.activity import ActivityEntry
+from swarmpilot.agents import AgentRecord
+from swarmpilot.cli.output import activity_table, agents_table, instances_table, show, task_table
 from swarmpilot.records import InstanceQueue, TaskRecord
 
 NAME = "[/x] [red]a :smile:"
@@ -22,3 +28,35 @@ def test_names_are_shown_as_they_are(table: Table, shown: int) -> None:
     with console.capture() as captured:
         console.print(table)
     assert captured.get().count(NAME) == shown
+
+
+LONG = "meta-llama/Meta-Llama-3.1-70B-Instruct-AWQ-INT4-of-the-second-rack"
+TASK = "task-87f4672dfaa346d391f6aaf296ab2b2b"
+ENTRY = ActivityEntry(
+    TASK, "worker-1", "my-repo", "wt-1", "main", "writes the tests", 0.5, "running", "live", 1.0, change=1
+)
+AGENT = AgentRecord("worker-1", "runnable", 1.0, f"task {TASK} has ended", waiting=2)
+TABLES = {
+    "instances": lambda: instances_table([QUEUE, replace(QUEUE, model_name=LONG)]),
+    "activity": lambda: activity_table([ENTRY]),
+    "agents": lambda: agents_table([AGENT, replace(AGENT, agent_id=LONG)]),
+}
+
+
+@pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
+def test_no_name_is_so_long_that_something_else_is_left_out(table: Callable[[], Table]) -> None:
+    console = Console(width=80, force_terminal=True)
+    with console.capture() as captured:
+        show(table(), console)
+    assert "…" not in captured.get()
+    for column in table().columns:
+        assert str(column.header) in captured.get()
+
+
+@pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
+def test_who_reads_a_table_from_a_pipe_has_a_line_a_row(table: Callable[[], Table]) -> None:
+    file = io.StringIO()
+    show(table(), Console(file=file, width=80))
+    head_and_rows = [line for line in file.getvalue().splitlines() if line.strip()]
+    assert len(head_and_rows) == 2 + table().row_count
+    assert (LONG if table().row_count == 2 else TASK) in file.getvalue()
