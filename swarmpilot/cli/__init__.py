@@ -124,6 +124,10 @@ def run(arguments: Sequence[str] | None = None) -> int:
     """Run a command; its exit code. Nothing but a programmer's `SWARMPILOT_DEBUG=1` shows a traceback."""
     try:
         code = app(args=list(arguments) if arguments is not None else None, standalone_mode=False)
+    except SystemExit as over:
+        if isinstance(over.__context__, BrokenPipeError):  # as rich ends a program whose reader has had enough
+            return 0
+        raise
     except (Failure, SchedulerError, OSError) as failure:
         if isinstance(failure, BrokenPipeError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Annotated
 
 import typer
+from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
@@ -44,14 +47,26 @@ def queues(
 
 def _watch(client: Client, model: str | None, interval: float) -> None:
     view = _view(client, model)  # a scheduler that is not there is an error, one that goes away is shown
-    with Live(view, auto_refresh=False) as live:
+    with _shown(view) as look:
         while True:
             time.sleep(interval)
             try:
                 view = _view(client, model)
             except SchedulerError as failure:
                 view = Text(str(failure), style="red")
-            live.update(view, refresh=True)
+            look(view)
+
+
+@contextmanager
+def _shown(view: Table | Text) -> Iterator[Callable[[Table | Text], None]]:
+    """What shows a view when called: in place of the one before or, without a terminal, after it."""
+    console = Console()
+    if not console.is_terminal:
+        show(view)
+        yield show
+        return
+    with Live(view, console=console, auto_refresh=False) as live:
+        yield lambda latest: live.update(latest, refresh=True)
 
 
 def _view(client: Client, model: str | None) -> Table | Text:

@@ -84,6 +84,20 @@ def test_queues_shows_every_instance(world: World) -> None:
     assert (queue["model_name"], queue["condition"]) == ("words", "up")
 
 
+def test_queues_are_watched_through_a_pipe_too(world: World) -> None:
+    command = [sys.executable, "cli.py", "queues", "--watch", "--interval", "0.1", "--url", world.url]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as watching:
+        assert watching.stdout is not None
+        assert watching.stderr is not None
+        looks = 0
+        for line in watching.stdout:
+            looks += line.strip().startswith("instance")
+            if looks == 3:
+                break
+        watching.stdout.close()
+        assert (watching.wait(30), watching.stderr.read()) == (0, "")
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
