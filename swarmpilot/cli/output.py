@@ -24,10 +24,10 @@ CONDITIONS = {"up": "green", "down": "red", "draining": "yellow"}
 
 def print_json(value: Any) -> None:
     """Print a value as indented JSON, in colour on a terminal."""
-    text = json.dumps(value, indent=2, ensure_ascii=False)
     console = Console()
+    text = json.dumps(value, indent=2, ensure_ascii=not console.encoding.startswith("utf"))
     if console.is_terminal:
-        console.print_json(text)
+        console.print_json(text, ensure_ascii=text.isascii())
     else:
         console.file.write(text + "\n")
 

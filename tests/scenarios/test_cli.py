@@ -98,6 +98,15 @@ def test_queues_are_watched_through_a_pipe_too(world: World) -> None:
         assert (watching.wait(30), watching.stderr.read()) == (0, "")
 
 
+def test_what_an_output_cannot_hold_ends_no_command(world: World) -> None:
+    url = ("--url", world.url)
+    assert swarmpilot("submit", "sim", '{"service_ms": 1}', "--task-id", "tâche", "--wait", *url).returncode == 0
+    for arguments in (["queues"], ["task", "tâche"], ["explain", "tâche"], ["task", "tâche", "--json"]):
+        shown = swarmpilot(*arguments, *url, PYTHONIOENCODING="ascii")
+        assert (shown.returncode, shown.stderr) == (0, "")
+    assert json.loads(shown.stdout)["task_id"] == "tâche"
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
