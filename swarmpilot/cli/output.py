@@ -53,6 +53,13 @@ def duration(milliseconds: float | None) -> str:
     return f"{seconds:.1f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
 
 
+def address(host: str, port: int) -> str:
+    """Where an instance is; of a worker that connected by itself, and has no port, its id."""
+    if not port:
+        return host
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def instances_table(queues: list[InstanceQueue], names: dict[int, str] | None = None) -> Table:
     """A line per instance; `names` gives ports a name, tells that all are of one model, and that room is scarce."""
     if names:
@@ -68,7 +75,7 @@ def instances_table(queues: list[InstanceQueue], names: dict[int, str] | None = 
         table.add_column(header, justify="right", no_wrap=True)
     order = list(names or {})
     for queue in sorted(queues, key=lambda q: (q.port in order and order.index(q.port), q.model_name, q.host, q.port)):
-        name = (names or {}).get(queue.port) or (f"{queue.host}:{queue.port}" if queue.port else queue.ti_uuid[:8])
+        name = (names or {}).get(queue.port) or address(queue.host, queue.port) or queue.ti_uuid[:8]
         table.add_row(
             Text(name),
             *(() if names else (Text(queue.model_name),)),

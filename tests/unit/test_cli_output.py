@@ -60,3 +60,11 @@ def test_who_reads_a_table_from_a_pipe_has_a_line_a_row(table: Callable[[], Tabl
     head_and_rows = [line for line in file.getvalue().splitlines() if line.strip()]
     assert len(head_and_rows) == 2 + table().row_count
     assert (LONG if table().row_count == 2 else TASK) in file.getvalue()
+
+
+def test_an_instance_is_called_by_what_it_can_be_reached_at() -> None:
+    worker, there = replace(QUEUE, host="worker-1-0a1b", port=0), replace(QUEUE, host="::1", port=8100)
+    file = io.StringIO()
+    show(instances_table([worker, there, replace(QUEUE, host="", port=0)]), Console(file=file))
+    for name in ("worker-1-0a1b ", "[::1]:8100", "ti "):
+        assert f" {name}" in file.getvalue()
