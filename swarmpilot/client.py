@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import os
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -238,7 +239,7 @@ class Client:
 
     def close(self) -> None:
         """Close this thread's connection."""
-        connection = self._local.__dict__.pop("connection", None)
+        connection = self._kept()
         if connection:
             connection.close()
 
@@ -264,7 +265,7 @@ class Client:
     def _exchange(self, call: Call[Any]) -> tuple[int, str | None, bytes]:
         if not call.is_repeatable:
             self.close()  # an idle connection may have been closed by the server, and nothing could be sent again then
-        connection: http.client.HTTPConnection | None = self._local.__dict__.pop("connection", None)
+        connection = self._kept()
         try:
             if connection is not None:
                 # Most likely the server closed the idle connection; a new one tells.
@@ -274,6 +275,11 @@ class Client:
         except (OSError, http.client.HTTPException) as failure:
             reason = getattr(failure, "strerror", None) or str(failure) or type(failure).__name__
             raise SchedulerUnreachable(f"no scheduler answers at {self.url}: {reason}") from None
+
+    def _kept(self) -> http.client.HTTPConnection | None:
+        """This thread's connection, which is not kept any longer; a forked process leaves its parent's to it."""
+        process, connection = self._local.__dict__.pop("kept", (0, None))
+        return connection if process == os.getpid() else None
 
     def _listen(self, path: str, events: ActivityEvents, patience: Patience) -> Iterator[ActivityChange]:
         connection = self._connect(max(self._timeout_s, SILENCE_S))
@@ -312,7 +318,7 @@ class Client:
         if answer.will_close:
             connection.close()
         else:
-            self._local.connection = connection
+            self._local.kept = os.getpid(), connection
         return answer.status, answer.headers.get("Retry-After"), body
 
 
