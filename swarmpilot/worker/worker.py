@@ -36,6 +36,11 @@ LAST_WORDS_S = 5.0
 """How long a worker whose agent is shut down takes, after the end of its tasks, to deliver what became of them (s)."""
 
 
+def _new_name(agent_id: str) -> str:
+    """A name for a worker of this agent that no other has; a worker's may have 200 bytes."""
+    return f"{agent_id.encode()[:80].decode(errors='ignore')}-{uuid.uuid4().hex[:12]}"
+
+
 def _transport(url: str, amqp: str | None, worker_id: str) -> Transport:
     if amqp is None:
         return WebSocketTransport(url, worker_id)
@@ -81,7 +86,7 @@ class Worker:
             raise ValueError(f"capacity must be from 1 to {MOST_CAPACITY}, got {capacity}")
         self.agent_id = agent_id
         self.capacity = capacity
-        self.worker_id = worker_id or f"{agent_id[:80]}-{uuid.uuid4().hex[:12]}"
+        self.worker_id = worker_id or _new_name(agent_id)
         self._transport = _transport(url, amqp, self.worker_id)
         self._drain_timeout_s = drain_timeout_s
         self._incarnation = uuid.uuid4().hex

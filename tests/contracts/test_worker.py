@@ -20,6 +20,7 @@ from actors.messages.answers import Refused, ReportAnswered
 from actors.messages.dispatcher import Report, ReportYield
 from actors.messages.scheduler import DetachWorker
 from actors.messages.worker import StartTask, StopTask
+from gateway.worker_frames import worker_name
 from swarmpilot import SyncWorkerContext, Task, Worker
 from swarmpilot.worker import runner as runner_module
 from swarmpilot.worker.conversation import Conversation, Disconnected
@@ -375,3 +376,11 @@ def test_a_worker_without_a_function_or_with_one_that_takes_no_task_says_so() ->
         asyncio.run(Worker("a").start())
     with pytest.raises(ValueError, match="must take"):
         Worker("a").task(lambda: None)
+
+
+@pytest.mark.parametrize("agent_id", ["a" * 255, "ü" * 255, "😀" * 255, "a" + "😀" * 254])
+def test_a_worker_that_has_no_name_has_one_that_is_taken_whatever_its_agent_is_called(agent_id: str) -> None:
+    worker_id = Worker(agent_id).worker_id
+    assert worker_name(worker_id) == worker_id
+    assert worker_id.startswith(agent_id[:19])
+    assert worker_id != Worker(agent_id).worker_id
