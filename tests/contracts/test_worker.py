@@ -21,7 +21,7 @@ from actors.messages.dispatcher import Report, ReportYield
 from actors.messages.scheduler import DetachWorker
 from actors.messages.worker import StartTask, StopTask
 from gateway.worker_frames import worker_name
-from swarmpilot import SyncWorkerContext, Task, Worker
+from swarmpilot import SyncWorkerContext, Task, TaskInstance, Worker
 from swarmpilot.worker import runner as runner_module
 from swarmpilot.worker.conversation import Conversation, Disconnected
 from swarmpilot.worker.reporter import Reporter
@@ -29,6 +29,8 @@ from swarmpilot.worker.run_state import RunState
 from swarmpilot.worker.runner import Ending, Runner
 from tests.embedded import DEADLINE_S, Embedded, embedded, until
 from tests.rest_client import rest_client
+
+NOWHERE = "http://127.0.0.1:1"
 
 
 @asynccontextmanager
@@ -384,3 +386,19 @@ def test_a_worker_that_has_no_name_has_one_that_is_taken_whatever_its_agent_is_c
     assert worker_name(worker_id) == worker_id
     assert worker_id.startswith(agent_id[:19])
     assert worker_id != Worker(agent_id).worker_id
+
+
+@pytest.mark.parametrize("made", [lambda: Worker("a", url=NOWHERE), lambda: TaskInstance("m", scheduler=None)])
+def test_what_was_closed_is_not_started_again_to_refuse_every_task(made: Callable[[], Worker | TaskInstance]) -> None:
+    async def run() -> None:
+        server = made()
+        if isinstance(server, Worker):
+            server.task(lambda task: {})
+        await server.close()  # before it was started there is nothing to stop
+        await server.start()
+        for _ in range(2):
+            with pytest.raises(RuntimeError, match="can be started once"):
+                await server.start()
+            await server.close()
+
+    asyncio.run(run())
