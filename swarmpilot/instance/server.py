@@ -67,9 +67,9 @@ class TaskInstance:
         self._advertised = advertised(advertise) if advertise else None
         self._drain_timeout_s = drain_timeout_s
         self._ledger: Ledger[Push] = Ledger(capacity)
-        if work and preemptible:
+        if work is not None and preemptible:
             _check_has_safe_points(work)
-        self._work = as_work(work, capacity) if work else simulate(preemptible=preemptible)
+        self._work = simulate(preemptible=preemptible) if work is None else as_work(work, capacity)
         self._status = "starting"
         self._started_at = time.monotonic()
         self._is_started = False

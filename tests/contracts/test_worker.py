@@ -402,3 +402,26 @@ def test_what_was_closed_is_not_started_again_to_refuse_every_task(made: Callabl
             await server.close()
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize("url", ["ftp://here", "http://", "http://here:99999", "ws://here:0", "here:port"])
+def test_what_is_no_address_of_a_scheduler_is_told_at_once(url: str) -> None:
+    with pytest.raises(ValueError, match="url: must be like http://127"):
+        Worker("a", url=url)
+
+
+@pytest.mark.parametrize("thing", [5, None, "function"])
+def test_what_is_no_function_is_told_at_once(thing: Any) -> None:
+    with pytest.raises(ValueError, match="must be a function"):
+        Worker("a").task(thing)
+    if thing is not None:
+        with pytest.raises(ValueError, match="must be a function"):
+            TaskInstance("m", thing)
+
+
+def test_a_callable_object_that_counts_as_false_is_called_all_the_same() -> None:
+    class Pipeline(list[object]):
+        def __call__(self) -> None: ...
+
+    with pytest.raises(ValueError, match="must take the task's input"):
+        TaskInstance("m", Pipeline())

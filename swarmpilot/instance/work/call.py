@@ -81,6 +81,8 @@ def is_async(function: Callable[..., Any]) -> bool:
 
 def takes_context(function: Callable[..., Any]) -> bool:
     """Whether it wants the context beside the task. Raises BadFunction where it cannot be called with a task."""
+    if not callable(function):
+        raise BadFunction(f"what runs tasks must be a function, got {function!r}")
     try:
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):
