@@ -34,7 +34,7 @@ def find_function(name: str) -> Callable[..., Any]:
             found = getattr(found, part)
     except AttributeError:
         raise BadFunction(f"module {module_name} has no {attribute}") from None
-    except Exception as failure:
+    except (Exception, SystemExit) as failure:  # the one of a script that ends its program
         raise BadFunction(f"cannot import {module_name}: {type(failure).__name__}: {failure}") from failure
     if not callable(found):
         raise BadFunction(f"{name} is not a function but a {type(found).__name__}")
