@@ -116,6 +116,8 @@ class ActivityEvents:
 
     def take(self, line: bytes) -> ActivityChange | None:
         """What a line completes. Raises SchedulerError where it is not understood."""
+        if not line.endswith(b"\n"):
+            return None  # cut off with its connection, maybe in the middle of a character
         text = line.decode().rstrip("\r\n")
         if text:
             name, _, value = text.partition(":")

@@ -16,7 +16,7 @@ from swarmpilot.activity import SILENCE_S, ActivityChange, ActivityEntry, Activi
 from swarmpilot.agents import AgentRecord
 from swarmpilot.backoff import Patience, delays
 from swarmpilot.calls import Call
-from swarmpilot.client import DEFAULT_URL, FIRST_POLL_S, LONGEST_POLL_S, POLL_FACTOR, checked_address
+from swarmpilot.client import DEFAULT_URL, FIRST_POLL_S, LONGEST_POLL_S, POLL_FACTOR, checked_address, checked_times
 from swarmpilot.dead import DeadRecord, Replay
 from swarmpilot.errors import SchedulerError, SchedulerUnavailable, SchedulerUnreachable, TaskFailed, WaitTimeout
 from swarmpilot.placement import Placement
@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 
 class AsyncClient:
-    """Speaks to the scheduler at `url` over at most `connections` kept-alive connections.
+    """Speaks to the scheduler at `url` over at most `connections` kept-alive connections of an event loop.
 
         async with AsyncClient() as client:
             print(await client.run("my-model", {"prompt": "What is AI?"}))
@@ -39,10 +39,11 @@ class AsyncClient:
     ) -> None:
         self.url = checked_address(url).geturl()
         self._base = str(URL(self.url)).rstrip("/")
-        self._timeout_s = timeout_s
-        self._retry_for_s = retry_for_s
+        self._timeout_s, self._retry_for_s = checked_times(timeout_s, retry_for_s)
+        if connections < 1:
+            raise ValueError(f"connections must be at least 1, got {connections}")
         self._connections = connections
-        self._opened: aiohttp.ClientSession | None = None
+        self._opened: dict[asyncio.AbstractEventLoop, aiohttp.ClientSession] = {}
 
     async def submit(
         self,
@@ -223,10 +224,10 @@ class AsyncClient:
         return await self._perform(calls.health())
 
     async def close(self) -> None:
-        """Close all connections."""
-        if self._opened:
-            await self._opened.close()
-            self._opened = None
+        """Close all connections of this event loop."""
+        session = self._opened.pop(asyncio.get_running_loop(), None)
+        if session:
+            await session.close()
 
     async def __aenter__(self) -> AsyncClient:
         return self
@@ -238,13 +239,16 @@ class AsyncClient:
 
     @property
     def _session(self) -> aiohttp.ClientSession:
-        if self._opened is None:
-            self._opened = aiohttp.ClientSession(
+        here = asyncio.get_running_loop()
+        if here not in self._opened:
+            for loop in [loop for loop in (*self._opened,) if loop.is_closed()]:
+                del self._opened[loop]
+            self._opened[here] = aiohttp.ClientSession(
                 timeout=aiohttp.ClientTimeout(total=self._timeout_s),
                 connector=aiohttp.TCPConnector(limit=self._connections),
                 headers={"Content-Type": "application/json"},
             )
-        return self._opened
+        return self._opened[here]
 
     async def _perform(self, call: Call[T]) -> T:
         deadline = time.monotonic() + self._retry_for_s

@@ -211,7 +211,7 @@ def _task(
     with_priority = {} if priority is None else {"priority": priority}
     with_scope = {} if scope is None else {"scope": scope}
     return {
-        "task_input": task_input,
+        "task_input": dict(task_input) if isinstance(task_input, Mapping) else task_input,
         "metadata": {**(metadata or {}), **with_priority, **with_scope},
         "task_id": f"task-{uuid.uuid4().hex}" if task_id is None else task_id,
     }

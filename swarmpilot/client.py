@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import os
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -26,12 +27,15 @@ T = TypeVar("T")
 
 DEFAULT_URL = "http://127.0.0.1:8102"
 
+LONGEST_TIMEOUT_S = 1e6
+"""What a longer time to wait for an answer is taken for (s), also `math.inf`: systems know no endless one."""
+
 # The polling of `wait`: quick at first, for short tasks, then slower.
 FIRST_POLL_S, LONGEST_POLL_S, POLL_FACTOR = 0.02, 1.0, 1.4
 
 
 class Client:
-    """Speaks to the scheduler at `url`. `timeout_s` bounds each request.
+    """Speaks to the scheduler at `url`. `timeout_s` bounds each request. Raises ValueError.
 
     `retry_for_s`: how long a request is repeated while the scheduler is away or says 503 (no repeat by
     default). Tasks get their id here, so that a repeated submit is one task.
@@ -43,8 +47,7 @@ class Client:
     def __init__(self, url: str = DEFAULT_URL, *, timeout_s: float = 30.0, retry_for_s: float = 0.0) -> None:
         self._parts = checked_address(url)
         self.url = self._parts.geturl()
-        self._timeout_s = timeout_s
-        self._retry_for_s = retry_for_s
+        self._timeout_s, self._retry_for_s = checked_times(timeout_s, retry_for_s)
         self._local = threading.local()
 
     def submit(
@@ -238,7 +241,7 @@ class Client:
 
     def close(self) -> None:
         """Close this thread's connection."""
-        connection = self._local.__dict__.pop("connection", None)
+        connection = self._kept()
         if connection:
             connection.close()
 
@@ -264,7 +267,7 @@ class Client:
     def _exchange(self, call: Call[Any]) -> tuple[int, str | None, bytes]:
         if not call.is_repeatable:
             self.close()  # an idle connection may have been closed by the server, and nothing could be sent again then
-        connection: http.client.HTTPConnection | None = self._local.__dict__.pop("connection", None)
+        connection = self._kept()
         try:
             if connection is not None:
                 # Most likely the server closed the idle connection; a new one tells.
@@ -274,6 +277,11 @@ class Client:
         except (OSError, http.client.HTTPException) as failure:
             reason = getattr(failure, "strerror", None) or str(failure) or type(failure).__name__
             raise SchedulerUnreachable(f"no scheduler answers at {self.url}: {reason}") from None
+
+    def _kept(self) -> http.client.HTTPConnection | None:
+        """This thread's connection, which is not kept any longer; a forked process leaves its parent's to it."""
+        process, connection = self._local.__dict__.pop("kept", (0, None))
+        return connection if process == os.getpid() else None
 
     def _listen(self, path: str, events: ActivityEvents, patience: Patience) -> Iterator[ActivityChange]:
         connection = self._connect(max(self._timeout_s, SILENCE_S))
@@ -312,7 +320,7 @@ class Client:
         if answer.will_close:
             connection.close()
         else:
-            self._local.connection = connection
+            self._local.kept = os.getpid(), connection
         return answer.status, answer.headers.get("Retry-After"), body
 
 
@@ -323,3 +331,12 @@ def checked_address(url: str) -> SplitResult:
         raise ValueError(f"expected an address like {DEFAULT_URL}, got {url!r}")
     parts = urlsplit(whole)
     return parts._replace(path=parts.path.rstrip("/"), query="", fragment="")
+
+
+def checked_times(timeout_s: float, retry_for_s: float) -> tuple[float, float]:
+    """Both, as they can be used. Raises ValueError."""
+    if not (isinstance(timeout_s, int | float) and timeout_s > 0):
+        raise ValueError(f"timeout_s must be a number above 0, got {timeout_s!r}")
+    if not (isinstance(retry_for_s, int | float) and retry_for_s >= 0):
+        raise ValueError(f"retry_for_s must be a number of 0 or more, got {retry_for_s!r}")
+    return min(timeout_s, LONGEST_TIMEOUT_S), retry_for_s

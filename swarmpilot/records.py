@@ -53,8 +53,9 @@ class TaskRecord:
         """Why the task failed, "" where it did not."""
         if not self.has_failed:
             return ""
-        said = self.result.get("error") if isinstance(self.result, dict) else None
-        return self.error or str(said or self.result)
+        # What the task says of itself is why; the scheduler only knows that it said so.
+        said = self.result.get("error") if _says_error(self.result) else None
+        return str(said or self.error or self.result)
 
 
 @dataclass(frozen=True, slots=True)

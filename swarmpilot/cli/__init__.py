@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -116,7 +117,10 @@ def installed_version() -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run the command line and exit."""
+    """Run the command line and exit. Where the terminal has no such character, it shows a question mark."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     sys.exit(run(arguments))
 
 
@@ -124,6 +128,10 @@ def run(arguments: Sequence[str] | None = None) -> int:
     """Run a command; its exit code. Nothing but a programmer's `SWARMPILOT_DEBUG=1` shows a traceback."""
     try:
         code = app(args=list(arguments) if arguments is not None else None, standalone_mode=False)
+    except SystemExit as over:
+        if isinstance(over.__context__, BrokenPipeError):  # as rich ends a program whose reader has had enough
+            return 0
+        raise
     except (Failure, SchedulerError, OSError) as failure:
         if isinstance(failure, BrokenPipeError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

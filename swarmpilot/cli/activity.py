@@ -12,7 +12,7 @@ from rich.console import Console
 
 from swarmpilot.activity import ActivityChange, ActivityEntry
 from swarmpilot.cli.options import DEFAULT_URL, Url, Usage, client_for
-from swarmpilot.cli.output import activity_line, activity_table, print_json
+from swarmpilot.cli.output import activity_line, activity_table, print_json, show
 from swarmpilot.client import Client
 
 RECONNECT_FOR_S = 60.0
@@ -61,7 +61,7 @@ def _show(entries: list[ActivityEntry], as_json: bool) -> None:
     if as_json:
         print_json([asdict(entry) for entry in entries])
     elif entries:
-        Console().print(activity_table(entries))
+        show(activity_table(entries))
     else:
         typer.echo("no activity")
 

@@ -6,10 +6,9 @@ from dataclasses import asdict
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from swarmpilot.cli.options import DEFAULT_URL, Failure, Url, client_for
-from swarmpilot.cli.output import agent_table, agents_table, print_json
+from swarmpilot.cli.output import agent_table, agents_table, print_json, show
 from swarmpilot.cli.serving import HealthPort, LogLevel, Set, serve
 
 
@@ -46,20 +45,19 @@ def agents(
     """
     if store is not None or amqp is not None:
         return serve("agents", setting, store=store, amqp=amqp, health_port=health_port, log_level=log_level)
-    console = Console()
     with client_for(url) as client:
         if agent_id is not None:
             record = client.agent(agent_id)
             if as_json:
                 print_json(asdict(record))
             else:
-                console.print(agent_table(record))
+                show(agent_table(record))
             return 0
         found = client.agents()
     if as_json:
         print_json([asdict(record) for record in found])
     elif found:
-        console.print(agents_table(found))
+        show(agents_table(found))
     else:
         typer.echo(
             "no agent has a task or a worker; start one with: swarmpilot worker --agent NAME --call MODULE:FUNCTION"

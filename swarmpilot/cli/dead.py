@@ -9,12 +9,11 @@ from typing import Annotated
 
 import typer
 from rich import box
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from swarmpilot.cli.options import DEFAULT_URL, Failure, Url, Usage, client_for
-from swarmpilot.cli.output import print_json
+from swarmpilot.cli.output import print_json, show
 from swarmpilot.client import Client
 from swarmpilot.dead import DeadRecord
 from swarmpilot.errors import TaskNotFound
@@ -47,12 +46,12 @@ def list_dead(as_json: AsJson = False, url: Url = DEFAULT_URL) -> int:
     elif not letters:
         typer.echo("no dead letters")
     else:
-        Console().print(letters_table(letters))
+        show(letters_table(letters))
     return 0
 
 
 @app.command("show")
-def show(letter_id: LetterId, as_json: AsJson = False, url: Url = DEFAULT_URL) -> int:
+def show_one(letter_id: LetterId, as_json: AsJson = False, url: Url = DEFAULT_URL) -> int:
     """Show a dead letter: the message, each failure and its reason, and the story of the task that it names.
 
     [bold]Examples[/bold]
@@ -65,7 +64,7 @@ def show(letter_id: LetterId, as_json: AsJson = False, url: Url = DEFAULT_URL) -
     if as_json:
         print_json({**asdict(letter), "story": story})
     else:
-        Console().print(_details(letter, story))
+        show(_details(letter, story))
     return 0
 
 

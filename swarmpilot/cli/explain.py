@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from swarmpilot.cli.options import DEFAULT_URL, Url, client_for
-from swarmpilot.cli.output import duration, print_json
+from swarmpilot.cli.output import address, duration, print_json, show
 from swarmpilot.placement import Placement, PlacementCandidate
 
 
@@ -40,18 +40,18 @@ def explain(
         return 0
     console = Console()
     at = datetime.fromtimestamp(found.at).astimezone().isoformat(" ", "seconds")
-    names = {candidate.ti_uuid: _name(candidate) for candidate in found.candidates}
+    names = {candidate.ti_uuid: address(candidate.host, candidate.port) for candidate in found.candidates}
     what = f"started on {names.get(found.chosen, found.chosen)}" if found.chosen else "waits"
     meant = f" (meant for {names.get(found.meant, found.meant)})" if found.meant not in ("", found.chosen) else ""
     console.print(f"task {found.task_id} {what}{meant}: {found.why}", markup=False)
     console.print(f"{found.strategy}; scores are {found.unit or 'not known'}; at {at}", style="dim", markup=False)
-    console.print(_table(found))
+    show(_table(found))
     return 0
 
 
 def _table(found: Placement) -> Table:
     table = Table(box=box.SIMPLE_HEAD, expand=True, pad_edge=False)
-    table.add_column("instance", no_wrap=True)
+    table.add_column("instance", overflow="fold")
     for header in ("running", "waiting", "takes", "done in", "score"):
         table.add_column(header, justify="right", no_wrap=True)
     for candidate in found.candidates:
@@ -59,16 +59,15 @@ def _table(found: Placement) -> Table:
     return table
 
 
-def _name(candidate: PlacementCandidate) -> str:
-    return f"{candidate.host}:{candidate.port}" if candidate.port else candidate.host
-
-
 def _cells(candidate: PlacementCandidate) -> list[Text]:
     done = duration(candidate.completion_ms)
     if candidate.completion_error_ms is not None:
         done += f" ± {duration(candidate.completion_error_ms)}"
     return [
-        Text(_name(candidate) + ("" if candidate.condition == "up" else f", {candidate.condition}")),
+        Text(
+            address(candidate.host, candidate.port)
+            + ("" if candidate.condition == "up" else f", {candidate.condition}")
+        ),
         Text(f"{candidate.running}/{candidate.capacity}"),
         Text(str(candidate.waiting)),
         Text(duration(candidate.execution_ms)),

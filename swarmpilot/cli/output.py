@@ -8,6 +8,7 @@ from typing import Any
 
 from rich import box
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -16,17 +17,30 @@ from swarmpilot.agents import AgentRecord
 from swarmpilot.records import InstanceQueue, TaskRecord
 
 AGENT_STATES = {"running": "green", "failed": "red", "recovering": "yellow", "shutting_down": "yellow"}
+WIDEST = 1_000_000
+"""No table is as wide (columns)."""
 CONDITIONS = {"up": "green", "down": "red", "draining": "yellow"}
 
 
 def print_json(value: Any) -> None:
     """Print a value as indented JSON, in colour on a terminal."""
-    text = json.dumps(value, indent=2, ensure_ascii=False)
     console = Console()
+    text = json.dumps(value, indent=2, ensure_ascii=not console.encoding.startswith("utf"))
     if console.is_terminal:
-        console.print_json(text)
+        console.print_json(text, ensure_ascii=text.isascii())
     else:
         console.file.write(text + "\n")
+
+
+def show(what: Table | Text, console: Console | None = None) -> None:
+    """Print it: folded into the width of a terminal, as wide as it is where a program reads it."""
+    console = console or Console()
+    if not console.is_terminal:
+        if isinstance(what, Table):
+            what.expand = False
+        unbounded = console.options.update(max_width=WIDEST)
+        console.width = max(console.width, Measurement.get(console, unbounded, what).maximum)
+    console.print(what)
 
 
 def duration(milliseconds: float | None) -> str:
@@ -39,20 +53,29 @@ def duration(milliseconds: float | None) -> str:
     return f"{seconds:.1f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
 
 
+def address(host: str, port: int) -> str:
+    """Where an instance is; of a worker that connected by itself, and has no port, its id."""
+    if not port:
+        return host
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def instances_table(queues: list[InstanceQueue], names: dict[int, str] | None = None) -> Table:
     """A line per instance; `names` gives ports a name, tells that all are of one model, and that room is scarce."""
     if names:
         table = Table(box=None, expand=True, pad_edge=False, collapse_padding=True)
     else:
         table = Table(box=box.SIMPLE_HEAD, expand=True, pad_edge=False)
-    for header in ("instance", "is") if names else ("instance", "model", "condition"):
-        table.add_column(header, no_wrap=True)
+    # Names of any length must not take the room of the figures.
+    for header in ("instance", "is") if names else ("instance", "model"):
+        table.add_column(header, no_wrap=bool(names), overflow="fold")
+    if not names:
+        table.add_column("condition", no_wrap=True)
     for header in ("runs", "waiting", "expected wait") if names else ("running", "waiting", "expected wait"):
         table.add_column(header, justify="right", no_wrap=True)
     order = list(names or {})
     for queue in sorted(queues, key=lambda q: (q.port in order and order.index(q.port), q.model_name, q.host, q.port)):
-        worker_or_address = f"{queue.host}:{queue.port}" if queue.port else queue.host or queue.ti_uuid
-        name = (names or {}).get(queue.port) or worker_or_address
+        name = (names or {}).get(queue.port) or address(queue.host, queue.port) or queue.ti_uuid[:8]
         table.add_row(
             Text(name),
             *(() if names else (Text(queue.model_name),)),
@@ -88,8 +111,8 @@ def task_table(record: TaskRecord) -> Table:
 def agents_table(records: list[AgentRecord]) -> Table:
     """A line per agent."""
     table = Table(box=box.SIMPLE_HEAD, expand=True, pad_edge=False)
-    for header in ("agent", "state"):
-        table.add_column(header, no_wrap=True)
+    table.add_column("agent", overflow="fold")
+    table.add_column("state", no_wrap=True)
     table.add_column("because", overflow="fold")
     for header in ("running", "waiting", "workers"):
         table.add_column(header, justify="right", no_wrap=True)
@@ -142,8 +165,9 @@ def _local_time(unix_s: float) -> str:
 def activity_table(entries: list[ActivityEntry]) -> Table:
     """A line per entry."""
     table = Table(box=box.SIMPLE_HEAD, expand=True, pad_edge=False)
-    for header in ("changed", "agent", "task", "state"):
-        table.add_column(header, no_wrap=True)
+    for header in ("changed", "agent", "task"):
+        table.add_column(header, overflow="fold")
+    table.add_column("state", no_wrap=True)
     table.add_column("done", justify="right", no_wrap=True)
     for header in ("where", "what"):
         table.add_column(header, overflow="fold")

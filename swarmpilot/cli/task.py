@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from swarmpilot.cli.options import DEFAULT_URL, Failure, Url, client_for
-from swarmpilot.cli.output import print_json, task_table
+from swarmpilot.cli.output import print_json, show, task_table
 
 
 def task(
@@ -31,7 +30,7 @@ def task(
     if as_json:
         print_json({name: getattr(record, name) for name in record.__slots__})
     else:
-        Console().print(task_table(record))
+        show(task_table(record))
     if record.has_failed:
         raise Failure(f"task {task_id} {record.state}: {record.failure}")
     return 0

@@ -67,11 +67,12 @@ class TaskInstance:
         self._advertised = advertised(advertise) if advertise else None
         self._drain_timeout_s = drain_timeout_s
         self._ledger: Ledger[Push] = Ledger(capacity)
-        if work and preemptible:
+        if work is not None and preemptible:
             _check_has_safe_points(work)
-        self._work = as_work(work, capacity) if work else simulate(preemptible=preemptible)
+        self._work = simulate(preemptible=preemptible) if work is None else as_work(work, capacity)
         self._status = "starting"
         self._started_at = time.monotonic()
+        self._is_started = False
         self._takes_tasks = True
         self._progress = asyncio.Event()
         self._joining: asyncio.Task[None] | None = None
@@ -84,7 +85,13 @@ class TaskInstance:
         return run_until_stopped(self)
 
     async def start(self) -> None:
-        """Listen, and join the scheduler in the background. Raises OSError where the port is taken."""
+        """Listen, and join the scheduler in the background.
+
+        Raises OSError where the port is taken, RuntimeError where it has been started before.
+        """
+        if self._is_started:
+            raise RuntimeError("a TaskInstance can be started once: make a new one")
+        self._is_started = True
         self._session = aiohttp.ClientSession()
         self._reporter = Reporter(self.scheduler, self._progress.set) if self.scheduler else None
         self._runner = Runner(self._ledger, self._work, self.model, self.instance_id, self._report)
@@ -128,6 +135,8 @@ class TaskInstance:
 
     async def close(self) -> None:
         """Stop at once; what is held is abandoned."""
+        if not self._is_started:
+            return
         self._takes_tasks = False
         if self._joining:
             self._joining.cancel()

@@ -13,6 +13,7 @@ import msgspec
 from actors.addresses import worker
 from actors.envelope import Envelope
 from actors.envelope_json import decode_envelopes, encode_envelope, join_envelopes
+from swarmpilot.addresses import is_address
 from swarmpilot.worker.conversation import Carry, Conversation, Disconnected, Handle
 
 PATH = "/workers/attach"
@@ -56,11 +57,12 @@ class WebSocketTransport:
 
 def attach_url(url: str) -> str:
     """The WebSocket's address at a scheduler. Raises ValueError."""
-    parts = urlsplit(url if "://" in url else f"http://{url}")
+    scheme, _, rest = url.partition("://") if "://" in url else ("http", "://", url)
     schemes = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
-    if parts.scheme not in schemes or not parts.hostname:
+    if scheme.lower() not in schemes or not is_address(f"http://{rest}"):
         raise ValueError(f"url: must be like http://127.0.0.1:8102, got {url!r}")
-    return urlunsplit((schemes[parts.scheme], parts.netloc, parts.path.rstrip("/") + PATH, "", ""))
+    parts = urlsplit(f"http://{rest}")
+    return urlunsplit((schemes[scheme.lower()], parts.netloc, parts.path.rstrip("/") + PATH, "", ""))
 
 
 async def _read(socket: aiohttp.ClientWebSocketResponse, conversation: Conversation) -> None:

@@ -101,6 +101,7 @@ class Worker:
         self._incarnation = uuid.uuid4().hex
         self._started_at = time.monotonic()
         self._function: Callable[..., Any] | None = None
+        self._is_started = False
         self._takes_tasks = True
         self._leaving: asyncio.Task[None] | None = None
         self._change = asyncio.Event()
@@ -127,9 +128,15 @@ class Worker:
             await self.close()
 
     async def start(self) -> None:
-        """Connect in the background, and stay connected. Raises ValueError where there is no function to run."""
+        """Connect in the background, and stay connected.
+
+        Raises ValueError where there is no function to run, RuntimeError where it has been started before.
+        """
         if self._function is None:
             raise ValueError("a worker needs a function: decorate one with @worker.task")
+        if self._is_started:
+            raise RuntimeError("a worker can be started once: make a new one")
+        self._is_started = True
         self._threads = Threads(self.capacity)
         self._reporter = Reporter(self._change.set)
         call = as_call(self._function, self._threads)
@@ -166,6 +173,8 @@ class Worker:
 
     async def close(self) -> None:
         """Stop at once; what is held is abandoned."""
+        if not self._is_started:
+            return
         self._takes_tasks = False
         for part in self._parts if self._leaving is None else {*self._parts, self._leaving}:
             part.cancel()

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import json
+import math
+import os
 import socket
 import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -62,6 +67,78 @@ def test_what_may_be_sent_only_once_is_not_lost_to_a_connection_that_was_idle_fo
     with Client(gone_after_one_answer, timeout_s=10.0) as client:
         assert client.health().status == "healthy"
         assert client.remove("h", 1) == "u"
+
+
+class _SaysWhoAsks(BaseHTTPRequestHandler):
+    """Answers with the port of the client: the same as long as the connection is."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        body = json.dumps({"status": "healthy", "version": str(self.client_address[1])}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing."""
+
+
+@pytest.fixture
+def says_who_asks() -> Iterator[str]:
+    """The address of a server that tells connections apart."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), _SaysWhoAsks) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def test_a_process_that_was_forked_connects_by_itself(says_who_asks: str) -> None:
+    with Client(says_who_asks, timeout_s=10.0) as client:
+        mine = client.health().version
+        child = os.fork()
+        if child == 0:
+            with contextlib.suppress(BaseException):
+                os._exit(int(client.health().version == mine))  # the answers to two who ask would be mixed up
+            os._exit(2)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        assert client.health().version == mine
+
+
+def test_an_async_client_may_be_used_by_one_event_loop_after_the_other(says_who_asks: str) -> None:
+    client = AsyncClient(says_who_asks, timeout_s=10.0)
+
+    async def asked(*, closes: bool) -> str:
+        version = (await client.health()).version
+        if closes:
+            await client.close()
+        return version
+
+    assert len({asyncio.run(asked(closes=closes)) for closes in (False, True, True)}) == 3
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"timeout_s": 0.0}, {"timeout_s": -1.0}, {"timeout_s": math.nan}, {"retry_for_s": -1.0}]
+)
+def test_times_that_cannot_be_are_told_at_once(wrong: dict[str, float]) -> None:
+    for client in (Client, AsyncClient):
+        with pytest.raises(ValueError, match=f"{next(iter(wrong))} must be a number"):
+            client(**wrong)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="connections must be at least 1, got 0"):
+        AsyncClient(connections=0)
+
+
+def test_a_client_may_wait_for_ever(says_who_asks: str) -> None:
+    async def run() -> None:
+        async with AsyncClient(says_who_asks, timeout_s=math.inf) as client:
+            assert (await client.health()).status == "healthy"
+
+    with Client(says_who_asks, timeout_s=math.inf) as client:
+        assert client.health().status == "healthy"
+    asyncio.run(run())
 
 
 @pytest.mark.parametrize("url", ["ftp://here", "http://", "http://here:99999", "here:port"])

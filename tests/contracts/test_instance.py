@@ -277,6 +277,18 @@ def test_a_function_that_ends_its_program_ends_only_its_task(run: Run, stop: Bas
     run(scenario)
 
 
+def test_an_interrupt_that_a_function_in_a_thread_raises_ends_only_its_task(run: Run) -> None:
+    def interrupts(task_input: dict[str, Any]) -> None:
+        raise KeyboardInterrupt  # no Ctrl-C, which only the main thread hears of
+
+    async def scenario() -> None:
+        async with bench(interrupts) as b:
+            await b.push("t")
+            assert (await b.scheduler.next_report())["result"]["error"].startswith("KeyboardInterrupt")
+
+    run(scenario)
+
+
 def test_a_function_in_a_thread_hears_of_a_cancel_and_keeps_its_place_until_it_ends(run: Run) -> None:
     async def scenario() -> None:
         loop, started = asyncio.get_running_loop(), asyncio.Event()

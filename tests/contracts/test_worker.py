@@ -20,7 +20,8 @@ from actors.messages.answers import Refused, ReportAnswered
 from actors.messages.dispatcher import Report, ReportYield
 from actors.messages.scheduler import DetachWorker
 from actors.messages.worker import StartTask, StopTask
-from swarmpilot import SyncWorkerContext, Task, Worker
+from gateway.worker_frames import worker_name
+from swarmpilot import SyncWorkerContext, Task, TaskInstance, Worker
 from swarmpilot.worker import runner as runner_module
 from swarmpilot.worker.conversation import Conversation, Disconnected
 from swarmpilot.worker.reporter import Reporter
@@ -28,6 +29,8 @@ from swarmpilot.worker.run_state import RunState
 from swarmpilot.worker.runner import Ending, Runner
 from tests.embedded import DEADLINE_S, Embedded, embedded, until
 from tests.rest_client import rest_client
+
+NOWHERE = "http://127.0.0.1:1"
 
 
 @asynccontextmanager
@@ -381,3 +384,50 @@ def test_a_name_that_no_queue_can_have_is_refused_where_there_is_a_queue() -> No
     with pytest.raises(ValueError, match=r"worker_id: over AMQP it names a queue, .*; got 'wörk'"):
         Worker("a", amqp="amqp://localhost/", worker_id="wörk")
     assert Worker("a", worker_id="wörk").worker_id == "wörk"
+
+
+@pytest.mark.parametrize("agent_id", ["a" * 255, "ü" * 255, "😀" * 255, "a" + "😀" * 254])
+def test_a_worker_that_has_no_name_has_one_that_is_taken_whatever_its_agent_is_called(agent_id: str) -> None:
+    worker_id = Worker(agent_id).worker_id
+    assert worker_name(worker_id) == worker_id
+    assert worker_id.isascii()  # as the name of a queue has to be
+    assert worker_id != Worker(agent_id).worker_id
+
+
+@pytest.mark.parametrize("made", [lambda: Worker("a", url=NOWHERE), lambda: TaskInstance("m", scheduler=None)])
+def test_what_was_closed_is_not_started_again_to_refuse_every_task(made: Callable[[], Worker | TaskInstance]) -> None:
+    async def run() -> None:
+        server = made()
+        if isinstance(server, Worker):
+            server.task(lambda task: {})
+        await server.close()  # before it was started there is nothing to stop
+        await server.start()
+        for _ in range(2):
+            with pytest.raises(RuntimeError, match="can be started once"):
+                await server.start()
+            await server.close()
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("url", ["ftp://here", "http://", "http://here:99999", "ws://here:0", "here:port"])
+def test_what_is_no_address_of_a_scheduler_is_told_at_once(url: str) -> None:
+    with pytest.raises(ValueError, match="url: must be like http://127"):
+        Worker("a", url=url)
+
+
+@pytest.mark.parametrize("thing", [5, None, "function"])
+def test_what_is_no_function_is_told_at_once(thing: Any) -> None:
+    with pytest.raises(ValueError, match="must be a function"):
+        Worker("a").task(thing)
+    if thing is not None:
+        with pytest.raises(ValueError, match="must be a function"):
+            TaskInstance("m", thing)
+
+
+def test_a_callable_object_that_counts_as_false_is_called_all_the_same() -> None:
+    class Pipeline(list[object]):
+        def __call__(self) -> None: ...
+
+    with pytest.raises(ValueError, match="must take the task's input"):
+        TaskInstance("m", Pipeline())

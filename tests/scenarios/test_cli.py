@@ -84,6 +84,29 @@ def test_queues_shows_every_instance(world: World) -> None:
     assert (queue["model_name"], queue["condition"]) == ("words", "up")
 
 
+def test_queues_are_watched_through_a_pipe_too(world: World) -> None:
+    command = [sys.executable, "cli.py", "queues", "--watch", "--interval", "0.1", "--url", world.url]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as watching:
+        assert watching.stdout is not None
+        assert watching.stderr is not None
+        looks = 0
+        for line in watching.stdout:
+            looks += line.strip().startswith("instance")
+            if looks == 3:
+                break
+        watching.stdout.close()
+        assert (watching.wait(30), watching.stderr.read()) == (0, "")
+
+
+def test_what_an_output_cannot_hold_ends_no_command(world: World) -> None:
+    url = ("--url", world.url)
+    assert swarmpilot("submit", "sim", '{"service_ms": 1}', "--task-id", "tâche", "--wait", *url).returncode == 0
+    for arguments in (["queues"], ["task", "tâche"], ["explain", "tâche"], ["task", "tâche", "--json"]):
+        shown = swarmpilot(*arguments, *url, PYTHONIOENCODING="ascii")
+        assert (shown.returncode, shown.stderr) == (0, "")
+    assert json.loads(shown.stdout)["task_id"] == "tâche"
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [

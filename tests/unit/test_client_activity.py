@@ -54,6 +54,15 @@ def test_the_history_goes_backwards_and_ends_where_it_ends() -> None:
     assert ActivityPages(ActivityQuery(), 0, is_history=True).call() is None
 
 
+def test_a_line_that_was_cut_off_says_nothing_wherever_it_was_cut() -> None:
+    line = f"data: {json.dumps(body(4) | {'description': 'été'}, ensure_ascii=False)}\n".encode()
+    for cut in range(len(line)):
+        events = ActivityEvents()
+        assert taken(events, "id: 4\nevent: live\n") == []
+        assert events.take(line[:cut]) is None
+        assert events.position is None
+
+
 def test_events_are_read_and_their_place_is_known() -> None:
     events = ActivityEvents()
     assert events.headers == {"Accept": "text/event-stream"}

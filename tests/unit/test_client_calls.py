@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -160,6 +161,9 @@ def test_a_record_says_what_the_task_waits_for_and_whose_it_is() -> None:
         ({"state": "failed", "error": "three attempts"}, "three attempts"),
         ({"state": "cancelled", "result": {"status": "error", "error": "stopped"}}, "stopped"),
         ({"result": {"status": "error", "error": "boom"}}, "boom"),
+        ({"state": "failed", "error": "see the result", "result": {"status": "error", "error": "boom"}}, "boom"),
+        ({"state": "failed", "error": "see the result", "result": {"status": "error", "code": 7}}, "see the result"),
+        ({"state": "failed", "error": "no room", "result": {"error": "of another kind"}}, "no room"),
         ({"task_status": "scheduled", "state": "running", "result": None}, ""),
     ],
 )
@@ -167,3 +171,10 @@ def test_a_failure_is_known_by_state_or_result(extra: dict[str, Any], failure: s
     record = read(calls.query("t"), 200, {**QUERIED, **extra})
     assert record.failure == failure
     assert record.has_failed == bool(failure)
+
+
+def test_every_mapping_can_be_an_input() -> None:
+    given = MappingProxyType({"x": 1})
+    one, [many] = calls.submit("m", given, given, None, None), calls.submit_batches("m", [given], given, None)
+    assert json.loads(one.body or b"")["task_input"] == {"x": 1}
+    assert json.loads(many.body or b"")["tasks"][0]["task_input"] == {"x": 1}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -31,6 +32,13 @@ def test_a_function_is_found_by_module_and_name() -> None:
 def test_what_is_no_function_is_told(name: str, why: str) -> None:
     with pytest.raises(BadFunction, match=why):
         find_function(name)
+
+
+def test_a_module_that_ends_its_program_when_imported_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a_script_of_mine.py").write_text("import sys\nsys.exit(0)\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(BadFunction, match="cannot import a_script_of_mine: SystemExit: 0"):
+        find_function("a_script_of_mine:run")
 
 
 def nothing() -> None: ...

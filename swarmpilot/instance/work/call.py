@@ -34,7 +34,7 @@ def find_function(name: str) -> Callable[..., Any]:
             found = getattr(found, part)
     except AttributeError:
         raise BadFunction(f"module {module_name} has no {attribute}") from None
-    except Exception as failure:
+    except (Exception, SystemExit) as failure:  # the one of a script that ends its program
         raise BadFunction(f"cannot import {module_name}: {type(failure).__name__}: {failure}") from failure
     if not callable(found):
         raise BadFunction(f"{name} is not a function but a {type(found).__name__}")
@@ -54,8 +54,8 @@ def as_work(function: Callable[..., Any], threads: int) -> Work:
     def call(*arguments: object) -> Any:
         try:
             return function(*arguments)
-        except (StopIteration, SystemExit) as stop:
-            # The one cannot cross a future, the other would end the whole instance.
+        except (StopIteration, SystemExit, KeyboardInterrupt) as stop:
+            # The first cannot cross a future, the others would end the whole instance.
             raise RuntimeError(f"{type(stop).__name__}: {stop}") from stop
 
     pool = ThreadPoolExecutor(threads, thread_name_prefix="task")
@@ -81,6 +81,8 @@ def is_async(function: Callable[..., Any]) -> bool:
 
 def takes_context(function: Callable[..., Any]) -> bool:
     """Whether it wants the context beside the task. Raises BadFunction where it cannot be called with a task."""
+    if not callable(function):
+        raise BadFunction(f"what runs tasks must be a function, got {function!r}")
     try:
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):
