@@ -47,6 +47,20 @@ def test_processes_that_start_together_make_the_schema_once(postgres_server: Pos
     postgres_server.free(url)
 
 
+@pytest.mark.parametrize("options", ["sslmode=prefer", "application_name=mine", "timezone=Europe%2FBerlin"])
+def test_an_empty_database_may_be_named_with_options_of_the_connection(
+    postgres_server: PostgresServer, options: str
+) -> None:
+    url = postgres_server.empty_database()
+
+    async def scenario() -> None:
+        async with opened(f"{url}?{options}") as store:
+            assert (await own(store, ["scheduler"], "me"))["scheduler"].epoch == 1
+
+    asyncio.run(scenario())
+    postgres_server.free(url)
+
+
 def test_a_schema_of_a_newer_version_is_refused(url: str, postgres_server: PostgresServer) -> None:
     versions = f"{SCHEMA}.{VERSION_TABLE}"
     postgres_server.run(f"UPDATE {versions} SET version_num = '{KNOWN_VERSION + 1:04}'", url=url)

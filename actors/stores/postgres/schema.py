@@ -6,9 +6,9 @@ loaded only where there is something to do: a restart that finds the schema as i
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
 
 import asyncpg
 
@@ -58,11 +58,9 @@ async def migrate(url: str) -> None:
     from sqlalchemy.ext.asyncio import create_async_engine
     from sqlalchemy.pool import NullPool
 
-    engine = create_async_engine(
-        urlsplit(url)._replace(scheme="postgresql+asyncpg").geturl(),
-        poolclass=NullPool,
-        connect_args={"server_settings": {"search_path": SCHEMA}},
-    )
+    # As everywhere else the driver reads the URL: SQLAlchemy knows less of what may stand in one (sslmode and others).
+    connect = partial(asyncpg.connect, url, server_settings={"search_path": SCHEMA})
+    engine = create_async_engine("postgresql+asyncpg://", poolclass=NullPool, async_creator=connect)
     try:
         async with engine.begin() as connection:
             await connection.run_sync(_upgrade)
