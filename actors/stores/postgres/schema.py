@@ -6,18 +6,17 @@ loaded only where there is something to do: a restart that finds the schema as i
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import asyncpg
 
 from actors.errors import StoreUnfit
+from actors.stores.postgres.sessions import SCHEMA, set_up
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-SCHEMA: Final = "swarmpilot"
 VERSION_TABLE: Final = "schema_version"
 
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
@@ -58,8 +57,12 @@ async def migrate(url: str) -> None:
     from sqlalchemy.ext.asyncio import create_async_engine
     from sqlalchemy.pool import NullPool
 
+    async def connect() -> asyncpg.Connection:
+        connection = await asyncpg.connect(url)
+        await set_up(connection)
+        return connection
+
     # As everywhere else the driver reads the URL: SQLAlchemy knows less of what may stand in one (sslmode and others).
-    connect = partial(asyncpg.connect, url, server_settings={"search_path": SCHEMA})
     engine = create_async_engine("postgresql+asyncpg://", poolclass=NullPool, async_creator=connect)
     try:
         async with engine.begin() as connection:
