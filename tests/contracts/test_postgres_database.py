@@ -159,6 +159,12 @@ class TestWhatOthersHaveByDefault:
         postgres_server.run(*(f"ALTER DATABASE {name} SET {setting}" for setting in self.DEFAULTS))
 
 
+@pytest.mark.parametrize("option", ["connect_timeout=3", "work_mem=much"])
+def test_an_option_that_nobody_knows_is_refused(url: str, option: str) -> None:
+    with pytest.raises(StoreUnfit, match=f"store: .*{option.partition('=')[0]}"):
+        asyncio.run(open_store(f"{url}?{option}").open())
+
+
 class TestWhatIsConfirmedIsKept:
     def test_a_server_that_does_not_flush_is_refused(self, url: str, postgres_server: PostgresServer) -> None:
         async def scenario() -> None:

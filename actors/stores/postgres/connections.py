@@ -43,13 +43,17 @@ class Database:
     async def connect(self, settings: dict[str, str] | None = None) -> asyncpg.Connection:
         """A connection of one's own. Raises StoreUnavailable."""
         with unavailable(self.name):
-            connection = await asyncpg.connect(
-                self.url,
-                timeout=self.timeout_s,
-                command_timeout=self.timeout_s,
-                max_cached_statement_lifetime=0,
-                server_settings=NAME,
-            )
+            try:
+                connection = await asyncpg.connect(
+                    self.url,
+                    timeout=self.timeout_s,
+                    command_timeout=self.timeout_s,
+                    max_cached_statement_lifetime=0,
+                    server_settings=NAME,
+                )
+            except (asyncpg.UndefinedObjectError, asyncpg.InvalidParameterValueError) as error:
+                rule = "options after ? must be the driver's, or settings of the server"
+                raise StoreUnfit(f"store: {rule}; got {self.name}: {error}") from error
             try:
                 await _set_up(connection, self.name, settings)
             except BaseException:
