@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import structlog
 
 from actors.errors import BrokerUnavailable
-from actors.vitals import Part, Vitals
+from actors.vitals import Vitals
 from rabbitmq import frames
 from rabbitmq.consumption import CANARY_TYPE
 from rabbitmq.link import Link
@@ -73,7 +73,7 @@ class Canary:
 
     def _look(self) -> None:
         for queue, flight in list(self._flights.items()):
-            mailbox, part = flight.mailbox, _part_of(queue)
+            mailbox, part = flight.mailbox, flight.mailbox.part
             if mailbox not in self._mailboxes() or mailbox.heard_at >= flight.sent_at:
                 del self._flights[queue]
                 self._vitals.well(part, queue)
@@ -102,9 +102,3 @@ class Canary:
         self._vitals.well("broker", "canary")
         for mailbox in due:
             self._flights[mailbox.queue] = _Flight(mailbox, sent_at)
-
-
-def _part_of(queue: str) -> Part:
-    kind = queue.split(".")[1].partition("-")[0]
-    parts: dict[str, Part] = {"agent": "agents", "dispatcher": "dispatchers", "scheduler": "scheduler"}
-    return parts.get(kind, "gateway")

@@ -29,10 +29,12 @@ ANSWERS = queue_of(GATEWAY, SHARDS)
 CANARY_S = 0.3
 
 
-def perform(rabbit: RabbitServer, story: Callable[[RabbitBroker, Vitals], Awaitable[None]]) -> None:
+def perform(
+    rabbit: RabbitServer, story: Callable[[RabbitBroker, Vitals], Awaitable[None]], canary_s: float = CANARY_S
+) -> None:
     async def run() -> None:
         vitals = Vitals()
-        broker = RabbitBroker(rabbit.url, shards=SHARDS, translate=strategy_command, canary_s=CANARY_S, vitals=vitals)
+        broker = RabbitBroker(rabbit.url, shards=SHARDS, translate=strategy_command, canary_s=canary_s, vitals=vitals)
         await broker.open()
         try:
             await broker.declare([QUEUE])
@@ -196,6 +198,31 @@ def test_a_queue_that_refuses_what_is_published_is_noticed_and_named(rabbit: Rab
             await until(lambda: not vitals.illnesses)
 
     perform(rabbit, story)
+
+
+@pytest.mark.parametrize("is_given_up", [False, True])
+def test_a_subscription_that_is_refused_is_ill_until_it_is_had(rabbit: RabbitServer, is_given_up: bool) -> None:
+    """Connected and deaf, and no canary flies: here because a stranger has the queue to itself."""
+
+    async def story(broker: RabbitBroker, vitals: Vitals) -> None:
+        await broker.receive(QUEUE, Kept())
+        await deafen(broker, QUEUE)
+        async with channel_of(rabbit) as channel:
+            await channel.basic_consume(QUEUE, _no_one, exclusive=True)
+            broker._mailboxes[QUEUE].renew()
+            await until(lambda: bool(vitals.illnesses))
+            [illness] = vitals.illnesses
+            assert (illness.part, illness.detail) == ("agents", QUEUE)
+            assert "exclusive" in illness.reason
+            if is_given_up:
+                await broker.stop_receiving(QUEUE)
+                assert not vitals.illnesses
+        await until(lambda: not vitals.illnesses)
+
+    perform(rabbit, story, canary_s=60.0)
+
+
+async def _no_one(_: object) -> None: ...
 
 
 @asynccontextmanager
