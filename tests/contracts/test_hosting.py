@@ -138,6 +138,21 @@ def test_a_process_whose_lease_has_run_out_decides_nothing_until_it_has_renewed_
     asyncio.run(doze())
 
 
+def test_a_process_that_cannot_say_that_it_lives_is_ill_though_it_has_nothing_to_do() -> None:
+    async def be_cut_off() -> None:
+        async with Town() as town:
+            house = await House(town, ["agent"], look_s=0.01).start()
+            town.store.away = "no answer in time"
+            await town.until(lambda: bool(house.vitals.illnesses))
+            [illness] = house.vitals.illnesses
+            assert (illness.part, illness.reason) == ("store", "no answer in time")
+            town.store.away = ""
+            await town.until(lambda: not house.vitals.illnesses)
+            await house.stop()
+
+    asyncio.run(be_cut_off())
+
+
 def test_what_was_taken_in_the_meantime_is_dropped_before_anything_is_decided() -> None:
     async def doze() -> None:
         async with Town() as town:
