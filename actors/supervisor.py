@@ -273,6 +273,8 @@ class Supervisor:
     def _are_well(self) -> None:
         for part in ("store", "broker"):
             self._vitals.well(part, "leases")
+        if not self.runtime.shards.names:
+            self._vitals.well("store")  # what could not be written is for others to do, and nothing else may ever be
 
     async def _refuse_company(self) -> None:
         """Who has no broker in common with others would never hear of what they decide."""
