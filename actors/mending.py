@@ -42,7 +42,7 @@ class Mending:
         await asyncio.sleep(spread(exponential(self._failures, FIRST_PAUSE_S, LONGEST_PAUSE_S), self._chance()))
 
     def is_mended(self) -> None:
-        """The store has taken a transaction."""
+        """The store has taken a transaction, or refused it."""
         self._failures = 0
         self._vitals.well("store")
 

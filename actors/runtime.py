@@ -208,11 +208,13 @@ class Runtime:
             await self._mending.pause(error)
             await self._mending.rebuild(turn.touched)
             if await self._mending.was_written(turn.transaction):
+                self._mending.is_mended()
                 self._intake.remember(turn.transaction.inbox)
                 self._let_go(turn, deliveries)
             else:
                 self._take_again(turn, deliveries)
         except Fenced as fenced:
+            self._mending.is_mended()
             self._drop(fenced)
             await self._start_over(turn, deliveries)
         else:

@@ -69,6 +69,7 @@ class Supervisor:
         self._clock = clock
         self._leases = leases
         self._outbox = Outbox(broker, chance)
+        self._vitals = vitals or Vitals()
         member = Member(member_id or _new_member_id(), frozenset(kind_of_shard(name) for name in shards))
         self.tenure = Tenure(store, member, leases, lease_clock)
         self.membership = Membership()
@@ -82,7 +83,7 @@ class Supervisor:
             asked_here=asked_here,
             clock=clock,
             on_loss=self._lost_some,
-            vitals=vitals,
+            vitals=self._vitals,
             chance=chance,
         )
         self._changing = asyncio.Lock()
@@ -264,7 +265,16 @@ class Supervisor:
                 await self.look()
             except (StoreUnavailable, BrokerUnavailable) as error:
                 log.warning("could not look after the shards; trying again", reason=str(error))
+                self._vitals.ill("store" if isinstance(error, StoreUnavailable) else "broker", str(error), "leases")
                 await asyncio.sleep(self._leases.look_s)
+            else:
+                self._are_well()
+
+    def _are_well(self) -> None:
+        for part in ("store", "broker"):
+            self._vitals.well(part, "leases")
+        if not self.runtime.shards.names:
+            self._vitals.well("store")  # what could not be written is for others to do, and nothing else may ever be
 
     async def _refuse_company(self) -> None:
         """Who has no broker in common with others would never hear of what they decide."""

@@ -24,7 +24,7 @@ TIDY_EVERY_S = 600.0
 async def refuse_other_shards(store: Store, deployment: Sequence[str]) -> None:
     """With another number of shards, actors would be looked for where they are not. Raises WrongShards."""
     known = await store.shards()
-    if known and not known.issuperset(deployment):
+    if known and known != set(deployment):
         per_kind = sum(kind_of_shard(name) == "agent" for name in known)
         wanted = sum(kind_of_shard(name) == "agent" for name in deployment)
         raise WrongShards(

@@ -11,6 +11,7 @@ from actors.messages.scheduler import DescribeActivityRoom, DescribeQueues, Expl
 from actors.settings import Settings
 from actors.store import WholeStore
 from actors.stores import open_store
+from actors.upkeep import refuse_other_shards
 from actors.vitals import Vitals
 from gateway.asking import Asking
 from gateway.assembly import make_broker, make_courier, translation
@@ -51,7 +52,8 @@ class Foundation:
             await self.broker.receive_dead(self.dead.keep)
 
     async def declare(self) -> None:
-        """Make the queues of all shards exist, which hosts of actors do themselves."""
+        """Make the queues of all shards exist, which hosts of actors do themselves. Raises WrongShards, as they do."""
+        await refuse_other_shards(self.store, all_shards(self.settings.shards))
         await self.broker.declare([f"swarm.{name}" for name in all_shards(self.settings.shards)])
 
     async def close(self) -> None:

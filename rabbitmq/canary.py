@@ -4,6 +4,8 @@ A subscription can be lost without an error: its queue was deleted and made agai
 half of the connection. A canary that does not come back, while nothing else comes and there is room for more, has the
 subscription made anew. Canaries end in the mailbox: no actor, no journal and no inbox gets to see them. None goes
 through a queue that others receive from as well: it might come back to any of them, and where one is deaf others hear.
+
+One that the broker does not confirm, or refuses, says that it is connected and takes no messages.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from dataclasses import dataclass
 import structlog
 
 from actors.errors import BrokerUnavailable
-from actors.vitals import Part, Vitals
+from actors.vitals import Vitals
 from rabbitmq import frames
 from rabbitmq.consumption import CANARY_TYPE
 from rabbitmq.link import Link
@@ -71,7 +73,7 @@ class Canary:
 
     def _look(self) -> None:
         for queue, flight in list(self._flights.items()):
-            mailbox, part = flight.mailbox, _part_of(queue)
+            mailbox, part = flight.mailbox, flight.mailbox.part
             if mailbox not in self._mailboxes() or mailbox.heard_at >= flight.sent_at:
                 del self._flights[queue]
                 self._vitals.well(part, queue)
@@ -88,15 +90,15 @@ class Canary:
         sent_at = time.monotonic()
         try:
             async with asyncio.timeout(self._every_s):
-                await self._publisher.post([Post("", mailbox.queue, _PROPERTIES, b"") for mailbox in due])
+                # One by one, so that a refusal names its queue.
+                await asyncio.gather(
+                    *(self._publisher.post([Post("", mailbox.queue, _PROPERTIES, b"")]) for mailbox in due)
+                )
         except (BrokerUnavailable, TimeoutError) as error:
-            log.warning("canaries could not be sent", reason=str(error) or "no confirm in time")
+            reason = str(error) or "no confirm in time"
+            log.warning("canaries could not be sent", reason=reason)
+            self._vitals.ill("broker", f"connected, but takes no messages: {reason}", "canary")
             return
+        self._vitals.well("broker", "canary")
         for mailbox in due:
             self._flights[mailbox.queue] = _Flight(mailbox, sent_at)
-
-
-def _part_of(queue: str) -> Part:
-    kind = queue.split(".")[1].partition("-")[0]
-    parts: dict[str, Part] = {"agent": "agents", "dispatcher": "dispatchers", "scheduler": "scheduler"}
-    return parts.get(kind, "gateway")

@@ -26,6 +26,7 @@ _END: Final = 0xCE
 _OVERHEAD: Final = _FRAME.size + 1
 _DELIVER: Final = b"\x00\x3c\x00\x3c"
 _CLOSE: Final = b"\x00\x0a\x00\x32"
+_BLOCKED, _UNBLOCKED = b"\x00\x0a\x00\x3c", b"\x00\x0a\x00\x3d"
 _CODE_AND_LENGTH: Final = Struct(">HB")
 _TAG: Final = Struct(">Q?")
 _SIZE: Final = Struct(">Q")
@@ -50,6 +51,9 @@ class Delivered(NamedTuple):
 
 Taker = Callable[[Delivered], None]
 
+Told = Callable[[str], None]
+"""Of why the broker takes no messages for now; "" once it does again."""
+
 
 @dataclass(slots=True)
 class _Content:
@@ -65,11 +69,15 @@ class Deliveries(asyncio.StreamReaderProtocol):
     """The receiving end of a connection. Hands on what is nobody's here.
 
     `closed`: the code and the text with which the broker has ended the connection (connection.close).
+    `on_block` is told of connection.blocked and unblocked, RabbitMQ's own.
     """
 
-    def __init__(self, reader: asyncio.StreamReader, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, reader: asyncio.StreamReader, loop: asyncio.AbstractEventLoop, on_block: Told = lambda _: None
+    ) -> None:
         super().__init__(reader, loop=loop)
         self.closed: tuple[int, str] | None = None
+        self._on_block = on_block
         self._clock = loop.time
         self._takers: dict[int, Taker] = {}
         self._begun: dict[int, _Content] = {}
@@ -102,7 +110,7 @@ class Deliveries(asyncio.StreamReaderProtocol):
                 break
             if channel not in self._takers or not self._takes(kind, channel, data[at + _FRAME.size : stop - 1]):
                 if channel == 0 and kind == _METHOD:
-                    self._note_close(data[at + _FRAME.size : stop - 1])
+                    self._note(data[at + _FRAME.size : stop - 1])
                 self._hand_on(data[at:stop])
             at = stop
         self._rest = data[at:]
@@ -112,8 +120,12 @@ class Deliveries(asyncio.StreamReaderProtocol):
         elif end and self._clock() - self._handed_on_at > ALIVE_EVERY_S and self._takers:
             self._hand_on(_ALIVE)
 
-    def _note_close(self, payload: bytes) -> None:
-        if payload.startswith(_CLOSE):
+    def _note(self, payload: bytes) -> None:
+        if payload.startswith(_BLOCKED):
+            self._on_block(payload[len(_BLOCKED) + 1 :].decode("utf-8", "replace") or "no reason given")
+        elif payload.startswith(_UNBLOCKED):
+            self._on_block("")
+        elif payload.startswith(_CLOSE):
             code, length = _CODE_AND_LENGTH.unpack_from(payload, len(_CLOSE))
             at = len(_CLOSE) + _CODE_AND_LENGTH.size
             self.closed = code, payload[at : at + length].decode("utf-8", "replace")
@@ -147,15 +159,16 @@ class Deliveries(asyncio.StreamReaderProtocol):
 class TakingTransport(TransportFactory):
     """Makes the transport of one connection, with `deliveries` at its receiving end."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_block: Told = lambda _: None) -> None:
         self.deliveries: Deliveries | None = None
+        self._on_block = on_block
 
     async def create(self, url: URL, **kwargs: Any) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """Connect, over TLS for amqps. Raises AMQPConnectionError."""
         provider: SSLContextProvider = kwargs.pop("ssl_context_provider")
         loop = asyncio.get_running_loop()
         reader = asyncio.StreamReader(loop=loop)
-        protocol = self.deliveries = Deliveries(reader, loop)
+        protocol = self.deliveries = Deliveries(reader, loop, self._on_block)
         tls = await provider.get_context() if url.scheme == "amqps" else None
         try:
             transport, _ = await loop.create_connection(

@@ -163,7 +163,7 @@ class Link:
         raise BrokerUnfit(f"amqp: {rule}; got {', '.join(map(_shown, self._urls))}: {told}")
 
     async def _connect_to(self, url: URL) -> None:
-        transport = TakingTransport()
+        transport = TakingTransport(self._told)
         try:
             connection = await aiormq.connect(
                 url, client_properties={"connection_name": self._name}, transport_factory=transport
@@ -182,6 +182,13 @@ class Link:
         self._gone = asyncio.Event()
         self._connection, self._transport = connection, transport
         self._is_up.set()
+
+    def _told(self, why_blocked: str) -> None:
+        """RabbitMQ blocks who publishes while it has too little memory or disk."""
+        if why_blocked:
+            self.vitals.ill("broker", f"RabbitMQ takes no messages: {why_blocked}", self._name)
+        else:
+            self.vitals.well("broker", self._name)
 
     def _say_farewell(self, connection: AbstractConnection) -> None:
         """Close it in the background: a peer that is gone must not hold up the next connection."""

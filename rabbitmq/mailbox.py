@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Final
 
 import structlog
 from aiormq.abc import AbstractChannel
@@ -16,6 +17,7 @@ from pamqp.common import FieldTable
 from actors.broker import Receiver
 from actors.ending import end
 from actors.errors import BrokerUnavailable
+from actors.vitals import Part
 from rabbitmq.consumption import Bury, Consumption, Read
 from rabbitmq.deliveries import Deliveries
 from rabbitmq.failures import as_unavailable
@@ -25,6 +27,10 @@ PREFETCH = 256
 """Messages under way to us at once; each is a bundle of up to 256 envelopes, or one command."""
 OPEN_TIMEOUT_S = 10.0
 FIRST_DELAY_S, LONGEST_DELAY_S = 0.1, 5.0
+
+_PARTS: Final[dict[str, Part]] = {
+    "scheduler": "scheduler", "agent": "agents", "dispatcher": "dispatchers", "gateway": "gateway",
+}  # fmt: skip
 
 log = structlog.get_logger(__name__)
 
@@ -69,8 +75,14 @@ class Mailbox:
     async def close(self) -> None:
         """Consume no more."""
         await end(self._keeper)
+        self._link.vitals.well(self.part, self.queue)
         if self._consumption is not None:
             await self._finish(self._consumption)
+
+    @property
+    def part(self) -> Part:
+        """The part of the service that does not work while nothing is heard here."""
+        return _PARTS.get(self.queue.split(".")[1].partition("-")[0], "broker")
 
     @property
     def is_open(self) -> bool:
@@ -98,9 +110,13 @@ class Mailbox:
                 await self._end_of_channel()
                 await self._link.up()
                 await self._consume()
+                if delay > FIRST_DELAY_S:
+                    self._link.vitals.well(self.part, self.queue)
                 delay = FIRST_DELAY_S
             except Exception as error:  # whatever it is: connected and deaf is the one thing not to be
                 log.info("cannot consume yet", queue=self.queue, error=repr(error))
+                if delay > FIRST_DELAY_S:  # again: no canary is sent where nobody could hear it
+                    self._link.vitals.ill(self.part, f"connected, but cannot receive: {error}", self.queue)
                 await asyncio.sleep(delay)
                 delay = min(2 * delay, LONGEST_DELAY_S)
 

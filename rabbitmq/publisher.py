@@ -10,7 +10,7 @@ from typing import NamedTuple, cast
 
 from aiormq import Channel
 from aiormq.abc import ChannelFrame
-from aiormq.exceptions import DeliveryError, PublishError
+from aiormq.exceptions import ChannelNotFoundEntity, DeliveryError, PublishError
 from pamqp.commands import Basic
 
 from actors.errors import BrokerUnavailable
@@ -84,10 +84,12 @@ class Publisher:
             with as_unavailable(f"publishing to {place}"):
                 async with asyncio.timeout(self._timeout_s):
                     yield channel
-        except BrokerUnavailable:
+        except BrokerUnavailable as error:
             # Its confirms can no longer be told apart from late ones: nothing new goes over this channel.
             if self._channel is channel:
                 self._channel = None
+            if isinstance(error.__cause__, ChannelNotFoundEntity):
+                self._link.suspect()  # an exchange of ours was deleted: with a new connection all are declared
             raise
         finally:
             self._leave(channel)

@@ -60,24 +60,24 @@ class Topology:
     async def declare_all(self, connection: AbstractConnection) -> None:
         """Declare exchanges, the dead letters and every remembered queue, on a channel of its own."""
         channel = await connection.channel()
-        await channel.exchange_declare(COMMANDS, exchange_type="topic", durable=True)
         await channel.exchange_declare(EVENTS, exchange_type="topic", durable=True)
-        await channel.exchange_declare(DEAD_LETTERS, exchange_type="fanout", durable=True)
         channel = await self.declare_dead_letters(channel)
         for queue in tuple(self._queues):
             channel = await self.declare_shard(channel, queue)
         await channel.close()
 
     async def declare_shard(self, channel: AbstractChannel, queue: str) -> AbstractChannel:
-        """Declare one shard's queue. Returns the channel to go on with."""
+        """Declare one shard's queue, and what is bound to it. Returns the channel to go on with."""
         channel = await self._declare(channel, queue, shard_arguments(self.kind))
         if queue == SCHEDULER_QUEUE:
+            await channel.exchange_declare(COMMANDS, exchange_type="topic", durable=True)
             await channel.queue_bind(SCHEDULER_QUEUE, COMMANDS, routing_key="#")
         return channel
 
     async def declare_dead_letters(self, channel: AbstractChannel) -> AbstractChannel:
         """Declare the queue of what can never have an effect. Returns the channel to go on with."""
         channel = await self._declare(channel, DEAD_LETTERS, {"x-queue-type": self.kind})
+        await channel.exchange_declare(DEAD_LETTERS, exchange_type="fanout", durable=True)
         await channel.queue_bind(DEAD_LETTERS, DEAD_LETTERS)
         return channel
 

@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 
 import asyncpg
 
-from actors.stores.postgres.schema import SCHEMA, migrate
+from actors.stores.postgres.schema import migrate
+from actors.stores.postgres.sessions import SCHEMA
 from tests.postgres_private import PrivatePostgres
 from tests.server_kinds import GivenServer, Kind, Server, obtain_server, run_server
 

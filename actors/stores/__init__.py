@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -26,13 +27,13 @@ def open_store(
     if separator and scheme in ("postgresql", "postgres"):
         return _postgres(rest, activity_history, connections, timeout_s)
     if not separator or scheme != "sqlite":
-        raise ValueError(f"{url!r} names no store; accepted are {FORMS}")
+        raise ValueError(f"{_shown(url)!r} names no store; accepted are {FORMS}")
     from actors.stores.sqlite import SqliteStore
 
     if rest == "":
         return SqliteStore(None, activity_history=activity_history)
     if not rest.startswith("/"):
-        raise ValueError(f"{url!r} names a host, which SQLite has not; accepted are {FORMS}")
+        raise ValueError(f"{_shown(url)!r} names a host, which SQLite has not; accepted are {FORMS}")
     if rest == "/" or rest.endswith("/"):
         raise ValueError(f"{url!r} names no file; accepted are {FORMS}")
     return SqliteStore(Path(rest[1:]), activity_history=activity_history)
@@ -46,7 +47,7 @@ def open_record(url: str) -> RecordReader:
 
         return PostgresRecord(_database(rest))
     if not separator or scheme != "sqlite" or not rest.startswith("/") or rest.endswith("/"):
-        raise ValueError(f"{url!r} names no store that others can read; accepted are {FORMS}")
+        raise ValueError(f"{_shown(url)!r} names no store that others can read; accepted are {FORMS}")
     from actors.stores.sqlite import SqliteRecord
 
     return SqliteRecord(Path(rest[1:]))
@@ -65,12 +66,17 @@ def _postgres(rest: str, activity_history: int, connections: int, timeout_s: flo
 
 
 def _database(rest: str) -> str:
-    parts = urlsplit(f"postgresql://{rest}")
-    shown = f"postgresql://…@{parts.netloc.rpartition('@')[2]}{parts.path}"  # without the password
+    url = f"postgresql://{rest}"
     try:
+        parts = urlsplit(url)
         has_place = bool(parts.hostname) and len(parts.path) > 1 and parts.port != 0
     except ValueError:
         has_place = False
     if not has_place:
-        raise ValueError(f"{shown} names no database on a host; accepted are {FORMS}")
+        raise ValueError(f"{_shown(url)} names no database on a host; accepted are {FORMS}")
     return parts.geturl()
+
+
+def _shown(url: str) -> str:
+    """For people: without all that may be a name or a password, however badly it is written."""
+    return re.sub(r"^([^:/@]*://)?.*@", r"\1…@", url, flags=re.DOTALL).partition("?")[0]

@@ -12,7 +12,7 @@ from actors.errors import StoreUnavailable
 from actors.leases import Lease, Member
 from actors.store import ShardAppend, Transaction, WholeStore
 from actors.stores import open_store
-from actors.stores.postgres.schema import SCHEMA
+from actors.stores.postgres.sessions import SCHEMA
 from actors.stores.sqlite import SqliteStore
 from tests.contracts.store_rigs import entry
 from tests.postgres_server import PostgresServer

@@ -12,7 +12,7 @@ import asyncpg
 
 from actors.store import WholeStore
 from actors.stores import open_store
-from actors.stores.postgres.schema import SCHEMA
+from actors.stores.postgres.sessions import SCHEMA
 
 DEADLINE_S = 30.0
 WAITING: Final = (

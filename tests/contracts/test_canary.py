@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 
 import aiormq
 import pytest
+from aiormq.abc import AbstractChannel
+from pamqp.commands import Connection
+from pamqp.common import FieldTable
+from pamqp.frame import marshal
 
 from actors.addresses import Address, agent, queue_of
 from actors.envelope import Envelope
@@ -24,10 +29,12 @@ ANSWERS = queue_of(GATEWAY, SHARDS)
 CANARY_S = 0.3
 
 
-def perform(rabbit: RabbitServer, story: Callable[[RabbitBroker, Vitals], Awaitable[None]]) -> None:
+def perform(
+    rabbit: RabbitServer, story: Callable[[RabbitBroker, Vitals], Awaitable[None]], canary_s: float = CANARY_S
+) -> None:
     async def run() -> None:
         vitals = Vitals()
-        broker = RabbitBroker(rabbit.url, shards=SHARDS, translate=strategy_command, canary_s=CANARY_S, vitals=vitals)
+        broker = RabbitBroker(rabbit.url, shards=SHARDS, translate=strategy_command, canary_s=canary_s, vitals=vitals)
         await broker.open()
         try:
             await broker.declare([QUEUE])
@@ -157,11 +164,77 @@ def test_who_is_busy_is_not_deaf(rabbit: RabbitServer) -> None:
     perform(rabbit, story)
 
 
-async def depth(rabbit: RabbitServer) -> int:
+@pytest.mark.parametrize("reason", ["low on memory", ""])
+def test_a_broker_that_takes_no_messages_is_ill_and_says_why(rabbit: RabbitServer, reason: str) -> None:
+    """As RabbitMQ tells who publishes while it has too little memory or disk."""
+
+    async def story(broker: RabbitBroker, vitals: Vitals) -> None:
+        wire = broker._out.deliveries
+        wire.data_received(marshal(Connection.Blocked(reason), 0))
+        [illness] = vitals.illnesses
+        said = f"RabbitMQ takes no messages: {reason or 'no reason given'}"
+        assert (illness.part, illness.reason) == ("broker", said)
+        wire.data_received(marshal(Connection.Unblocked(), 0))
+        assert not vitals.illnesses
+
+    perform(rabbit, story)
+
+
+def test_a_queue_that_refuses_what_is_published_is_noticed_and_named(rabbit: RabbitServer) -> None:
+    """As one that has reached the `max-length` of a policy with `overflow: reject-publish`."""
+
+    async def story(broker: RabbitBroker, vitals: Vitals) -> None:
+        full: FieldTable = {"x-queue-type": "classic", "x-max-length": 0, "x-overflow": "reject-publish"}
+        async with channel_of(rabbit) as channel:
+            await channel.queue_delete(QUEUE)
+            await channel.queue_declare(QUEUE, durable=True, arguments=full)
+            await broker.receive(ANSWERS, Kept(), temporary=True)
+            await broker.receive(QUEUE, Kept())
+            await until(lambda: bool(vitals.illnesses))
+            [illness] = vitals.illnesses
+            assert illness.part == "broker"
+            assert illness.reason.startswith(f"connected, but takes no messages: publishing to {QUEUE}: ")
+            await channel.queue_delete(QUEUE)
+            await until(lambda: not vitals.illnesses)
+
+    perform(rabbit, story)
+
+
+@pytest.mark.parametrize("is_given_up", [False, True])
+def test_a_subscription_that_is_refused_is_ill_until_it_is_had(rabbit: RabbitServer, is_given_up: bool) -> None:
+    """Connected and deaf, and no canary flies: here because a stranger has the queue to itself."""
+
+    async def story(broker: RabbitBroker, vitals: Vitals) -> None:
+        await broker.receive(QUEUE, Kept())
+        await deafen(broker, QUEUE)
+        async with channel_of(rabbit) as channel:
+            await channel.basic_consume(QUEUE, _no_one, exclusive=True)
+            broker._mailboxes[QUEUE].renew()
+            await until(lambda: bool(vitals.illnesses))
+            [illness] = vitals.illnesses
+            assert (illness.part, illness.detail) == ("agents", QUEUE)
+            assert "exclusive" in illness.reason
+            if is_given_up:
+                await broker.stop_receiving(QUEUE)
+                assert not vitals.illnesses
+        await until(lambda: not vitals.illnesses)
+
+    perform(rabbit, story, canary_s=60.0)
+
+
+async def _no_one(_: object) -> None: ...
+
+
+@asynccontextmanager
+async def channel_of(rabbit: RabbitServer) -> AsyncIterator[AbstractChannel]:
     connection = await aiormq.connect(rabbit.url)
     try:
-        channel = await connection.channel()
-        declared = await channel.queue_declare(QUEUE, passive=True)
-        return declared.message_count or 0
+        yield await connection.channel()
     finally:
         await connection.close()
+
+
+async def depth(rabbit: RabbitServer) -> int:
+    async with channel_of(rabbit) as channel:
+        declared = await channel.queue_declare(QUEUE, passive=True)
+        return declared.message_count or 0

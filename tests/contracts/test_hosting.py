@@ -9,6 +9,7 @@ import pytest
 from actors.addresses import SCHEDULER, agent, all_shards, dispatcher
 from actors.brokers.local import LocalBroker
 from actors.errors import Fenced
+from actors.leases import Member
 from actors.messages.agent import PreemptTask
 from actors.messages.answers import StrategySet
 from actors.messages.dispatcher import PushTask
@@ -136,6 +137,54 @@ def test_a_process_whose_lease_has_run_out_decides_nothing_until_it_has_renewed_
             assert dozing.hosted == EVERYTHING, "nobody had taken them"
 
     asyncio.run(doze())
+
+
+def test_a_process_that_cannot_say_that_it_lives_is_ill_though_it_has_nothing_to_do() -> None:
+    async def be_cut_off() -> None:
+        async with Town() as town:
+            house = await House(town, ["agent"], look_s=0.01).start()
+            town.store.away = "no answer in time"
+            await town.until(lambda: bool(house.vitals.illnesses))
+            [illness] = house.vitals.illnesses
+            assert (illness.part, illness.reason) == ("store", "no answer in time")
+            town.store.away = ""
+            await town.until(lambda: not house.vitals.illnesses)
+            await house.stop()
+
+    asyncio.run(be_cut_off())
+
+
+def test_a_process_whose_shards_were_taken_while_the_store_was_away_is_well_once_it_is_back() -> None:
+    """It stands by, and may never have anything to write again."""
+
+    async def be_replaced() -> None:
+        async with Town() as town:
+            house = await House(town, ["scheduler"], look_s=0.01).start()
+            await town.store.join(Member("other", frozenset({"scheduler"})), all_shards(SHARDS), ttl=TTL_S)
+            town.store.away = "no answer in time"
+            asked = await town.ask(SCHEDULER, SetStrategy("round_robin"))
+            await town.until(lambda: any(illness.detail == "" for illness in house.vitals.illnesses))
+            await take_from(town.store, house.supervisor.tenure.member.id, ["scheduler"], "other")
+            town.store.away = ""
+            await town.until(lambda: not house.hosted)
+            await town.until(lambda: not house.vitals.illnesses)
+            assert asked.answer is None
+            await house.stop()
+
+    asyncio.run(be_replaced())
+
+
+def test_a_commit_that_was_made_and_reported_as_failed_leaves_nobody_ill() -> None:
+    async def be_in_doubt() -> None:
+        async with Town() as town:
+            house = await House(town, ["scheduler"]).start()
+            town.store.forgets_commits = True
+            await town.answered(await town.ask(SCHEDULER, SetStrategy("round_robin")))
+            assert house.vitals.counts["store ill"] == 1
+            await town.until(lambda: not house.vitals.illnesses)
+            await house.stop()
+
+    asyncio.run(be_in_doubt())
 
 
 def test_what_was_taken_in_the_meantime_is_dropped_before_anything_is_decided() -> None:

@@ -14,7 +14,8 @@ from actors.store import Payload, Transaction
 from actors.stores import open_store
 from actors.stores.postgres.commit import LARGE_BYTES
 from actors.stores.postgres.connections import Database
-from actors.stores.postgres.schema import KNOWN_VERSION, SCHEMA, VERSION_TABLE
+from actors.stores.postgres.schema import KNOWN_VERSION, VERSION_TABLE
+from actors.stores.postgres.sessions import SCHEMA
 from tests.contracts.postgres_rigs import opened, session, until
 from tests.contracts.store_rigs import append, entry, row
 from tests.contracts.test_store_activity import new
@@ -42,6 +43,20 @@ def test_processes_that_start_together_make_the_schema_once(postgres_server: Pos
         assert len({lease.store_id for lease in leases}) == 1
         for store in stores:
             await store.close()
+
+    asyncio.run(scenario())
+    postgres_server.free(url)
+
+
+@pytest.mark.parametrize("options", ["sslmode=prefer", "application_name=mine", "timezone=Europe%2FBerlin"])
+def test_an_empty_database_may_be_named_with_options_of_the_connection(
+    postgres_server: PostgresServer, options: str
+) -> None:
+    url = postgres_server.empty_database()
+
+    async def scenario() -> None:
+        async with opened(f"{url}?{options}") as store:
+            assert (await own(store, ["scheduler"], "me"))["scheduler"].epoch == 1
 
     asyncio.run(scenario())
     postgres_server.free(url)
@@ -82,6 +97,72 @@ def test_a_login_that_is_refused_is_not_waited_for(
     assert f"{place}/{database or parts.path[1:]}: " in text
     assert said in text
     assert "-one" not in text.replace(said, "")
+
+
+class TestWhatOthersHaveByDefault:
+    """Settings of a server, a database or a role, which operators make for other programs."""
+
+    DEFAULTS = (
+        "default_transaction_isolation = 'serializable'",
+        "statement_timeout = '20ms'",
+        "lock_timeout = '1ms'",
+        "idle_session_timeout = '100ms'",
+        "timezone = 'Asia/Kathmandu'",
+    )
+
+    def test_processes_that_start_together_make_the_schema_all_the_same(self, postgres_server: PostgresServer) -> None:
+        url = postgres_server.empty_database()
+        self._set(url, postgres_server)
+
+        async def scenario() -> None:
+            stores = [open_store(url) for _ in range(4)]
+            await asyncio.gather(*(store.open() for store in stores))
+            for store in stores:
+                await store.close()
+
+        asyncio.run(scenario())
+
+    def test_a_session_has_ours(self, postgres_server: PostgresServer) -> None:
+        url = postgres_server.empty_database()
+        self._set(url, postgres_server)
+
+        async def scenario() -> None:
+            database = Database(url, timeout_s=10)
+            one, pool = await database.connect(), await database.pool(1)
+            for each in (one, pool):
+                names = [setting.partition(" ")[0] for setting in self.DEFAULTS]
+                asked = "SELECT current_setting(name) FROM unnest($1::text[]) AS name"
+                found = [row[0] for row in await each.fetch(asked, names)]
+                assert found == ["read committed", "0", "0", "0", "UTC"]
+            await one.close()
+            await pool.close()
+
+        asyncio.run(scenario())
+
+    def test_nothing_is_set_by_the_first_message_that_a_pooler_does_not_take(self, url: str) -> None:
+        """PgBouncer refuses a session that begins with other settings than these."""
+
+        async def scenario() -> None:
+            database = Database(url, timeout_s=10)
+            one, pool = await database.connect(), await database.pool(1)
+            for each in (one, pool):
+                begun_with = await each.fetch("SELECT lower(name) FROM pg_settings WHERE source = 'client'")
+                taken = {"application_name", "client_encoding", "datestyle", "timezone", "standard_conforming_strings"}
+                assert {name for (name,) in begun_with} <= taken
+            await one.close()
+            await pool.close()
+
+        asyncio.run(scenario())
+
+    def _set(self, url: str, postgres_server: PostgresServer) -> None:
+        name = url.rpartition("/")[2]
+        postgres_server.run(*(f"ALTER DATABASE {name} SET {setting}" for setting in self.DEFAULTS))
+
+
+@pytest.mark.parametrize("option", ["connect_timeout=3", "work_mem=much"])
+def test_an_option_that_nobody_knows_is_refused(url: str, option: str) -> None:
+    with pytest.raises(StoreUnfit, match=f"store: .*{option.partition('=')[0]}"):
+        asyncio.run(open_store(f"{url}?{option}").open())
 
 
 class TestWhatIsConfirmedIsKept:

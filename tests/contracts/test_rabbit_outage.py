@@ -8,15 +8,17 @@ from itertools import count
 from urllib.parse import urlsplit
 
 import pytest
+from aiormq.exceptions import ChannelNotFoundEntity
 
 from actors.addresses import Address, agent, queue_of
 from actors.broker import Broker
-from actors.envelope import Envelope
+from actors.envelope import Announcement, Envelope
 from actors.errors import BrokerUnavailable, BrokerUnfit
 from actors.messages.agent import PreemptTask
 from actors.messages.answers import PreemptionAnswered
 from rabbitmq import RabbitBroker
-from tests.contracts.broker_rigs import SHARDS, Kept, RabbitRig, until_down, until_up
+from rabbitmq.topology import COMMANDS, DEAD_LETTERS, EVENTS, SCHEDULER_QUEUE
+from tests.contracts.broker_rigs import DEADLINE_S, SHARDS, Kept, RabbitRig, Stranger, until_down, until_up
 from tests.rabbit_queues import delete_queues
 from tests.rabbit_server import RabbitServer, speaks_amqp
 
@@ -158,6 +160,64 @@ def test_a_subscription_whose_queue_was_deleted_is_renewed(rig: RabbitRig) -> No
         await kept.have(1)
 
     perform(rig, story)
+
+
+class TestAnExchangeThatWasDeleted:
+    """By whoever cleans up by hand: it is made again where it is missed, and nothing waits behind it for ever."""
+
+    def test_facts_are_announced_again(self, rig: RabbitRig) -> None:
+        async def story(broker: RabbitBroker) -> None:
+            await delete_exchange(rig, EVENTS)
+            async with asyncio.timeout(DEADLINE_S):
+                while True:
+                    try:
+                        return await broker.announce([Announcement("a", "task.queued.a", b"[]")])
+                    except BrokerUnavailable:
+                        await asyncio.sleep(0.05)
+
+        perform(rig, story)
+
+    def test_what_nobody_can_read_is_buried(self, rig: RabbitRig) -> None:
+        async def story(broker: RabbitBroker) -> None:
+            buried: asyncio.Queue[str] = asyncio.Queue()
+            await broker.receive(QUEUE, Kept())
+            await broker.receive_dead(lambda dead: buried.put_nowait(dead.letter.to))
+            await delete_exchange(rig, DEAD_LETTERS)
+            async with Stranger(rig.server.url) as stranger:
+                await stranger.channel.basic_publish(b"no bundle", routing_key=QUEUE)
+            assert await asyncio.wait_for(buried.get(), DEADLINE_S) == QUEUE
+
+        perform(rig, story)
+
+    def test_commands_arrive_once_their_queue_is_made_again(self, rig: RabbitRig) -> None:
+        async def story(broker: RabbitBroker) -> None:
+            kept = Kept()
+            await broker.receive(SCHEDULER_QUEUE, kept)
+            await delete_exchange(rig, COMMANDS)
+            await delete_queues(rig.server.url)
+            async with Stranger(rig.server.url) as stranger, asyncio.timeout(DEADLINE_S):
+                await is_there(stranger, COMMANDS)
+                await stranger.command(b"set RoundRobin", reply_to=stranger.queue, correlation="c")
+                await kept.have(1)
+
+        perform(rig, story)
+
+
+async def delete_exchange(rig: RabbitRig, name: str) -> None:
+    async with Stranger(rig.server.url) as stranger:
+        await stranger.channel.exchange_delete(name)
+
+
+async def is_there(stranger: Stranger, exchange: str) -> None:
+    """Return once there is such an exchange, with the scheduler's queue bound to it."""
+    while True:
+        channel = await stranger.channel.connection.channel()
+        try:
+            await channel.exchange_declare(exchange, passive=True)
+            await channel.queue_bind(SCHEDULER_QUEUE, exchange, routing_key="probe")
+            return await channel.close()
+        except ChannelNotFoundEntity:
+            await asyncio.sleep(0.05)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from actors.activity_reader import ActivityFilter
 from actors.behaviour import Keep
 from actors.errors import StoreInUse, StoreUnavailable
 from actors.store import JournalEntry, TaskRow, Transaction, WholeStore
-from actors.stores import open_store
+from actors.stores import FORMS, open_record, open_store
 
 WRITER = """
 import asyncio, sys
@@ -234,6 +234,27 @@ def test_a_full_disk_is_unavailable_and_recovers(tmp_path: Path) -> None:
 def test_a_url_that_names_no_store_is_refused_with_the_forms(url: str, said: str) -> None:
     with pytest.raises(ValueError, match=f"{said}.*sqlite:///relative.db"):
         open_store(url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgre://swarm:secret@db/tasks",
+        "postgresql://swarm:se/cret@db:5432/tasks",
+        "postgresql://swarm:se#cret@db:5432/tasks",
+        "postgresql://swarm:se?cret@db:5432/tasks",
+        "postgresql://swarm:secret@[::1/tasks",
+        "postgresql://db?password=secret",
+        "sqlite://swarm:secret@db/tasks",
+        "swarm:secret@db/tasks",
+    ],
+)
+@pytest.mark.parametrize("open_one", [open_store, open_record])
+def test_what_is_refused_is_shown_without_its_password(url: str, open_one: Callable[[str], object]) -> None:
+    with pytest.raises(ValueError, match=r"db|::1") as refusal:
+        open_one(url)
+    assert "cret" not in str(refusal.value)
+    assert str(refusal.value).endswith(FORMS)
 
 
 def test_a_relative_url_is_relative_and_an_absolute_one_absolute(

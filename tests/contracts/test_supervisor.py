@@ -70,12 +70,13 @@ def asked(correlation: str, strategy: str, store_id: str = "") -> Envelope:
     return Envelope(correlation, SCHEDULER, SetStrategy(strategy), ReturnAddress(ASKER, correlation), store_id)
 
 
-def test_another_number_of_shards_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("other", [2, 8])
+def test_another_number_of_shards_is_refused(tmp_path: Path, other: int) -> None:
     async def start_twice() -> None:
         async with supervised(tmp_path, 4, asyncio.Queue()):
             pass
-        with pytest.raises(WrongShards, match="made with 4 shards per kind and cannot be used with 8"):
-            async with supervised(tmp_path, 8, asyncio.Queue()):
+        with pytest.raises(WrongShards, match=f"made with 4 shards per kind and cannot be used with {other}"):
+            async with supervised(tmp_path, other, asyncio.Queue()):
                 pass
         async with supervised(tmp_path, 4, asyncio.Queue()):
             pass

@@ -25,6 +25,7 @@ from actors.brokers.local import LocalBroker
 from actors.courier import InstanceReport
 from actors.envelope import Envelope
 from actors.errands import Errand, ProbeInstance, PushToInstance
+from actors.errors import StoreUnavailable
 from actors.leases import Member, Membership
 from actors.messages import Answer, Message
 from actors.messages.answers import QueuesDescribed
@@ -36,6 +37,7 @@ from actors.stores.sqlite import SqliteStore
 from actors.supervisor import Supervisor
 from actors.task_lifecycle import TERMINAL, TaskState
 from actors.tenure import LeaseSettings
+from actors.vitals import Vitals
 from tests.properties.one_process import BEHAVIOURS
 
 SHARDS = 4
@@ -78,6 +80,9 @@ class Asked:
 class SlowStore(SqliteStore):
     """In memory. While it `dawdles`, a snapshot is read only once its members have been heard of three times more.
 
+    While it is `away`, it commits nothing, and nobody can say that they live. With `forgets_commits` the next commit is
+    made, and reported as failed.
+
     With `holds` each commit ends only once that is set; `committing` is set when it has begun.
 
     With `forgets` the next renewal lasts until it is cancelled, and forgets that it was, as `asyncio.wait_for` may
@@ -87,6 +92,8 @@ class SlowStore(SqliteStore):
     def __init__(self, clock: Callable[[], float]) -> None:
         super().__init__(None, clock=clock)
         self.dawdles = False
+        self.away = ""
+        self.forgets_commits = False
         self.forgets: asyncio.Event | None = None
         self.holds: asyncio.Event | None = None
         self.committing = asyncio.Event()
@@ -94,6 +101,8 @@ class SlowStore(SqliteStore):
         self._renewals = 0
 
     async def renew(self, member: Member, ttl: float) -> Membership:
+        if self.away:
+            raise StoreUnavailable(self.away)
         async with self._renewed:
             self._renewals += 1
             self._renewed.notify_all()
@@ -108,7 +117,12 @@ class SlowStore(SqliteStore):
         if self.holds is not None:
             self.committing.set()
             await self.holds.wait()
+        if self.away:
+            raise StoreUnavailable(self.away)
         await super().commit(transaction)
+        if self.forgets_commits:
+            self.forgets_commits = False
+            raise StoreUnavailable("the connection broke")
 
     async def snapshot(self, shard: str) -> Snapshot | None:
         if self.dawdles:
@@ -125,6 +139,7 @@ class House:
         self._town = town
         self.asleep = 0.0
         self.broker = town.broker.beside()
+        self.vitals = Vitals()
         names = [name for name in all_shards(SHARDS) if kind_of_shard(name) in set(kinds)]
         settings = RuntimeSettings(SHARDS, turn_messages=8, snapshot_every=100, outlives_fence=True)
         self.supervisor = Supervisor(
@@ -135,6 +150,7 @@ class House:
             names,
             settings,
             leases=LeaseSettings(TTL_S, look_s, is_alone),
+            vitals=self.vitals,
             lease_clock=lambda: town.now - self.asleep,
         )
 

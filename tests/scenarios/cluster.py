@@ -13,7 +13,7 @@ from typing import Any
 import asyncpg
 import requests
 
-from actors.stores.postgres.schema import SCHEMA
+from actors.stores.postgres.sessions import SCHEMA
 from tests.free_ports import free_port
 from tests.scenarios.processes import Running, eventually
 

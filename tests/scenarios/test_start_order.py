@@ -12,6 +12,9 @@ import pytest
 import requests
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from actors.addresses import all_shards
+from actors.leases import Member
+from actors.stores import open_store
 from tests.free_ports import free_port
 from tests.grpc_client import connected
 from tests.postgres_server import PostgresServer
@@ -112,6 +115,29 @@ def test_a_signal_ends_the_wait(tmp_path: Path, to_database: Way, to_broker: Way
         assert "Traceback" not in waiting.printed
     finally:
         waiting.close()
+
+
+def test_a_gateway_with_another_number_of_shards_than_the_store_is_refused(
+    tmp_path: Path, postgres_server: PostgresServer, rabbit: RabbitServer
+) -> None:
+    """It would send to actors where they do not live."""
+    url = postgres_server.store()
+    asyncio.run(_used_with(url, shards=8))
+    where = ["--store", url, "--amqp", rabbit.url, "--port", "0", "--grpc-port", "-1", "--set", "shards=16"]
+    gateway = Running(["gateway", *where], tmp_path / "gateway.log")
+    try:
+        assert gateway.process.wait(60) == 1, gateway.printed
+        assert "made with 8 shards per kind and cannot be used with 16" in gateway.printed
+    finally:
+        gateway.close()
+        postgres_server.free(url)
+
+
+async def _used_with(url: str, shards: int) -> None:
+    store = open_store(url)
+    await store.open()
+    await store.join(Member("somebody", frozenset({"agent"})), all_shards(shards), ttl=1.0)
+    await store.close()
 
 
 def test_a_login_that_is_refused_ends_it_at_once(tmp_path: Path, to_database: Way, rabbit: RabbitServer) -> None:

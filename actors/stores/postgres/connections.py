@@ -12,20 +12,14 @@ import structlog
 
 from actors.errors import StoreUnavailable, StoreUnfit
 from actors.stores.postgres.faults import unavailable
-from actors.stores.postgres.schema import SCHEMA
+from actors.stores.postgres.sessions import set_up
 
 log = structlog.get_logger(__name__)
 
 OLDEST: Final = 13
 """The oldest PostgreSQL that has all we use."""
 
-SETTINGS: Final = {
-    "search_path": SCHEMA,
-    "application_name": "swarmpilot",
-    "jit": "off",
-    "timezone": "UTC",
-    "idle_in_transaction_session_timeout": "5s",  # a frozen process must not hold what its successor needs
-}
+NAME: Final = {"application_name": "swarmpilot"}
 
 BY_INDEX: Final = {"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off"}
 """Rows are found by keys: plans are made while tables are empty, and kept while they grow."""
@@ -49,15 +43,19 @@ class Database:
     async def connect(self, settings: dict[str, str] | None = None) -> asyncpg.Connection:
         """A connection of one's own. Raises StoreUnavailable."""
         with unavailable(self.name):
-            connection = await asyncpg.connect(
-                self.url,
-                timeout=self.timeout_s,
-                command_timeout=self.timeout_s,
-                max_cached_statement_lifetime=0,
-                server_settings={**SETTINGS, **(settings or {})},
-            )
             try:
-                await _make_durable(connection, self.name)
+                connection = await asyncpg.connect(
+                    self.url,
+                    timeout=self.timeout_s,
+                    command_timeout=self.timeout_s,
+                    max_cached_statement_lifetime=0,
+                    server_settings=NAME,
+                )
+            except (asyncpg.UndefinedObjectError, asyncpg.InvalidParameterValueError) as error:
+                rule = "options after ? must be the driver's, or settings of the server"
+                raise StoreUnfit(f"store: {rule}; got {self.name}: {error}") from error
+            try:
+                await _set_up(connection, self.name, settings)
             except BaseException:
                 connection.terminate()
                 raise
@@ -77,8 +75,8 @@ class Database:
                 command_timeout=self.timeout_s,
                 max_cached_statement_lifetime=0,
                 connection_class=_Reader,
-                init=partial(_make_durable, name=self.name),
-                server_settings={**SETTINGS, **BY_INDEX},
+                init=partial(_set_up, name=self.name, settings=BY_INDEX),
+                server_settings=NAME,
             )
 
 
@@ -96,10 +94,15 @@ def durability_fault(server: dict[str, str]) -> str | None:
     return None
 
 
-async def _make_durable(connection: asyncpg.Connection, name: str) -> None:
+async def _set_up(connection: asyncpg.Connection, name: str, settings: dict[str, str] | None) -> None:
     version = connection.get_server_version().major
     if version < OLDEST:
         raise StoreUnfit(f"{name} is PostgreSQL {version}; {OLDEST} or newer is needed")
+    await set_up(connection, settings)
+    await _make_durable(connection, name)
+
+
+async def _make_durable(connection: asyncpg.Connection, name: str) -> None:
     names = ["fsync", "synchronous_commit", "transaction_read_only"]
     asked = "SELECT name, current_setting(name) AS setting FROM unnest($1::text[]) AS name"
     found = await connection.fetch(asked, names)

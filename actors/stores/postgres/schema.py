@@ -8,16 +8,15 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
 
 import asyncpg
 
 from actors.errors import StoreUnfit
+from actors.stores.postgres.sessions import SCHEMA, set_up
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-SCHEMA: Final = "swarmpilot"
 VERSION_TABLE: Final = "schema_version"
 
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
@@ -58,11 +57,13 @@ async def migrate(url: str) -> None:
     from sqlalchemy.ext.asyncio import create_async_engine
     from sqlalchemy.pool import NullPool
 
-    engine = create_async_engine(
-        urlsplit(url)._replace(scheme="postgresql+asyncpg").geturl(),
-        poolclass=NullPool,
-        connect_args={"server_settings": {"search_path": SCHEMA}},
-    )
+    async def connect() -> asyncpg.Connection:
+        connection = await asyncpg.connect(url)
+        await set_up(connection)
+        return connection
+
+    # As everywhere else the driver reads the URL: SQLAlchemy knows less of what may stand in one (sslmode and others).
+    engine = create_async_engine("postgresql+asyncpg://", poolclass=NullPool, async_creator=connect)
     try:
         async with engine.begin() as connection:
             await connection.run_sync(_upgrade)
