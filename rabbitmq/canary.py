@@ -92,7 +92,7 @@ class Canary:
             async with asyncio.timeout(self._every_s):
                 # One by one, so that a refusal names its queue.
                 await asyncio.gather(
-                    *(self._publisher.post([Post("", mailbox.queue, _PROPERTIES, b"")]) for mailbox in due)
+                    *(self._publisher.post([Post("", mailbox.queue, _PROPERTIES, b"")], again=False) for mailbox in due)
                 )
         except (BrokerUnavailable, TimeoutError) as error:
             reason = str(error) or "no confirm in time"

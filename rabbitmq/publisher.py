@@ -60,18 +60,21 @@ class Publisher:
                 wait=False,
             )
 
-    async def post(self, posts: Sequence[Post]) -> None:
+    async def post(self, posts: Sequence[Post], *, again: bool = True) -> None:
         """Publish all of these at once; returns once all are confirmed. Raises BrokerUnavailable, or Unroutable where
         one is returned.
 
-        One that is refused is published again, as long as there is time: its queue may just be on its way out, or is
+        What is refused is published `again`, as long as there is time: its queue may just be on its way out, or is
         electing its leader.
         """
         if not posts:
             return
-        async with self._confirming(posts[0].exchange or posts[0].routing_key) as channel:
+        place = posts[0].exchange or posts[0].routing_key
+        async with self._confirming(place) as channel:
             left = await _refused(channel, posts)
             while left:
+                if not again:
+                    raise BrokerUnavailable(f"publishing to {place}: it is refused")
                 await asyncio.sleep(REFUSED_PAUSE_S)
                 left = await _refused(channel, left)
 

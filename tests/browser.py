@@ -1,4 +1,4 @@
-"""A page in a real browser: Chromium, where one is installed, asked over its own debugging protocol."""
+"""A page in a real browser: Chromium, installed from Debian where that is ours to do, asked over its own protocol."""
 
 from __future__ import annotations
 
@@ -13,10 +13,25 @@ from typing import Any
 
 import aiohttp
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+from tests.debian_packages import Debian
+
+PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
+HOW_TO_INSTALL = "A Chromium is needed. Install one with `apt-get install chromium` (as root)."
 OPTIONS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--remote-debugging-port=0")
 DEADLINE_S = 60.0
 LOOK_AGAIN_S = 0.05
+
+
+def chromium() -> str:
+    """The browser's program. Raises InstallationNeeded, with what to do."""
+    Debian().install_if_absent("chromium", lambda: _program() is not None, HOW_TO_INSTALL)
+    found = _program()
+    assert found is not None
+    return found
+
+
+def _program() -> str | None:
+    return next((path for name in PROGRAMS if (path := shutil.which(name))), None)
 
 
 class Page:
@@ -47,13 +62,12 @@ class Page:
 
 
 @asynccontextmanager
-async def opened(url: str, width: int = 1200) -> AsyncIterator[Page]:
+async def opened(program: str, url: str, width: int = 1200) -> AsyncIterator[Page]:
     """This page, in a browser of its own."""
-    assert CHROMIUM is not None
     with tempfile.TemporaryDirectory(prefix="swarmpilot-browser-", ignore_cleanup_errors=True) as folder:
         options = (*OPTIONS, f"--user-data-dir={folder}", f"--window-size={width},900", url)
         quiet = asyncio.subprocess.DEVNULL
-        process = await asyncio.create_subprocess_exec(CHROMIUM, *options, stdout=quiet, stderr=quiet)
+        process = await asyncio.create_subprocess_exec(program, *options, stdout=quiet, stderr=quiet)
         try:
             async with aiohttp.ClientSession() as session:
                 where = await _socket_of(session, Path(folder, "DevToolsActivePort"), url)

@@ -3,31 +3,37 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Awaitable, Callable
 
-import pytest
-
 from swarmpilot import TaskInstance, Worker
-from tests.browser import CHROMIUM, Page, opened
+from tests.browser import Page, chromium, opened
 from tests.embedded import Embedded, embedded, instance
 from tests.tcp_gate import TcpGate
-
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")
 
 INSTANCES = "[...document.querySelectorAll('#rows tr')].map((row) => row.cells[1].textContent)"
 CELLS = "[...document.querySelectorAll('#rows td')]"
 OUT_OF_SIGHT = f"{CELLS}.filter((cell) => cell.getBoundingClientRect().right > innerWidth).length"
 
 
+def has_ipv6() -> bool:
+    try:
+        with socket.create_server(("::1", 0), family=socket.AF_INET6):
+            return True
+    except OSError:
+        return False
+
+
 def see(story: Callable[[Embedded, TcpGate, Page], Awaitable[None]]) -> None:
     """Look at the page of a service that is behind a gate."""
+    program = chromium()
 
     async def run() -> None:
         async with embedded() as service:
             gate = TcpGate("127.0.0.1", int(service.url.rpartition(":")[2]))
             gate.open()
             try:
-                async with opened(f"http://127.0.0.1:{gate.port}/") as page:
+                async with opened(program, f"http://127.0.0.1:{gate.port}/") as page:
                     await page.shows("at('health').textContent", "healthy")
                     await story(service, gate, page)
             finally:
@@ -69,13 +75,14 @@ def test_an_instance_is_shown_by_what_it_can_be_reached_at() -> None:
     async def story(service: Embedded, gate: TcpGate, page: Page) -> None:
         worker = Worker("a", worker_id="<b>w</b>", url=service.url)
         worker.task(lambda task: {})
-        there = TaskInstance("z", host="::1", scheduler=service.url)
+        host, shown = ("::1", "[::1]") if has_ipv6() else ("127.0.0.1", "127.0.0.1")
+        there = TaskInstance("z", host=host, scheduler=service.url)
         await worker.start()
         await there.start()
         try:
             await worker.attached()
             await there.joined()
-            await page.shows(INSTANCES, ["<b>w</b>", f"[::1]:{there.port}"])
+            await page.shows(INSTANCES, ["<b>w</b>", f"{shown}:{there.port}"])
         finally:
             await worker.close()
             await there.close()
