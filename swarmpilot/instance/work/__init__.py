@@ -37,7 +37,7 @@ class TaskContext:
     @property
     def preempt_requested(self) -> bool:
         """Whether the task is asked to give way; its next safe point does it."""
-        return self.preemption.requested.is_set()
+        return self.preemption.requested
 
     @property
     def preempt_reason(self) -> str:
@@ -47,7 +47,7 @@ class TaskContext:
     @property
     def terminate_requested(self) -> bool:
         """Whether it was asked for the last time: unless it gives way within the grace, it is stopped and fails."""
-        return self.preemption.terminating.is_set()
+        return self.preemption.terminating
 
     def section(self, name: str, max_ms: float) -> Section:
         """A part that is not to be interrupted, for `async with` or `with`; raises ValueError.

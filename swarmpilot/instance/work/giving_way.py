@@ -15,23 +15,22 @@ class Preemption:
 
     def __init__(self, task_id: str = "", checkpoint: bytes = b"{}") -> None:
         self.sections = Sections(task_id, time.monotonic)
-        self.requested = threading.Event()
-        self.terminating = threading.Event()
+        self.requested = False
+        self.terminating = False
         self.reason = ""
         self.checkpoint = checkpoint
 
     def ask(self, reason: str, *, terminate: bool) -> tuple[str, float]:
         """Ask the run to give way; `terminate`: for the last time. The section that keeps it, and for how many ms."""
         self.reason = reason
-        if terminate:
-            self.terminating.set()
-        self.requested.set()
-        return ("", 0.0) if self.terminating.is_set() else self.sections.deferring()
+        self.requested = True
+        self.terminating = self.terminating or terminate
+        return ("", 0.0) if self.terminating else self.sections.deferring()
 
     @property
     def has_to_end(self) -> bool:
         """Whether the run ends at the safe point that it has come to."""
-        return self.requested.is_set() and (self.terminating.is_set() or self.sections.deferring()[1] <= 0)
+        return self.requested and (self.terminating or self.sections.deferring()[1] <= 0)
 
 
 class SafePoint:
