@@ -103,7 +103,12 @@ class PostgresLeases:
 
     def kill(self, store: WholeStore, member: Member) -> None:
         lock = f"FROM pg_locks JOIN member ON objid = number::bigint::oid AND objsubid = 2 WHERE id = '{member.id}'"
-        self._run(f"SELECT pg_terminate_backend(pid, 5000) {lock}")
+        self._run(
+            f"""DO $$ BEGIN
+            PERFORM pg_terminate_backend(pid) {lock};
+            WHILE EXISTS (SELECT {lock}) LOOP PERFORM pg_sleep(0.01); END LOOP;
+            END $$"""
+        )
 
     def close(self) -> None:
         for store in self._stores:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from typing import ClassVar
 from urllib.parse import urlsplit
 
+import asyncpg
 import pytest
 
 from actors.behaviour import Keep
@@ -86,7 +88,8 @@ def test_a_login_that_is_refused_is_not_waited_for(
     parts = urlsplit(empty)
     place = f"{parts.hostname}:{parts.port}"
     url = f"postgresql://{account or parts.netloc.rpartition('@')[0]}@{place}/{database or parts.path[1:]}"
-    postgres_server.run(f"CREATE ROLE {GUARDED} LOGIN PASSWORD 'right-one'")
+    encrypted = "SET password_encryption = 'scram-sha-256'"  # which it is by default from version 14 on
+    postgres_server.run(encrypted, f"CREATE ROLE {GUARDED} LOGIN PASSWORD 'right-one'")
     try:
         with pytest.raises(StoreUnfit) as refusal:
             asyncio.run(open_store(url).open())
@@ -102,17 +105,17 @@ def test_a_login_that_is_refused_is_not_waited_for(
 class TestWhatOthersHaveByDefault:
     """Settings of a server, a database or a role, which operators make for other programs."""
 
-    DEFAULTS = (
-        "default_transaction_isolation = 'serializable'",
-        "statement_timeout = '20ms'",
-        "lock_timeout = '1ms'",
-        "idle_session_timeout = '100ms'",
-        "timezone = 'Asia/Kathmandu'",
-    )
+    THEIRS_AND_OURS: ClassVar[dict[str, tuple[str, str]]] = {
+        "default_transaction_isolation": ("serializable", "read committed"),
+        "statement_timeout": ("20ms", "0"),
+        "lock_timeout": ("1ms", "0"),
+        "idle_session_timeout": ("100ms", "0"),
+        "timezone": ("Asia/Kathmandu", "UTC"),
+    }
 
     def test_processes_that_start_together_make_the_schema_all_the_same(self, postgres_server: PostgresServer) -> None:
         url = postgres_server.empty_database()
-        self._set(url, postgres_server)
+        self._set(url)
 
         async def scenario() -> None:
             stores = [open_store(url) for _ in range(4)]
@@ -124,16 +127,15 @@ class TestWhatOthersHaveByDefault:
 
     def test_a_session_has_ours(self, postgres_server: PostgresServer) -> None:
         url = postgres_server.empty_database()
-        self._set(url, postgres_server)
+        names = self._set(url)
 
         async def scenario() -> None:
             database = Database(url, timeout_s=10)
             one, pool = await database.connect(), await database.pool(1)
             for each in (one, pool):
-                names = [setting.partition(" ")[0] for setting in self.DEFAULTS]
                 asked = "SELECT current_setting(name) FROM unnest($1::text[]) AS name"
                 found = [row[0] for row in await each.fetch(asked, names)]
-                assert found == ["read committed", "0", "0", "0", "UTC"]
+                assert found == [self.THEIRS_AND_OURS[name][1] for name in names]
             await one.close()
             await pool.close()
 
@@ -154,9 +156,20 @@ class TestWhatOthersHaveByDefault:
 
         asyncio.run(scenario())
 
-    def _set(self, url: str, postgres_server: PostgresServer) -> None:
-        name = url.rpartition("/")[2]
-        postgres_server.run(*(f"ALTER DATABASE {name} SET {setting}" for setting in self.DEFAULTS))
+    def _set(self, url: str) -> list[str]:
+        """Make theirs the default of the database, those that its server knows; their names."""
+
+        async def run() -> list[str]:
+            connection = await asyncpg.connect(url)
+            asked = "SELECT lower(name) FROM pg_settings WHERE lower(name) = ANY ($1::text[])"
+            known = [name for (name,) in await connection.fetch(asked, list(self.THEIRS_AND_OURS))]
+            for name in known:
+                database, (theirs, _) = url.rpartition("/")[2], self.THEIRS_AND_OURS[name]
+                await connection.execute(f"ALTER DATABASE {database} SET {name} = '{theirs}'")
+            await connection.close()
+            return known
+
+        return asyncio.run(run())
 
 
 @pytest.mark.parametrize("option", ["connect_timeout=3", "work_mem=much"])
