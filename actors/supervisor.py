@@ -183,8 +183,7 @@ class Supervisor:
                 self._outbox.add(row.id, decode_parcels(row.body), row.shard)
             if shards:
                 self.runtime.host(shards, is_alone=self._leases.is_alone)
-            for shard in shards:
-                self._resume(shard)
+            self._resume(shards)
         if shards:
             log.info("hosting", shards=sorted(leases), hosted=len(self.runtime.shards.names))
 
@@ -286,11 +285,15 @@ class Supervisor:
                 "give each of them --amqp with the same RabbitMQ, or this one another store"
             )
 
-    def _resume(self, shard: Shard) -> None:
-        kind = kind_of_shard(shard.name)
-        messages = [Envelope(shard.next_message_id(), Address(kind, key), Resumed()) for key in shard.keys]
+    def _resume(self, shards: Sequence[Shard]) -> None:
+        """Tell their actors in one turn, the next: none may be woken by a time that has come before it is told."""
+        messages = [
+            Envelope(shard.next_message_id(), Address(kind_of_shard(shard.name), key), Resumed())
+            for shard in shards
+            for key in shard.keys
+        ]
         if messages:
-            self.runtime.arrivals.add_local(messages)
+            self.runtime.arrivals.add_local_first(messages)
 
 
 def _new_member_id() -> str:
