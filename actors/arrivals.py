@@ -59,10 +59,6 @@ class Arrivals:
         """Something has come about in this process."""
         self.add(LocalDelivery(envelopes, self))
 
-    def add_local_first(self, envelopes: Sequence[Envelope]) -> None:
-        """The same, to be taken before all that waits."""
-        self.put_first([LocalDelivery(envelopes, self)])
-
     def add_outcome(self, outcome: Envelope) -> None:
         """An errand has ended; this is taken with whatever comes next, or after a moment."""
         self._waiting.append(LocalDelivery([outcome], self))

@@ -175,7 +175,7 @@ class Supervisor:
         shards = [Shard(leases[name], self._behaviours[kind_of_shard(name)]) for name in names if name in leases]
         async with self._heard_of():
             for shard in shards:
-                await shard.load(self._store)
+                await shard.load(self._store, is_told=True)
             rows = await self._store.outbox(list(leases)) if leases else []
         reach("start.loaded")
         async with self.runtime.between_turns:
@@ -183,7 +183,8 @@ class Supervisor:
                 self._outbox.add(row.id, decode_parcels(row.body), row.shard)
             if shards:
                 self.runtime.host(shards, is_alone=self._leases.is_alone)
-            self._resume(shards)
+            for shard in shards:
+                self._resume(shard)
         if shards:
             log.info("hosting", shards=sorted(leases), hosted=len(self.runtime.shards.names))
 
@@ -285,15 +286,11 @@ class Supervisor:
                 "give each of them --amqp with the same RabbitMQ, or this one another store"
             )
 
-    def _resume(self, shards: Sequence[Shard]) -> None:
-        """Tell their actors in one turn, the next: none may be woken by a time that has come before it is told."""
-        messages = [
-            Envelope(shard.next_message_id(), Address(kind_of_shard(shard.name), key), Resumed())
-            for shard in shards
-            for key in shard.keys
-        ]
+    def _resume(self, shard: Shard) -> None:
+        kind = kind_of_shard(shard.name)
+        messages = [Envelope(shard.next_message_id(), Address(kind, key), Resumed()) for key in shard.keys]
         if messages:
-            self.runtime.arrivals.add_local_first(messages)
+            self.runtime.arrivals.add_local(messages)
 
 
 def _new_member_id() -> str:

@@ -104,8 +104,8 @@ MUTANTS = (
     Mutant(
         "what was under way is not taken up again after a start",
         "actors/supervisor.py",
-        "        if messages:\n            self.runtime.arrivals.add_local_first(messages)\n",
-        "        if not messages:\n            self.runtime.arrivals.add_local_first(messages)\n",
+        "        if messages:\n            self.runtime.arrivals.add_local(messages)\n",
+        "        if not messages:\n            self.runtime.arrivals.add_local(messages)\n",
     ),
     Mutant(
         "an ended task's row may be overwritten",
