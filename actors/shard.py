@@ -81,8 +81,11 @@ class Shard:
         self._asleep_until[key] = until
         self.plan_wakeup(key)
 
-    async def load(self, store: Store) -> None:
-        """Rebuild every actor: the newest snapshot, then the events after it."""
+    async def load(self, store: Store, *, is_told: bool = False) -> None:
+        """Rebuild every actor: the newest snapshot, then the events after it.
+
+        `is_told`: each will be told that it goes on (`Resumed`), and is not woken before by a time that has come.
+        """
         snapshot = await store.snapshot(self.name)
         if snapshot is not None:
             decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(self.behaviour.snapshot_type)
@@ -94,7 +97,7 @@ class Shard:
             state = self._states[entry.key] = self.state(entry.key)
             self.behaviour.evolve(state, self._codec.decode(entry.kind, entry.body))
             self.seq = entry.seq
-        for key in self._states:
+        for key in () if is_told else self._states:
             self.plan_wakeup(key)
 
     def snapshot_is_due(self, every: int) -> bool:

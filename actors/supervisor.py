@@ -175,7 +175,7 @@ class Supervisor:
         shards = [Shard(leases[name], self._behaviours[kind_of_shard(name)]) for name in names if name in leases]
         async with self._heard_of():
             for shard in shards:
-                await shard.load(self._store)
+                await shard.load(self._store, is_told=True)
             rows = await self._store.outbox(list(leases)) if leases else []
         reach("start.loaded")
         async with self.runtime.between_turns:

@@ -21,7 +21,7 @@ from actors.behaviour import Decision, Keep, Recalled, Received, Reply, Send, Wa
 from actors.envelope import Envelope
 from actors.envelope_json import Parcel, encode_parcels
 from actors.errands import Errand
-from actors.messages.runtime import TimePassed
+from actors.messages.runtime import Resumed, TimePassed
 from actors.messages.tasks import IMPLICIT_AGENT
 from actors.shard import Shard
 from actors.store import OutboxRow, ShardAppend, Transaction
@@ -166,6 +166,8 @@ class Turn:
             received.recalled = recalled.get(asked) if asked else None
         self.touched[shard.name] = shard
         decision = shard.behaviour.decide(shard.state(to.key), received, self.now)
+        if isinstance(envelope.message, Resumed):
+            self._moved[shard.name, to.key] = shard  # it has not been woken until now
         self._remember(shard, envelope, decision)
         for effect in decision.effects:
             self._take_effect(shard, envelope, effect)

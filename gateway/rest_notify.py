@@ -61,7 +61,7 @@ async def task_complete(edge: Edge, query: bytes, body: bytes) -> bytes:
     if row is None:
         return _answer("warning", f"Task {task_id} not found", 0.0)
     if row.state not in TERMINAL:
-        if not row.scheduled_ti:
+        if not row.attempt:  # it may be meant for one, and wait
             return _answer("warning", _not_given(task_id), _age_ms(row))
         is_error = content is not None and content.get("status") == "error"
         await ask(edge, dispatcher(row.scheduled_ti), _report(request, row, result, is_error), ReportAnswered)
@@ -145,7 +145,7 @@ async def task_yielded(body: YieldReport, edge: Annotated[Edge, Depends(edge_of)
     if row is None:
         return YieldResponse(status="warning", message=f"Task {body.task_id} not found")
     if row.state not in TERMINAL:
-        if not row.scheduled_ti:
+        if not row.attempt:  # it may be meant for one, and wait
             return YieldResponse(status="warning", message=_not_given(body.task_id))
         await ask(edge, dispatcher(row.scheduled_ti), yield_message(body, row), ReportAnswered)
     return YieldResponse(status="success", message=f"Task {body.task_id} yield processed")

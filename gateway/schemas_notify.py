@@ -41,7 +41,7 @@ class CompletionRequest(Request):
 class CompletionResponse(Response):
     """What came of the report."""
 
-    status: Literal["success", "warning"] = Field(description="warning: nobody knows the task.")
+    status: Literal["success", "warning"] = Field(description="warning: nobody knows the task, or nobody was given it.")
     message: str = Field(description="The same in words.", examples=["Task task-abc123 completion processed"])
     total_time_ms: float = Field(description="Time since the task was submitted, milliseconds.", examples=[156.8])
 

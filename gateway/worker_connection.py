@@ -20,8 +20,8 @@ from actors.messages import Answer
 from actors.messages.answers import Refused, ReportAnswered
 from actors.messages.dispatcher import ReportProgress
 from actors.messages.scheduler import AttachWorker, DetachWorker
-from actors.store import TaskReader
-from actors.task_lifecycle import TERMINAL
+from actors.store import TaskReader, TaskRow
+from actors.task_lifecycle import TASK_STATUS, TERMINAL
 from gateway.bad_request import BadRequest, MalformedJson
 from gateway.worker_frames import BadFrame, RunReport, WorkerAnswer, check_answer, check_request, read_frame
 
@@ -168,7 +168,12 @@ class WorkerConnection:
             report = replace(request, agent_id=row.agent_id)
         else:
             report = replace(request, agent_id=row.agent_id, instance_id=self.attached.worker_id)
-        return await self._asker.ask(dispatcher(self._ti_uuid), report)
+        return await self._asker.ask(dispatcher(self._holder_of(row, report.attempt)), report)
+
+    def _holder_of(self, row: TaskRow, attempt: int) -> str:
+        """The instance that has this attempt: one that the worker was before it came back on its way out, maybe."""
+        is_current = row.attempt == attempt and TASK_STATUS[row.state] == "scheduled"
+        return row.scheduled_ti if is_current else self._ti_uuid
 
     def _answer(self, request: Envelope, answer: Answer) -> None:
         correlation = request.reply_to.correlation if request.reply_to is not None else request.id

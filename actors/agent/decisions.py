@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from actors.agent import attempts, callbacks, lifecycle, preemption, progress, registering, shutdown
+from actors.agent import attempts, callbacks, lifecycle, preemption, progress, registering, resuming, shutdown
 from actors.agent.events import AgentEvent
 from actors.agent.policy import AgentPolicy
 from actors.agent.state import AgentState
@@ -76,7 +76,7 @@ def decide(policy: AgentPolicy, state: AgentState, received: Received[AgentMessa
         case TimePassed():
             return _wake(policy, state, now)
         case Resumed():
-            return callbacks.resume(state)
+            return resuming.resume(policy, state, now)
         case _:
             assert_never(message)
 

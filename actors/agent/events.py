@@ -200,6 +200,13 @@ class AgentMoved(Struct, frozen=True):
     due: float | None = None
 
 
+class DeadlinesPutOff(Struct, frozen=True):
+    """The agent goes on after its process was away: run timeouts, graces and a shutdown are not over before `until`."""
+
+    at: float
+    until: float
+
+
 class ActivityForgotten(Struct, frozen=True):
     """These entries of ended tasks were purged from the activity buffer, by request or because they were too old.
 
@@ -273,6 +280,7 @@ AgentEvent: TypeAlias = (
     | ShutdownLifted
     | ResourcesSeen
     | AgentMoved
+    | DeadlinesPutOff
     | ActivityForgotten
     | ProgressNoted
     | CallbackDelivered

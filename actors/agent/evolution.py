@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from actors.agent import giving_way, lifecycle
+from actors.agent import giving_way, lifecycle, resuming
 from actors.agent.activity_buffer import ActivityBuffer
 from actors.agent.events import (
     ActivityForgotten,
@@ -19,6 +19,7 @@ from actors.agent.events import (
     CallbackDelivered,
     CallbackPostponed,
     CallbackRepeated,
+    DeadlinesPutOff,
     LateReportSeen,
     PreemptionBegan,
     PreemptionDeferred,
@@ -72,6 +73,8 @@ def _evolve(state: AgentState, event: AgentEvent) -> None:
             state.shutdown_due = event.due
         case ShutdownEnded() | ShutdownLifted():
             state.shutdown_due = None
+        case DeadlinesPutOff():
+            resuming.put_off(state, event)
         case CallbackPostponed():
             state.callbacks[event.task_id].tries = event.tries
             state.callback_deadlines.set(event.task_id, event.due)

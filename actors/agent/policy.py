@@ -24,6 +24,8 @@ class AgentPolicy:
     its own. A run that was asked to give way and has not within `preempt_grace_s` is told so for the last time,
     and stopped `terminate_grace_s` later. The `callback_*` fields say the same as the first of posting a final record
     to a `callback_url`.
+    `heard_within_s` is how long after a restart of the process nothing ends for being late: what ended meanwhile is
+    reported by then, instances and workers trying again every 5 s at least.
     `ended_entries` is how many ended tasks an activity buffer remembers, and `ended_kept_s` for how long (s).
     `lifecycle_timeouts` is how long (s) an agent may stay in each of these states before it has failed; that of
     shutting down comes with each shutdown.
@@ -38,6 +40,7 @@ class AgentPolicy:
     callback_attempts: int = 8
     callback_delay_s: float = 1.0
     callback_delay_max_s: float = 300.0
+    heard_within_s: float = 6.0
     ended_entries: int = 100
     ended_kept_s: float = 7 * 86_400.0
     lifecycle_timeouts: Mapping[S, float] = field(default_factory=lambda: LIFECYCLE_TIMEOUTS)

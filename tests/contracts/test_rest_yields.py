@@ -33,6 +33,23 @@ def test_a_task_that_was_given_to_nobody_is_a_warning() -> None:
     play(scene)
 
 
+def test_a_task_that_is_only_meant_for_an_instance_has_not_been_given_to_it() -> None:
+    async def scene(rest: Rest, service: Embedded) -> None:
+        async with silent_instance() as silent:
+            await register(rest, silent)
+            await rest.submit(MODEL, {}, task_id="runs")
+            await silent.next_push()
+            await rest.submit(MODEL, {}, task_id="t")
+            said = {"status": "warning", "message": "Task t has not been given to any TaskInstance"}
+            assert (await gave_way(rest, "t")).body == said
+            report = {"task_id": "t", "instance_id": "one", "execution_time": 1.0, "result": {"output": 1}}
+            answer = (await rest.post("/notify/task_complete", report)).body
+            assert {name: answer[name] for name in said} == said
+            assert (await rest.get("/task/query", task_id="t")).body["state"] == "queued"
+
+    play(scene)
+
+
 def test_a_task_that_has_ended_keeps_its_end() -> None:
     async def scene(rest: Rest, service: Embedded) -> None:
         async with silent_instance() as silent:

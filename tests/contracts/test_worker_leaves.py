@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -18,12 +19,12 @@ from actors.messages import Answer, WorkerMessage
 from actors.messages.answers import Refused, TaskTaken, WorkerAttached, WorkerLeaving
 from actors.messages.scheduler import AttachWorker
 from actors.messages.worker import LeaveAgent, StartTask
-from swarmpilot import Task, Worker
+from swarmpilot import Task, Worker, WorkerContext
 from swarmpilot.worker import worker as worker_module
 from swarmpilot.worker.attachment import Attachment
 from swarmpilot.worker.conversation import Conversation, Handle
 from tests.embedded import DEADLINE_S, Embedded, embedded, until
-from tests.rest_client import rest_client
+from tests.rest_client import Rest, rest_client
 from tests.scenarios.processes import Running
 from tests.tcp_gate import TcpGate
 
@@ -182,6 +183,66 @@ def test_what_it_finishes_within_the_grace_counts_though_it_loses_its_connection
             return said
 
     assert asyncio.run(run()) == "agent a is being shut down"
+
+
+def test_what_gives_way_counts_though_it_is_told_over_a_later_connection() -> None:
+    """To the scheduler, a worker on its way out that connects again is another; its runs are those of the first."""
+
+    async def run() -> tuple[list[str], Any]:
+        begun, go_on = asyncio.Event(), asyncio.Event()
+
+        async def function(task: Task, ctx: WorkerContext) -> dict[str, int]:
+            begun.set()
+            await go_on.wait()
+            await ctx.safe_point({"step": task.checkpoint.get("step", 0) + 1})
+            return {"resumption": task.resumption, "step": task.checkpoint["step"]}
+
+        async with embedded() as service, rest_client(service.url) as rest:
+
+            async def conditions() -> list[str]:
+                return [worker["condition"] for worker in (await rest.get("/agents/a")).body["workers"]]
+
+            async def leaves() -> bool | None:
+                return True if await conditions() == ["draining"] else None
+
+            async def is_asked() -> bool | None:
+                return True if "YieldHeard" in await kinds_of(rest, "t") else None
+
+            async def has_given_way() -> bool | None:
+                return True if (await rest.get("/task/query", task_id="t")).body["state"] == "suspended" else None
+
+            way = TcpGate("127.0.0.1", urlsplit(service.url).port or 0)
+            way.open()
+            async with working(service, function, f"http://127.0.0.1:{way.port}") as worker:
+                first = await worker.attached()
+                await submit(service)
+                await begun.wait()
+                draining = asyncio.create_task(worker.drain())
+                await until(leaves, "worker that leaves")
+                way.reset()
+
+                async def is_back() -> bool | None:
+                    return True if await worker.attached() != first and await conditions() == ["draining"] else None
+
+                await until(is_back, "worker that has come back to leave")
+                assert (await rest.post("/agents/a/tasks/t/preempt", {})).body["enqueued"]
+                await until(is_asked, "run that has heard")
+                go_on.set()
+                await until(has_given_way, "task that has given way")
+                assert await draining
+            way.shut()
+            async with working(service, function):
+                assert (await service.ended("t")).attempt == 1
+            return await kinds_of(rest, "t"), json.loads(await service.result("t"))
+
+    kinds, result = asyncio.run(run())
+    assert "AttemptAbandoned" not in kinds
+    assert result == {"resumption": 1, "step": 1}
+
+
+async def kinds_of(rest: Rest, task_id: str) -> list[str]:
+    """The kinds of the task's journal events, in order."""
+    return [event["kind"] for event in (await rest.get("/task/story", task_id=task_id)).body["events"]]
 
 
 def test_it_goes_though_the_scheduler_goes_first(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from functools import partial
 from pathlib import Path
 
@@ -118,3 +119,20 @@ def refusal_during_outage(world: World) -> requests.Response:
         answer = world.submit("m", {"service_ms": 1})
         if answer.status_code != 200:
             return answer
+
+
+def test_what_ended_in_time_while_the_scheduler_was_away_has_ended_though_its_time_is_over_since(
+    tmp_path: Path,
+) -> None:
+    with World(tmp_path, max_attempts=1) as world:
+        scheduler = world.start_scheduler()
+        instance = world.start_instance("m")
+        task_id = world.submitted("m", {"service_ms": 700}, metadata={"timeout_ms": 1500})
+        eventually(lambda: "AttemptBegan" in world.story(task_id), what="the task runs")
+        over = time.time() + 1.5
+        scheduler.kill()
+        instance.wait_for("not delivered")
+        eventually(lambda: time.time() > over, what="its time is over")
+        world.start_scheduler()
+        record = world.ended(task_id)
+        assert (record["state"], record["attempt"]) == ("completed", 1), record

@@ -16,6 +16,7 @@ from actors.envelope import Announcement, Envelope
 from actors.envelope_json import decode_parcels
 from actors.errands import Endpoint, ProbeInstance
 from actors.messages.answers import PreemptionAnswered
+from actors.messages.runtime import Resumed
 from actors.messages.scheduler import PlaceTasks
 from actors.shard import Shard
 from actors.store import Lease
@@ -328,3 +329,13 @@ def test_changes_of_state_are_announced_where_somebody_may_listen(announces: boo
     announced = [parcel for parcel in sent if isinstance(parcel, Announcement)]
     assert [each.topic for each in announced] == ["task.preempting.model:m"] * announces
     assert len(transaction.outbox) == len(announced)
+
+
+def test_an_actor_that_goes_on_is_woken_from_then_on_though_it_decides_nothing() -> None:
+    shards = hosted(lambda word, _: Decision() if word == "woken" else remember(word))
+    turn_of(shards).handle(Envelope("m1", SCHEDULER, PlaceTasks("a word")), {})
+    shards["scheduler"].state(SCHEDULER.key).due = NOW + 5
+    turn = turn_of(shards)
+    turn.handle(Envelope("m2", SCHEDULER, Resumed()), {})
+    turn.plan_wakeups()
+    assert shards["scheduler"].wakeups.due_of(SCHEDULER.key) == NOW + 5
