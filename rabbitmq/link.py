@@ -13,7 +13,7 @@ from aiormq.abc import AbstractConnection
 from aiormq.exceptions import ConnectionClosed, InvalidFrameError
 from yarl import URL
 
-from actors.broker_urls import broker_urls
+from actors.broker_urls import broker_urls, port_of
 from actors.ending import end
 from actors.errors import BrokerUnavailable, BrokerUnfit
 from actors.vitals import Vitals
@@ -150,7 +150,7 @@ class Link:
         failures: list[BrokerUnavailable] = []
         for url in random.sample(self._urls, len(self._urls)):
             try:
-                with as_unavailable(f"connecting to {url.host}:{url.port or 5672}"):
+                with as_unavailable(f"connecting to {url.host}:{port_of(url)}"):
                     async with asyncio.timeout(CONNECT_TIMEOUT_S):
                         await self._connect_to(url)
                 return

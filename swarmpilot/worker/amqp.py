@@ -21,7 +21,7 @@ from pamqp.commands import Basic
 from yarl import URL
 
 from actors.addresses import Address, queue_of, worker
-from actors.broker_urls import broker_urls
+from actors.broker_urls import broker_urls, port_of
 from actors.envelope import Envelope
 from actors.envelope_json import BUNDLE_TYPE, decode_envelopes
 from actors.messages.answers import TaskTaken
@@ -164,7 +164,7 @@ def command_of(message: AttachWorker | DetachWorker) -> bytes:
 
 def _shown(url: URL) -> str:
     """For people: without name and password."""
-    return f"{url.scheme}://{url.host}:{url.port or 5672}{url.path}"
+    return f"{url.scheme}://{url.host}:{port_of(url)}{url.path}"
 
 
 async def _take(message: DeliveredMessage, conversation: Conversation) -> None:
