@@ -15,7 +15,7 @@ from yarl import URL
 
 from actors.broker_urls import broker_urls, port_of
 from actors.ending import end
-from actors.errors import BrokerUnavailable, BrokerUnfit
+from actors.errors import BrokerUnavailable, BrokerUnfit, QueueUnfit
 from actors.vitals import Vitals
 from rabbitmq.deliveries import Deliveries, TakingTransport
 from rabbitmq.failures import as_unavailable
@@ -154,6 +154,8 @@ class Link:
                     async with asyncio.timeout(CONNECT_TIMEOUT_S):
                         await self._connect_to(url)
                 return
+            except QueueUnfit:
+                raise
             except BrokerUnavailable as error:
                 failures.append(error)
         told = "; ".join(map(str, failures))

@@ -12,6 +12,8 @@ from aiormq.abc import AbstractChannel, AbstractConnection
 from aiormq.exceptions import ChannelPreconditionFailed
 from pamqp.common import FieldTable
 
+from actors.errors import QueueUnfit
+
 QueueType: TypeAlias = Literal["classic", "quorum"]
 QueueTypeSetting: TypeAlias = Literal["auto", "classic", "quorum"]
 
@@ -45,7 +47,8 @@ def shard_arguments(kind: QueueType) -> FieldTable:
 class Topology:
     """Declares everything, again after every reconnect: a broker may come back empty.
 
-    With `adopt`, a queue that exists with other properties (an operator's choice) is used as it is.
+    With `adopt`, a queue that exists with other properties (an operator's choice) is used as it is; without, it is
+    refused with QueueUnfit.
     """
 
     def __init__(self, kind: QueueType, *, adopt: bool) -> None:
@@ -84,9 +87,11 @@ class Topology:
     async def _declare(self, channel: AbstractChannel, queue: str, arguments: FieldTable) -> AbstractChannel:
         try:
             await channel.queue_declare(queue, durable=True, arguments=arguments)
-        except ChannelPreconditionFailed:  # and the broker has closed the channel
+        except ChannelPreconditionFailed as error:  # and the broker has closed the channel
             if not self._adopt:
-                raise
+                rule = "must be that of the queues there are, or auto to use them as they are"
+                found = f"got {self.kind}, and {queue} exists otherwise: {error}"
+                raise QueueUnfit(f"queue_type: {rule}; {found}") from error
             channel = await channel.connection.channel()
             await channel.queue_declare(queue, passive=True)
         return channel
