@@ -72,16 +72,13 @@ class Topology:
     async def declare_shard(self, channel: AbstractChannel, queue: str) -> AbstractChannel:
         """Declare one shard's queue, and what is bound to it. Returns the channel to go on with."""
         channel = await self._declare(channel, queue, shard_arguments(self.kind))
-        if queue == SCHEDULER_QUEUE:
-            await channel.exchange_declare(COMMANDS, exchange_type="topic", durable=True)
-            await channel.queue_bind(SCHEDULER_QUEUE, COMMANDS, routing_key="#")
+        await bind(channel, queue)
         return channel
 
     async def declare_dead_letters(self, channel: AbstractChannel) -> AbstractChannel:
         """Declare the queue of what can never have an effect. Returns the channel to go on with."""
         channel = await self._declare(channel, DEAD_LETTERS, {"x-queue-type": self.kind})
-        await channel.exchange_declare(DEAD_LETTERS, exchange_type="fanout", durable=True)
-        await channel.queue_bind(DEAD_LETTERS, DEAD_LETTERS)
+        await bind(channel, DEAD_LETTERS)
         return channel
 
     async def _declare(self, channel: AbstractChannel, queue: str, arguments: FieldTable) -> AbstractChannel:
@@ -95,6 +92,16 @@ class Topology:
             channel = await channel.connection.channel()
             await channel.queue_declare(queue, passive=True)
         return channel
+
+
+async def bind(channel: AbstractChannel, queue: str) -> None:
+    """Make what is published to its exchange reach this queue, where it has one."""
+    if queue == SCHEDULER_QUEUE:
+        await channel.exchange_declare(COMMANDS, exchange_type="topic", durable=True)
+        await channel.queue_bind(queue, COMMANDS, routing_key="#")
+    elif queue == DEAD_LETTERS:
+        await channel.exchange_declare(DEAD_LETTERS, exchange_type="fanout", durable=True)
+        await channel.queue_bind(queue, DEAD_LETTERS)
 
 
 async def declare_temporary(channel: AbstractChannel, queue: str) -> None:
