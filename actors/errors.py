@@ -17,6 +17,10 @@ class BrokerUnfit(BrokerUnavailable):
     """The broker answers and refuses this process as it is configured; waiting does not mend it."""
 
 
+class QueueUnfit(BrokerUnfit):
+    """A queue exists on the broker with other properties than those asked for."""
+
+
 class NoSuchQueue(BrokerUnavailable):
     """Nobody receives there (an attached worker that has gone): surely nothing was sent."""
 

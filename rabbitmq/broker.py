@@ -36,6 +36,7 @@ from rabbitmq.topology import (
     SCHEDULER_QUEUE,
     QueueTypeSetting,
     Topology,
+    bind,
     choose_queue_type,
     declare_temporary,
 )
@@ -89,7 +90,7 @@ class RabbitBroker:
         self._outbox = Outbox(self._send)
         self._mailboxes: dict[str, Mailbox] = {}
         links = (self._out, self._in)
-        self._canary = Canary(self._publisher, links, self._mailboxes.values, canary_s, vitals or Vitals())
+        self._canary = Canary(self._publisher, links, self._mailboxes.values, canary_s, vitals or Vitals(), self._bind)
         self._watching: asyncio.Task[None] | None = None
 
     @property
@@ -208,6 +209,15 @@ class RabbitBroker:
             if destination.kind != "gateway":
                 raise NoSuchQueue(f"there is no queue {destination.queue}") from None
             log.info("answers dropped, who asked is gone", queue=destination.queue, answers=len(parcels))
+
+    async def _bind(self) -> None:
+        """Make the bindings again of what is received, over the connection that RabbitMQ never blocks."""
+        if (connection := self._in.connection) is None:
+            return
+        channel = await connection.channel(publisher_confirms=False)
+        for queue in tuple(self._mailboxes):
+            await bind(channel, queue)
+        await channel.close()
 
     async def _bury(self, message: Delivered, reason: str) -> None:
         await bury(self._publisher, message, reason)

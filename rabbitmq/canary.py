@@ -5,6 +5,9 @@ half of the connection. A canary that does not come back, while nothing else com
 subscription made anew. Canaries end in the mailbox: no actor, no journal and no inbox gets to see them. None goes
 through a queue that others receive from as well: it might come back to any of them, and where one is deaf others hear.
 
+That an exchange was deleted, or a queue unbound from it, only those are told who publish to it. So both are made again
+at each round, which does nothing where they are there.
+
 One that the broker does not confirm, or refuses, says that it is connected and takes no messages.
 """
 
@@ -12,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 
 import structlog
@@ -21,6 +24,7 @@ from actors.errors import BrokerUnavailable
 from actors.vitals import Vitals
 from rabbitmq import frames
 from rabbitmq.consumption import CANARY_TYPE
+from rabbitmq.failures import as_unavailable
 from rabbitmq.link import Link
 from rabbitmq.mailbox import Mailbox
 from rabbitmq.publisher import Post, Publisher
@@ -41,7 +45,7 @@ class _Flight:
 class Canary:
     """Watches the mailboxes that `mailboxes` returns; one that has heard nothing `every_s` after its canary is deaf.
 
-    `rounds`: how often it has looked.
+    `bind` makes again what binds their queues. `rounds`: how often it has looked.
     """
 
     def __init__(
@@ -51,8 +55,10 @@ class Canary:
         mailboxes: Callable[[], Collection[Mailbox]],
         every_s: float,
         vitals: Vitals,
+        bind: Callable[[], Awaitable[None]],
     ) -> None:
         self._publisher = publisher
+        self._bind = bind
         self._links = links
         self._mailboxes = mailboxes
         self._every_s = every_s
@@ -68,8 +74,17 @@ class Canary:
                 self._flights.clear()  # the links say so themselves, and what they carried is made anew with them
                 continue
             self._look()
+            await self._bind_again()
             await self._send()
             self.rounds += 1
+
+    async def _bind_again(self) -> None:
+        try:
+            with as_unavailable("binding queues"):
+                async with asyncio.timeout(self._every_s):
+                    await self._bind()
+        except BrokerUnavailable as error:
+            log.warning("queues could not be bound", reason=str(error))
 
     def _look(self) -> None:
         for queue, flight in list(self._flights.items()):

@@ -13,9 +13,9 @@ from aiormq.abc import AbstractConnection
 from aiormq.exceptions import ConnectionClosed, InvalidFrameError
 from yarl import URL
 
-from actors.broker_urls import broker_urls
+from actors.broker_urls import broker_urls, port_of
 from actors.ending import end
-from actors.errors import BrokerUnavailable, BrokerUnfit
+from actors.errors import BrokerUnavailable, BrokerUnfit, QueueUnfit
 from actors.vitals import Vitals
 from rabbitmq.deliveries import Deliveries, TakingTransport
 from rabbitmq.failures import as_unavailable
@@ -150,10 +150,12 @@ class Link:
         failures: list[BrokerUnavailable] = []
         for url in random.sample(self._urls, len(self._urls)):
             try:
-                with as_unavailable(f"connecting to {url.host}:{url.port or 5672}"):
+                with as_unavailable(f"connecting to {url.host}:{port_of(url)}"):
                     async with asyncio.timeout(CONNECT_TIMEOUT_S):
                         await self._connect_to(url)
                 return
+            except QueueUnfit:
+                raise
             except BrokerUnavailable as error:
                 failures.append(error)
         told = "; ".join(map(str, failures))

@@ -12,6 +12,8 @@ from aiormq.abc import AbstractChannel, AbstractConnection
 from aiormq.exceptions import ChannelPreconditionFailed
 from pamqp.common import FieldTable
 
+from actors.errors import QueueUnfit
+
 QueueType: TypeAlias = Literal["classic", "quorum"]
 QueueTypeSetting: TypeAlias = Literal["auto", "classic", "quorum"]
 
@@ -45,7 +47,8 @@ def shard_arguments(kind: QueueType) -> FieldTable:
 class Topology:
     """Declares everything, again after every reconnect: a broker may come back empty.
 
-    With `adopt`, a queue that exists with other properties (an operator's choice) is used as it is.
+    With `adopt`, a queue that exists with other properties (an operator's choice) is used as it is; without, it is
+    refused with QueueUnfit.
     """
 
     def __init__(self, kind: QueueType, *, adopt: bool) -> None:
@@ -69,27 +72,36 @@ class Topology:
     async def declare_shard(self, channel: AbstractChannel, queue: str) -> AbstractChannel:
         """Declare one shard's queue, and what is bound to it. Returns the channel to go on with."""
         channel = await self._declare(channel, queue, shard_arguments(self.kind))
-        if queue == SCHEDULER_QUEUE:
-            await channel.exchange_declare(COMMANDS, exchange_type="topic", durable=True)
-            await channel.queue_bind(SCHEDULER_QUEUE, COMMANDS, routing_key="#")
+        await bind(channel, queue)
         return channel
 
     async def declare_dead_letters(self, channel: AbstractChannel) -> AbstractChannel:
         """Declare the queue of what can never have an effect. Returns the channel to go on with."""
         channel = await self._declare(channel, DEAD_LETTERS, {"x-queue-type": self.kind})
-        await channel.exchange_declare(DEAD_LETTERS, exchange_type="fanout", durable=True)
-        await channel.queue_bind(DEAD_LETTERS, DEAD_LETTERS)
+        await bind(channel, DEAD_LETTERS)
         return channel
 
     async def _declare(self, channel: AbstractChannel, queue: str, arguments: FieldTable) -> AbstractChannel:
         try:
             await channel.queue_declare(queue, durable=True, arguments=arguments)
-        except ChannelPreconditionFailed:  # and the broker has closed the channel
+        except ChannelPreconditionFailed as error:  # and the broker has closed the channel
             if not self._adopt:
-                raise
+                rule = "must be that of the queues there are, or auto to use them as they are"
+                found = f"got {self.kind}, and {queue} exists otherwise: {error}"
+                raise QueueUnfit(f"queue_type: {rule}; {found}") from error
             channel = await channel.connection.channel()
             await channel.queue_declare(queue, passive=True)
         return channel
+
+
+async def bind(channel: AbstractChannel, queue: str) -> None:
+    """Make what is published to its exchange reach this queue, where it has one."""
+    if queue == SCHEDULER_QUEUE:
+        await channel.exchange_declare(COMMANDS, exchange_type="topic", durable=True)
+        await channel.queue_bind(queue, COMMANDS, routing_key="#")
+    elif queue == DEAD_LETTERS:
+        await channel.exchange_declare(DEAD_LETTERS, exchange_type="fanout", durable=True)
+        await channel.queue_bind(queue, DEAD_LETTERS)
 
 
 async def declare_temporary(channel: AbstractChannel, queue: str) -> None:

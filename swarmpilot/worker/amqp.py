@@ -16,12 +16,12 @@ from typing import cast
 import aiormq
 import msgspec
 from aiormq.abc import AbstractConnection, DeliveredMessage
-from aiormq.exceptions import PublishError
+from aiormq.exceptions import InvalidFrameError, PublishError
 from pamqp.commands import Basic
 from yarl import URL
 
 from actors.addresses import Address, queue_of, worker
-from actors.broker_urls import broker_urls
+from actors.broker_urls import broker_urls, port_of
 from actors.envelope import Envelope
 from actors.envelope_json import BUNDLE_TYPE, decode_envelopes
 from actors.messages.answers import TaskTaken
@@ -37,6 +37,9 @@ PUBLISH_TIMEOUT_S = 10.0
 HEARTBEAT_S = 10
 LOOK_EVERY_S = 1.0
 """How often a connection is looked at that has not said that it ended (s)."""
+NO_VHOST = (
+    "refused: there is no such vhost, the user may not use it, or too many are connected (RabbitMQ's log says which)"
+)
 TRANSIENT = 1
 TAKEN_LATER_S = 0.01
 """How long the word that a task was taken is held back (s): of a quick one the report comes first, and says as much."""
@@ -82,7 +85,13 @@ class AmqpTransport:
     async def _connect_to(self, node: URL) -> AbstractConnection:
         with _as_disconnected(f"connecting to {_shown(node)}"):
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
-                return await aiormq.connect(node, client_properties={"connection_name": self._worker_id})
+                try:
+                    return await aiormq.connect(node, client_properties={"connection_name": self._worker_id})
+                except InvalidFrameError as error:
+                    if "Connection.Close" not in str(error):
+                        raise
+                    # aiormq had not expected that, and does not say what RabbitMQ has said.
+                    raise Disconnected(f"connecting to {_shown(node)}: {NO_VHOST}") from error
 
     async def _begin(self, connection: AbstractConnection, handle: Handle) -> Conversation:
         me = worker(self._worker_id)
@@ -164,7 +173,7 @@ def command_of(message: AttachWorker | DetachWorker) -> bytes:
 
 def _shown(url: URL) -> str:
     """For people: without name and password."""
-    return f"{url.scheme}://{url.host}:{url.port or 5672}{url.path}"
+    return f"{url.scheme}://{url.host}:{port_of(url)}{url.path}"
 
 
 async def _take(message: DeliveredMessage, conversation: Conversation) -> None:

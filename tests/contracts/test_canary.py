@@ -19,7 +19,8 @@ from actors.messages.agent import PreemptTask
 from actors.messages.answers import PreemptionAnswered
 from actors.vitals import Vitals
 from rabbitmq import RabbitBroker
-from tests.contracts.broker_rigs import DEADLINE_S, SHARDS, Kept, strategy_command
+from rabbitmq.topology import COMMANDS, DEAD_LETTERS, SCHEDULER_QUEUE
+from tests.contracts.broker_rigs import DEADLINE_S, SHARDS, Kept, Stranger, strategy_command
 from tests.rabbit_server import RabbitServer
 
 AGENT = agent("worker-1")
@@ -113,6 +114,31 @@ def test_who_shares_the_dead_letters_with_another_process_is_not_deaf(rabbit: Ra
             await other.close()
         assert not vitals.illnesses
         assert vitals.counts["receiving renewed"] == 0
+
+    perform(rabbit, story)
+
+
+@pytest.mark.parametrize("harm", ["deleted", "unbound"])
+def test_commands_and_dead_letters_reach_their_queues_again(rabbit: RabbitServer, harm: str) -> None:
+    """Where exchange or binding were taken away by hand, while the queues stay."""
+
+    async def story(broker: RabbitBroker, _: Vitals) -> None:
+        kept = Kept()
+        buried: asyncio.Queue[bytes] = asyncio.Queue()
+        await broker.receive(SCHEDULER_QUEUE, kept)
+        await broker.receive_dead(lambda dead: buried.put_nowait(dead.letter.body))
+        async with Stranger(rabbit.url) as stranger, asyncio.timeout(DEADLINE_S):
+            for queue, exchange, key in ((SCHEDULER_QUEUE, COMMANDS, "#"), (DEAD_LETTERS, DEAD_LETTERS, "")):
+                if harm == "deleted":
+                    await stranger.channel.exchange_delete(exchange)
+                else:
+                    await stranger.channel.queue_unbind(queue, exchange, routing_key=key)
+            begun = broker._canary.rounds
+            await until(lambda: broker._canary.rounds >= begun + 2)
+            await stranger.command(b"set RoundRobin")
+            await kept.have(1)
+            await stranger.channel.basic_publish(b"dead", exchange=DEAD_LETTERS, routing_key=QUEUE)
+            assert await buried.get() == b"dead"
 
     perform(rabbit, story)
 

@@ -172,10 +172,16 @@ class TestWhatOthersHaveByDefault:
         return asyncio.run(run())
 
 
-@pytest.mark.parametrize("option", ["connect_timeout=3", "work_mem=much"])
+@pytest.mark.parametrize("option", ["connect_timeout=3", "work_mem=much", "sslmode=banana"])
 def test_an_option_that_nobody_knows_is_refused(url: str, option: str) -> None:
-    with pytest.raises(StoreUnfit, match=f"store: .*{option.partition('=')[0]}"):
+    with pytest.raises(StoreUnfit, match=f"store: .* the driver's options .*{option.partition('=')[0]}"):
         asyncio.run(open_store(f"{url}?{option}").open())
+
+
+@pytest.mark.parametrize("option", ["sslrootcert", "sslcert", "sslkey", "sslcrl"])
+def test_a_file_of_tls_that_is_not_there_is_named(url: str, option: str) -> None:
+    with pytest.raises(StoreUnfit, match=rf"^store: {option} must be a file; got .*: there is none at /no/such\.pem$"):
+        asyncio.run(open_store(f"{url}?sslmode=verify-full&{option}=/no/such.pem").open())
 
 
 class TestWhatIsConfirmedIsKept:

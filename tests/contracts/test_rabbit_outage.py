@@ -13,7 +13,7 @@ from aiormq.exceptions import ChannelNotFoundEntity
 from actors.addresses import Address, agent, queue_of
 from actors.broker import Broker
 from actors.envelope import Announcement, Envelope
-from actors.errors import BrokerUnavailable, BrokerUnfit
+from actors.errors import BrokerUnavailable, BrokerUnfit, QueueUnfit
 from actors.messages.agent import PreemptTask
 from actors.messages.answers import PreemptionAnswered
 from rabbitmq import RabbitBroker
@@ -233,3 +233,12 @@ def test_a_login_that_is_refused_is_not_waited_for(rig: RabbitRig, account: str,
     assert f"got amqp://guest:…@{place}/{vhost}: " in text
     assert said in text
     assert "wrong-one" not in text
+
+
+def test_queues_of_another_kind_than_the_one_asked_for_are_not_waited_for(rig: RabbitRig) -> None:
+    async def story(broker: RabbitBroker) -> None:
+        asked = RabbitRig(rig.server, "quorum").broker()
+        with pytest.raises(QueueUnfit, match=r"^queue_type: must be .* got quorum, and swarm\.dead exists otherwise: "):
+            await asked.open()
+
+    perform(rig, story)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import asyncpg
 import structlog
@@ -18,6 +19,15 @@ log = structlog.get_logger(__name__)
 
 OLDEST: Final = 13
 """The oldest PostgreSQL that has all we use."""
+
+TLS_FILES: Final = ("sslrootcert", "sslcert", "sslkey", "sslcrl")
+"""Options of the URL that the driver opens, and does not name where it cannot."""
+
+_WRONG_OPTION: Final = (
+    asyncpg.ClientConfigurationError,
+    asyncpg.InvalidParameterValueError,
+    asyncpg.UndefinedObjectError,
+)
 
 NAME: Final = {"application_name": "swarmpilot"}
 
@@ -43,6 +53,7 @@ class Database:
     async def connect(self, settings: dict[str, str] | None = None) -> asyncpg.Connection:
         """A connection of one's own. Raises StoreUnavailable."""
         with unavailable(self.name):
+            self._look_for_files()
             try:
                 connection = await asyncpg.connect(
                     self.url,
@@ -51,8 +62,10 @@ class Database:
                     max_cached_statement_lifetime=0,
                     server_settings=NAME,
                 )
-            except (asyncpg.UndefinedObjectError, asyncpg.InvalidParameterValueError) as error:
-                rule = "options after ? must be the driver's, or settings of the server"
+            except _WRONG_OPTION as error:
+                rule = (
+                    "must be postgresql://user:password@host:port/database?… with the driver's options or the server's"
+                )
                 raise StoreUnfit(f"store: {rule}; got {self.name}: {error}") from error
             try:
                 await _set_up(connection, self.name, settings)
@@ -60,6 +73,11 @@ class Database:
                 connection.terminate()
                 raise
         return connection
+
+    def _look_for_files(self) -> None:
+        for option, file in parse_qsl(urlsplit(self.url).query):
+            if option in TLS_FILES and not Path(file).is_file():
+                raise StoreUnfit(f"store: {option} must be a file; got {self.name}: there is none at {file}")
 
     async def pool(self, size: int) -> asyncpg.Pool:
         """Connections to read by, made when they are needed. Raises StoreUnavailable.

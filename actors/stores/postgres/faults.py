@@ -13,7 +13,6 @@ _REFUSED = (
     asyncpg.InvalidAuthorizationSpecificationError,  # user, password, or from where
     asyncpg.InvalidCatalogNameError,  # database
     asyncpg.InsufficientPrivilegeError,
-    asyncpg.ClientConfigurationError,
 )
 _OURS = ("0A", "21", "22", "23", "42")
 """Classes of error codes that mean a mistake of ours, or data that the schema refuses."""
