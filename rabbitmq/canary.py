@@ -70,7 +70,7 @@ class Canary:
         """Send and look, for ever."""
         while True:
             await asyncio.sleep(self._every_s)
-            if any(link.connection is None for link in self._links):
+            if any(link.connection is None or link.blocked for link in self._links):
                 self._flights.clear()  # the links say so themselves, and what they carried is made anew with them
                 continue
             self._look()

@@ -69,6 +69,7 @@ class Deliveries(asyncio.StreamReaderProtocol):
     """The receiving end of a connection. Hands on what is nobody's here.
 
     `closed`: the code and the text with which the broker has ended the connection (connection.close).
+    `blocked`: why the broker takes no messages over it for now, "" where it does.
     `on_block` is told of connection.blocked and unblocked, RabbitMQ's own.
     """
 
@@ -77,6 +78,7 @@ class Deliveries(asyncio.StreamReaderProtocol):
     ) -> None:
         super().__init__(reader, loop=loop)
         self.closed: tuple[int, str] | None = None
+        self.blocked = ""
         self._on_block = on_block
         self._clock = loop.time
         self._takers: dict[int, Taker] = {}
@@ -122,9 +124,11 @@ class Deliveries(asyncio.StreamReaderProtocol):
 
     def _note(self, payload: bytes) -> None:
         if payload.startswith(_BLOCKED):
-            self._on_block(payload[len(_BLOCKED) + 1 :].decode("utf-8", "replace") or "no reason given")
+            self.blocked = payload[len(_BLOCKED) + 1 :].decode("utf-8", "replace") or "no reason given"
+            self._on_block(self.blocked)
         elif payload.startswith(_UNBLOCKED):
-            self._on_block("")
+            self.blocked = ""
+            self._on_block(self.blocked)
         elif payload.startswith(_CLOSE):
             code, length = _CODE_AND_LENGTH.unpack_from(payload, len(_CLOSE))
             at = len(_CLOSE) + _CODE_AND_LENGTH.size

@@ -70,6 +70,11 @@ class Link:
         return self._connection
 
     @property
+    def blocked(self) -> str:
+        """Why RabbitMQ takes no messages over the connection of now, "" where it does."""
+        return "" if self._transport.deliveries is None else self._transport.deliveries.blocked
+
+    @property
     def deliveries(self) -> Deliveries:
         """What arrives over the connection of now, which there is."""
         assert self._transport.deliveries is not None

@@ -15,6 +15,7 @@ from pamqp.frame import marshal
 
 from actors.addresses import Address, agent, queue_of
 from actors.envelope import Envelope
+from actors.errors import BrokerUnavailable
 from actors.messages.agent import PreemptTask
 from actors.messages.answers import PreemptionAnswered
 from actors.vitals import Vitals
@@ -200,8 +201,11 @@ def test_a_broker_that_takes_no_messages_is_ill_and_says_why(rabbit: RabbitServe
         [illness] = vitals.illnesses
         said = f"RabbitMQ takes no messages: {reason or 'no reason given'}"
         assert (illness.part, illness.reason) == ("broker", said)
+        with pytest.raises(BrokerUnavailable, match=f"^{said}$"):
+            await broker.publish([Envelope("m", AGENT, PreemptTask("t", 1, 0, ""))])
         wire.data_received(marshal(Connection.Unblocked(), 0))
         assert not vitals.illnesses
+        await broker.publish([Envelope("m", AGENT, PreemptTask("t", 1, 0, ""))])
 
     perform(rabbit, story)
 
