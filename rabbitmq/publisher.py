@@ -81,10 +81,8 @@ class Publisher:
     @asynccontextmanager
     async def _confirming(self, place: str) -> AsyncIterator[Channel]:
         """A channel to publish to `place` and await the confirms on, in the block and in time."""
-        if why := self._link.blocked:
-            raise BrokerUnavailable(
-                f"RabbitMQ takes no messages: {why}"
-            )  # it would lie in the socket until its time is over
+        if why := self._link.blocked:  # it would lie in the socket until its time is over
+            raise BrokerUnavailable(f"RabbitMQ takes no messages: {why}")
         channel = self._usable() or await self._open()
         self._under_way[channel] = self._under_way.get(channel, 0) + 1
         try:
